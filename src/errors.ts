@@ -1,0 +1,122 @@
+/**
+ * Every error the service itself raises. Each has a literal `name`, a `code` from a closed union and typed context.
+ * No message and no context field ever carries a value read from a record, a file or a row: names, codes and places only.
+ */
+
+/** One finding about the configuration: what is wrong and where. Lines and columns count from 1. */
+export interface ConfigIssue {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+/** The configuration can't be used. Carries every finding at once; printed as `file(line,col) message`, one a line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'invalid_config';
+  readonly issues: readonly ConfigIssue[];
+
+  constructor(issues: readonly ConfigIssue[]) {
+    super(issues.map(formatConfigIssue).join('\n'));
+    this.issues = issues;
+  }
+}
+
+/** Redpanda Connect's form of a lint line, so that editors and scripts that know it can jump to the place. */
+export function formatConfigIssue(issue: ConfigIssue): string {
+  return `${issue.file}(${issue.line},${issue.column}) ${issue.message}`;
+}
+
+export type ParseErrorCode = 'null_value' | 'not_utf8' | 'not_json' | 'not_an_object' | 'invalid_field';
+
+/** An input record that isn't a DicomStoreMeta (contract, "In"). `fields` names the fields at fault, never their values. */
+export class ParseError extends Error {
+  override readonly name = 'ParseError';
+  readonly code: ParseErrorCode;
+  readonly fields: readonly string[];
+
+  constructor(code: ParseErrorCode, message: string, fields: readonly string[] = []) {
+    super(message);
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+/** Codes of the contract ("Rules"), then those of the file system and of this reader's own bounds. */
+export type DicomReadErrorCode =
+  | 'missing_required'
+  | 'empty_required'
+  | 'too_long'
+  | 'invalid_date'
+  | 'not_dicom'
+  | 'no_transfer_syntax'
+  | 'truncated'
+  | 'bad_meta'
+  | 'bad_sequence'
+  | 'bad_deflate'
+  | 'too_deep'
+  | 'too_many_elements'
+  | 'header_too_large'
+  // the file itself
+  | 'outside_storage_roots'
+  | 'not_a_regular_file'
+  | 'file_missing'
+  | 'file_unreadable'
+  // the reading of it: the storage is slow or failing, not the file
+  | 'read_timeout'
+  | 'read_failed';
+
+/**
+ * A DICOM file that can't be read as the contract asks. `attribute` names the attribute at fault (`PATIENT_ID`) where there is one.
+ * The text is `code` or `code:ATTRIBUTE`; it never carries a value or a path.
+ */
+export class DicomReadError extends Error {
+  override readonly name = 'DicomReadError';
+  readonly code: DicomReadErrorCode;
+  readonly attribute: string | undefined;
+
+  constructor(code: DicomReadErrorCode, attribute?: string, options?: ErrorOptions) {
+    super(attribute === undefined ? code : `${code}:${attribute}`, options);
+    this.code = code;
+    this.attribute = attribute;
+  }
+}
+
+/**
+ * What a failed write means, the driver's own code already interpreted:
+ * `unavailable` (away, overloaded, read-only, full, refusing to log in), `timeout` (no answer within the deadline), `conflict` (deadlock,
+ * serialization, lock wait), `rejected` (this data can never be stored), `misconfigured` (no such table or column, no right to it),
+ * `unknown` (a code nobody has classified).
+ */
+export type SinkErrorCode = 'unavailable' | 'timeout' | 'conflict' | 'rejected' | 'misconfigured' | 'unknown';
+
+/** A sink could not store a batch. `detail` is the driver's bare code (`40P01`, `ER_LOCK_DEADLOCK`, `_MSG_TIMED_OUT`), never its message. */
+export class SinkError extends Error {
+  override readonly name = 'SinkError';
+  readonly code: SinkErrorCode;
+  readonly sink: string;
+  readonly detail: string;
+
+  constructor(sink: string, code: SinkErrorCode, detail: string, options?: ErrorOptions) {
+    super(`${sink}: ${code} (${detail})`, options);
+    this.sink = sink;
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+export type SourceErrorCode = 'unavailable' | 'misconfigured' | 'fenced' | 'unknown';
+
+/** The source can't consume or commit. `detail` is the client's bare code. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  readonly code: SourceErrorCode;
+  readonly detail: string;
+
+  constructor(code: SourceErrorCode, detail: string, options?: ErrorOptions) {
+    super(`source: ${code} (${detail})`, options);
+    this.code = code;
+    this.detail = detail;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The records that flow through the graph, in the order in which they come to be:
+ * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `CommittedBatch`.
+ */
+import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
+import type { DicomStoreMeta } from './dicom-store-meta.ts';
+
+/** A header of a Kafka record: its name and its bytes. Names may repeat; order counts. */
+export type RecordHeader = readonly [name: string, value: Buffer | null];
+
+/** One record as it came from the topic: the bytes are kept, since a dead letter is what came in, byte for byte. */
+export interface ConsumedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly RecordHeader[];
+  /** Milliseconds since the epoch, as the broker tells it. */
+  readonly timestamp: number;
+}
+
+/** A record that can never be processed, and why. */
+export interface PoisonRecord {
+  readonly kind: 'poison';
+  readonly source: ConsumedRecord;
+  readonly error: ParseError | DicomReadError | SinkError;
+}
+
+/** A record that is a DicomStoreMeta: one stored file to look at. */
+export interface StoredFile {
+  readonly kind: 'file';
+  readonly source: ConsumedRecord;
+  readonly meta: DicomStoreMeta;
+}
+
+export type ParsedRecord = StoredFile | PoisonRecord;
+
+/**
+ * Decides between two records of one key: the greater (time, traceId) wins, in a batch as in the tables
+ * (contract, "Group: which record wins").
+ */
+export interface Version {
+  /** The message's created_time with exactly six fraction digits: `YYYY-MM-DDTHH:MM:SS.ffffff`, so that text order is time order. */
+  readonly time: string;
+  readonly traceId: string;
+}
+
+/** A row of a table, which is also the value of an output record: its JSON text is made once and used for both. */
+export interface Row {
+  /** The table's primary key as one text, its parts joined by NUL: what rows are told apart and sorted by. */
+  readonly identity: string;
+  readonly version: Version;
+  /** One JSON object with the contract's column names. */
+  readonly json: string;
+}
+
+/** A row that is published as well. */
+export interface PublishedRow extends Row {
+  /** The record's key in the output topic: md5 hex (contract, "Topics"). */
+  readonly key: string;
+}
+
+/**
+ * What one input record becomes. `state` and `image` are set only on the record whose version won its key within the batch, so every
+ * key stands in a batch once.
+ */
+export interface GroupedRecord {
+  readonly file: StoredFile;
+  readonly object: Row;
+  readonly state: PublishedRow | null;
+  readonly image: PublishedRow | null;
+}
+
+/** One batch, read and grouped: everything that the sinks need. */
+export interface GroupedBatch {
+  /** Every input record of the batch, poison included: what is acked once all sinks have accepted. */
+  readonly sources: readonly ConsumedRecord[];
+  readonly grouped: readonly GroupedRecord[];
+  readonly poison: readonly PoisonRecord[];
+}
+
+/** A record that a sink will never accept though the sink itself is well: it goes to the dead-letter topic. */
+export interface Rejection {
+  readonly file: StoredFile;
+  readonly error: SinkError;
+}

@@ -1,0 +1,74 @@
+/**
+ * The ports of the graph: what `topology.ts` needs from the world, and nothing of any client. `build-nodes.ts` makes them from the
+ * configuration; tests make them from memory.
+ */
+import type { Observable } from 'rxjs';
+import type { DicomReadError } from '../src/errors.ts';
+import type { ConsumedRecord, GroupedBatch, Rejection, Version } from '../src/records/records.ts';
+
+/** Where records come from. */
+export interface Source {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /**
+   * Subscribing starts the intake. The source keeps the number of records that are emitted and not yet acked under its limit, so
+   * nothing behind it needs an unbounded buffer. Completes after `stop()`; errors only on what no retry can mend.
+   */
+  readonly records$: Observable<ConsumedRecord>;
+  /** Ends the intake: no record is emitted after the promise resolves. What has been emitted may still be acked. */
+  stop(): Promise<void>;
+  /** Commits what was acked and leaves the group. */
+  close(): Promise<void>;
+}
+
+/** Where acknowledged records are counted, so that their offsets can be committed. */
+export interface Offsets {
+  /** Every sink has durably accepted what came out of these records. Any order; a partition's watermark moves when its gap closes. */
+  ack(records: readonly ConsumedRecord[]): void;
+}
+
+/** One file to read: what the message said of it. */
+export interface FileToRead {
+  readonly tenantId: string;
+  readonly path: string;
+  readonly size: number;
+  readonly version: Version;
+}
+
+/** The state or image record of one file, as it is stored and published. */
+export interface HeaderRow {
+  /** Which file of the request it came from: its position there. */
+  readonly index: number;
+  readonly identity: string;
+  readonly key: string;
+  readonly json: string;
+}
+
+/** The headers of one batch of files, reduced to one row per key (contract, "Group: which record wins"). */
+export interface HeaderBatch {
+  readonly states: readonly HeaderRow[];
+  readonly images: readonly HeaderRow[];
+  readonly failures: readonly { readonly index: number; readonly error: DicomReadError }[];
+}
+
+/** Reads DICOM headers, a batch at a time, off the main thread. */
+export interface HeaderReader {
+  /** Rejects only if the reader itself failed (a worker died twice); a file's own failure is in `failures`. */
+  read(files: readonly FileToRead[]): Promise<HeaderBatch>;
+  close(): Promise<void>;
+}
+
+/** One end of a branch: a database, or the output topics, or the dead-letter topic. */
+export interface Sink {
+  /** The node's name: the label in the configuration, in metrics and in errors. */
+  readonly name: string;
+  /** Makes it ready, or rejects with a SinkError; called again, with backoff, until it resolves. */
+  connect(): Promise<void>;
+  /**
+   * Resolves when everything of the batch that concerns this sink is durable; what it can never accept is returned, the rest of
+   * the batch stored all the same. Rejects with a SinkError when the batch as a whole should be tried again or the service must stop;
+   * writing a batch again is harmless.
+   */
+  write(batch: GroupedBatch): Promise<readonly Rejection[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Four suites, fastest first. `unit` needs nothing; `embedded` starts librdkafka's mock broker and PGlite itself; `integration` and
+ * `faults` want a real Kafka and PostgreSQL (testcontainers, or what `scripts/services.sh up` started) and name what they skip.
+ */
+export default defineConfig({
+  test: {
+    // The native Kafka client and worker threads want a process of their own.
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/embedded/**', 'test/integration/**', 'test/faults/**'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
