@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Kafka, PostgreSQL and MariaDB on this machine without containers, for tests and for trying things out.
+#
+#   scripts/services.sh up [kafka] [postgres] [mariadb]   start and wait until healthy (default: kafka postgres)
+#   scripts/services.sh down                              stop all and delete their data
+#   scripts/services.sh status                            one line a service; exit 1 when one that was started is not running
+#   scripts/services.sh env                               the variables the tests read: eval "$(scripts/services.sh env)"
+#   scripts/services.sh stop|start|kill|restart NAME      for fault tests; data stays; kill is kill -9
+#   scripts/services.sh tool CLASS [ARGUMENTS]            one of Kafka's own tools, e.g. org.apache.kafka.tools.TopicCommand
+#
+# Ports: WADO_KAFKA_PORT 19092 (and the next one), WADO_POSTGRES_PORT 15432, WADO_MARIADB_PORT 13306. Data: WADO_SERVICES_DIR.
+# Missing programs are installed by apt-get when run as root on Debian; otherwise the line to type is printed.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+for part in common kafka postgres mariadb; do
+  # shellcheck source=/dev/null
+  . "$here/services/$part.sh"
+done
+all=(kafka postgres mariadb)
+
+known() { case "$1" in kafka | postgres | mariadb) ;; *) fail "there is no service called '$1': kafka, postgres, mariadb" ;; esac; }
+
+write_env() {
+  mkdir -p "$(dirname "$env_file")"
+  local name
+  for name in "${all[@]}"; do if alive "$name"; then "${name}_env"; fi; done >"$env_file"
+}
+
+up() {
+  local name
+  [ $# -gt 0 ] || set -- kafka postgres
+  for name in "$@"; do known "$name"; done
+  mkdir -p "$data"
+  for name in "$@"; do
+    if alive "$name"; then continue; fi
+    "${name}_install"
+    local began=$SECONDS
+    "${name}_start"
+    say "$name is up after $((SECONDS - began)) s: $("${name}_env")"
+  done
+  write_env
+}
+
+down() {
+  local name
+  for name in "${all[@]}"; do "${name}_kill"; done
+  rm -rf "$data" "$env_file"
+}
+
+status() {
+  local name bad=0
+  for name in "${all[@]}"; do
+    if alive "$name"; then
+      echo "$name running $("${name}_env")"
+    elif [ -s "$data/$name.pid" ]; then
+      echo "$name stopped"
+      bad=1
+    else echo "$name not started"; fi
+  done
+  return $bad
+}
+
+one() {
+  [ $# = 2 ] || fail "usage: scripts/services.sh $1 kafka|postgres|mariadb"
+  known "$2"
+  case "$1" in
+    restart) "${2}_stop" && "${2}_start" ;;
+    *) "${2}_$1" ;;
+  esac
+  write_env
+}
+
+command=${1:-help}
+[ $# = 0 ] || shift
+case "$command" in
+  up) up "$@" ;;
+  down) down ;;
+  status) status ;;
+  env) for name in "${all[@]}"; do if alive "$name"; then echo "export $("${name}_env")"; fi; done ;;
+  stop | start | kill | restart) one "$command" "$@" ;;
+  tool) kafka_tool "$@" ;;
+  *) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; [ "$command" = help ] ;;
+esac

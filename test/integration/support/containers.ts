@@ -1,0 +1,128 @@
+import { createServer } from 'node:net';
+import mysql from 'mysql2/promise';
+import pg from 'pg';
+import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import type { Started } from './shared-run.ts';
+
+/**
+ * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE` and `WADO_TEST_MARIADB_IMAGE`. The
+ * environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
+ */
+const images = {
+  kafka: process.env.WADO_TEST_KAFKA_IMAGE ?? 'apache/kafka:4.1.0',
+  postgres: process.env.WADO_TEST_POSTGRES_IMAGE ?? 'postgres:17.6-alpine3.22',
+  mariadb: process.env.WADO_TEST_MARIADB_IMAGE ?? 'mariadb:10.11.14',
+};
+type Labels = Record<string, string>;
+
+// Every run removes its own containers by their label. The reaper would be one more image to pull.
+process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
+
+export async function runPostgres(labels: Labels): Promise<Started> {
+  return started(images.postgres, async () => {
+    const container = await new GenericContainer(images.postgres)
+      .withLabels(labels)
+      .withEnvironment({ POSTGRES_HOST_AUTH_METHOD: 'trust', POSTGRES_DB: 'dicom' })
+      .withExposedPorts(5432)
+      .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/))
+      .start();
+    const dsn = `postgres://postgres@${container.getHost()}:${container.getMappedPort(5432)}/dicom`;
+    // The official image answers on TCP only after its second start, the real one.
+    await eventually(async () => {
+      const client = new pg.Client(dsn);
+      client.on('error', () => undefined);
+      await client.connect();
+      await client.end();
+    });
+    return dsn;
+  });
+}
+
+export async function runMariadb(labels: Labels): Promise<Started> {
+  return started(images.mariadb, async () => {
+    const container = await new GenericContainer(images.mariadb)
+      .withLabels(labels)
+      .withEnvironment({
+        MARIADB_ROOT_PASSWORD: 'dicom',
+        MARIADB_DATABASE: 'dicom',
+        MARIADB_USER: 'dicom',
+        MARIADB_PASSWORD: 'dicom',
+      })
+      .withExposedPorts(3306)
+      .withWaitStrategy(Wait.forLogMessage(/ready for connections/))
+      .start();
+    const dsn = `mysql://dicom:dicom@${container.getHost()}:${container.getMappedPort(3306)}/dicom`;
+    await eventually(async () => {
+      const connection = await mysql.createConnection(dsn);
+      await connection.end();
+    });
+    return dsn;
+  });
+}
+
+export async function runKafka(labels: Labels): Promise<Started> {
+  return started(images.kafka, async () => {
+    // A broker tells its clients where to find it, so the port must be known before it starts.
+    const port = await freePort();
+    const client = await getContainerRuntimeClient();
+    const outside = `${client.info.containerRuntime.host}:${port}`;
+    const container = await new GenericContainer(images.kafka)
+      .withLabels(labels)
+      .withEnvironment({
+        KAFKA_ADVERTISED: outside,
+        KAFKA_NODE_ID: '1',
+        KAFKA_PROCESS_ROLES: 'broker,controller',
+        KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
+        KAFKA_LISTENERS: 'OUTSIDE://:9092,CONTROLLER://:9093',
+        KAFKA_ADVERTISED_LISTENERS: `OUTSIDE://${outside}`,
+        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
+        KAFKA_INTER_BROKER_LISTENER_NAME: 'OUTSIDE',
+        KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+        KAFKA_NUM_PARTITIONS: '6',
+        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
+        KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
+        KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
+        KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: '1',
+        KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+      })
+      .withExposedPorts({ container: 9092, host: port })
+      .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
+      .start();
+    return `${container.getHost()}:${port}`;
+  });
+}
+
+/** A container that can't be had is an answer, not an error: its tests are skipped with the reason. */
+async function started(image: string, start: () => Promise<string>): Promise<Started> {
+  try {
+    return { address: await start(), how: `testcontainers: ${image}` };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n', 1)[0] : 'an unknown error';
+    return { address: null, how: `container of ${image}: ${reason}` };
+  }
+}
+
+async function eventually(attempt: () => Promise<void>): Promise<void> {
+  const end = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, () => {
+      const address = server.address();
+      server.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
