@@ -78,6 +78,31 @@ export interface GroupedBatch {
   readonly sources: readonly ConsumedRecord[];
   readonly grouped: readonly GroupedRecord[];
   readonly poison: readonly PoisonRecord[];
+  /** When its reading began, by `performance.now()`. */
+  readonly startedAt: number;
+}
+
+/** A batch that every sink has accepted. `poison` now also holds what sinks rejected. */
+export type StoredBatch = GroupedBatch;
+
+/** The offsets of one partition that a batch holds: not necessarily all between the first and the last. */
+export interface OffsetRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly first: number;
+  readonly last: number;
+  readonly records: number;
+}
+
+/** What is told of a batch once its records are acked: numbers only, so that a log of it can't hold a patient. */
+export interface CommittedBatch {
+  readonly ranges: readonly OffsetRange[];
+  readonly records: number;
+  readonly states: number;
+  readonly images: number;
+  readonly deadLetters: number;
+  /** From the beginning of the reading to the last acknowledgement, in milliseconds. */
+  readonly durationMs: number;
 }
 
 /** A record that a sink will never accept though the sink itself is well: it goes to the dead-letter topic. */

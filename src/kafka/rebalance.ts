@@ -1,0 +1,55 @@
+import { ERRORS, type NativeConsumer, type Partition } from './client.ts';
+import type { SourceEvents } from './source.ts';
+import type { WatermarkTracker } from './watermark.ts';
+
+interface RebalanceContext {
+  readonly tracker: WatermarkTracker;
+  readonly drainTimeoutMs: number;
+  storeOffsets(): void;
+  readonly events: SourceEvents;
+}
+
+/**
+ * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and its
+ * offsets stored, or the drain's deadline has passed. Every revocation is answered, since an unanswered one hangs the client's close.
+ */
+export async function onRebalance(
+  consumer: NativeConsumer,
+  code: number,
+  partitions: readonly Partition[],
+  { tracker, drainTimeoutMs, storeOffsets, events }: RebalanceContext,
+): Promise<void> {
+  const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
+  if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
+    tracker.assign(partitions);
+    if (cooperative) consumer.incrementalAssign(partitions);
+    else consumer.assign([...partitions]);
+    events.assigned?.(partitions);
+    return;
+  }
+  // Lost partitions already have another owner: a commit for them would be refused, and waiting would only delay the rejoin.
+  const lost = consumer.assignmentLost();
+  if (!lost) {
+    await drain(tracker, partitions, drainTimeoutMs);
+    storeOffsets();
+  }
+  const unacked = tracker.unackedOf(partitions);
+  tracker.forget(partitions);
+  if (cooperative) consumer.incrementalUnassign(partitions);
+  else consumer.unassign();
+  events.revoked?.(partitions, lost, unacked);
+}
+
+async function drain(tracker: WatermarkTracker, partitions: readonly Partition[], timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const left = deadline - performance.now();
+    if (left <= 0 || tracker.unackedOf(partitions) === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, left);
+    });
+    await Promise.race([tracker.changed(), timeout]);
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,270 @@
+import { Observable, type Subscriber } from 'rxjs';
+import type { Offsets, Source } from '../../topology/nodes.ts';
+import { SourceError } from '../errors.ts';
+import type { ConsumedRecord } from '../records/records.ts';
+import {
+  connect,
+  disconnect,
+  ERRORS,
+  errorCode,
+  errorName,
+  type NativeConfig,
+  type NativeConsumer,
+  type NativeMessage,
+  newConsumer,
+  type Partition,
+} from './client.ts';
+import { toHeaders } from './headers.ts';
+import { onRebalance } from './rebalance.ts';
+import { WatermarkTracker } from './watermark.ts';
+
+/** What the source tells of itself while it runs. Every callback is optional and must not throw. */
+export interface SourceEvents {
+  connected?(): void;
+  /** The client is away from its brokers or can't join; it keeps trying. `detail` is librdkafka's error name. */
+  disconnected?(detail: string): void;
+  assigned?(partitions: readonly Partition[]): void;
+  /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
+  revoked?(partitions: readonly Partition[], lost: boolean, unacked: number): void;
+  committed?(offsets: readonly (Partition & { readonly offset: number })[]): void;
+  commitFailed?(detail: string): void;
+  /** librdkafka's statistics document, parsed. */
+  statistics?(statistics: unknown): void;
+}
+
+export interface KafkaSourceOptions {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** librdkafka's connection, security and group settings (see settings.ts). */
+  readonly config: NativeConfig;
+  /** Records emitted and not acked, at most. */
+  readonly checkpointLimit: number;
+  /** How long a revoked partition may hold up a rebalance while its records are finished, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  readonly events?: SourceEvents;
+}
+
+/** Records of one `consume()` call. More gains nothing and lengthens the event loop's stalls. */
+const FETCH = 200;
+const POLL_MS = 100;
+const CONNECT_TIMEOUT_MS = 3_000;
+const CLOSE_TIMEOUT_MS = 5_000;
+const RECONNECT_MS = 1_000;
+/** Without polling, the group evicts a member after max.poll.interval.ms; a paused assignment can be polled without getting records. */
+const PAUSE_AFTER_MS = 5_000;
+/** Records acked behind one that waits cost a few bytes each until the watermark passes: room for many, but not for ever. */
+const HELD_PER_LIMIT = 64;
+
+/**
+ * A Kafka topic as a source with backpressure: it asks the client for more only while fewer than `checkpointLimit` records are unacked,
+ * and commits, per partition, the offset below which every record is acked.
+ */
+export class KafkaSource implements Source, Offsets {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly records$: Observable<ConsumedRecord>;
+  readonly #options: KafkaSourceOptions;
+  readonly #events: SourceEvents;
+  readonly #tracker = new WatermarkTracker();
+  #consumer: NativeConsumer | undefined;
+  #running = false;
+  #closing = false;
+  #polling: Promise<void> = Promise.resolve();
+  #rebalancing: Promise<void> = Promise.resolve();
+
+  constructor(options: KafkaSourceOptions) {
+    this.name = options.name;
+    this.topics = options.topics;
+    this.#options = options;
+    this.#events = options.events ?? {};
+    this.records$ = new Observable((subscriber) => {
+      this.#running = true;
+      this.#polling = this.#run(subscriber);
+      return () => this.#halt();
+    });
+  }
+
+  /** Records emitted and not acked yet. */
+  get unacked(): number {
+    return this.#tracker.unacked;
+  }
+
+  ack(records: readonly ConsumedRecord[]): void {
+    this.#tracker.ack(records);
+    this.#storeOffsets();
+  }
+
+  async stop(): Promise<void> {
+    this.#halt();
+    await this.#polling;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.#closing = true;
+    const consumer = this.#consumer;
+    if (consumer === undefined) return;
+    this.#storeOffsets();
+    // Stored offsets are committed as the client leaves the group.
+    await disconnect(consumer, CLOSE_TIMEOUT_MS);
+    this.#consumer = undefined;
+  }
+
+  #halt(): void {
+    this.#running = false;
+    this.#tracker.wake();
+  }
+
+  async #run(subscriber: Subscriber<ConsumedRecord>): Promise<void> {
+    try {
+      const consumer = await this.#connect();
+      if (consumer !== undefined) await this.#poll(consumer, subscriber);
+      subscriber.complete();
+    } catch (error) {
+      subscriber.error(error);
+    }
+  }
+
+  /** Tries until a broker answers or the source is stopped: a service that outlives its brokers is the point. */
+  async #connect(): Promise<NativeConsumer | undefined> {
+    while (this.#running) {
+      const consumer = this.#newConsumer();
+      try {
+        await connect(consumer, CONNECT_TIMEOUT_MS);
+        consumer.subscribe([...this.topics]);
+        this.#consumer = consumer;
+        this.#events.connected?.();
+        return consumer;
+      } catch (error) {
+        this.#events.disconnected?.(errorName(error));
+        void disconnect(consumer, CLOSE_TIMEOUT_MS);
+        await Promise.race([sleep(RECONNECT_MS), this.#tracker.changed()]);
+      }
+    }
+    return undefined;
+  }
+
+  #newConsumer(): NativeConsumer {
+    const consumer = newConsumer({
+      ...this.#options.config,
+      'enable.auto.commit': true,
+      'enable.auto.offset.store': false,
+      offset_commit_cb: (error: unknown, offsets: readonly (Partition & { offset: number })[]) => {
+        if (error) {
+          if (errorCode(error) !== ERRORS.ERR__NO_OFFSET) this.#events.commitFailed?.(errorName(error));
+        } else this.#events.committed?.(offsets);
+      },
+      rebalance_cb: (error: unknown, partitions: readonly Partition[]) => {
+        // One at a time: an assignment that follows a revocation waits until the drain has ended.
+        this.#rebalancing = this.#rebalancing.then(() => this.#rebalance(consumer, error, partitions));
+      },
+    });
+    consumer.setDefaultConsumeTimeout(POLL_MS);
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    consumer.on('event.error', (error) => this.#events.disconnected?.(errorName(error)));
+    consumer.on('event.log', () => undefined);
+    consumer.on('event.stats', (event: { message: string }) => this.#events.statistics?.(JSON.parse(event.message)));
+    return consumer;
+  }
+
+  async #rebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): Promise<void> {
+    try {
+      await onRebalance(consumer, errorCode(error), partitions, {
+        tracker: this.#tracker,
+        drainTimeoutMs: this.#closing ? 0 : this.#options.drainTimeoutMs,
+        storeOffsets: () => this.#storeOffsets(),
+        events: this.#events,
+      });
+    } catch (cause) {
+      // The client answers so when it is being closed; the group's own timeouts settle the rest.
+      this.#events.disconnected?.(errorName(cause));
+    }
+  }
+
+  async #poll(consumer: NativeConsumer, subscriber: Subscriber<ConsumedRecord>): Promise<void> {
+    const tracker = this.#tracker;
+    const limit = this.#options.checkpointLimit;
+    const room = () => (tracker.held < limit * HELD_PER_LIMIT ? limit - tracker.unacked : 0);
+    let paused: Partition[] = [];
+    let fullSince = Number.NaN;
+    while (this.#running) {
+      if (room() > 0) {
+        fullSince = Number.NaN;
+        if (paused.length > 0) {
+          resume(consumer, paused);
+          paused = [];
+        }
+      } else {
+        if (Number.isNaN(fullSince)) fullSince = performance.now();
+        if (performance.now() - fullSince < PAUSE_AFTER_MS) {
+          await Promise.race([tracker.changed(), sleep(POLL_MS)]);
+          continue;
+        }
+        // Paused, the client is still polled: rebalances are answered, and the group doesn't evict us.
+        const assigned = consumer.assignments();
+        if (assigned.length !== paused.length) {
+          consumer.pause(assigned);
+          paused = assigned;
+        }
+      }
+      for (const message of await this.#consume(consumer, Math.max(1, Math.min(FETCH, room())))) {
+        // What a pending call still returns of a revoked partition belongs to its next owner.
+        if (tracker.track(message)) subscriber.next(toRecord(message));
+      }
+    }
+  }
+
+  #consume(consumer: NativeConsumer, count: number): Promise<readonly NativeMessage[]> {
+    return new Promise((resolve, reject) => {
+      consumer.consume(count, (error, messages) => {
+        if (!error) resolve(messages);
+        else if (isHopeless(errorCode(error)))
+          reject(
+            new SourceError(errorCode(error) === ERRORS.ERR__FENCED ? 'fenced' : 'misconfigured', errorName(error)),
+          );
+        else {
+          this.#events.disconnected?.(errorName(error));
+          setTimeout(resolve, POLL_MS, []);
+        }
+      });
+    });
+  }
+
+  #storeOffsets(): void {
+    const offsets = this.#tracker.take();
+    if (offsets.length === 0 || this.#consumer === undefined) return;
+    try {
+      this.#consumer.offsetsStore(offsets);
+    } catch (error) {
+      this.#tracker.giveBack(offsets);
+      this.#events.commitFailed?.(errorName(error));
+    }
+  }
+}
+
+/** Errors that no waiting mends: the service stops and says so. Everything else the client gets over by itself. */
+function isHopeless(code: number): boolean {
+  return code === ERRORS.ERR__FATAL || code === ERRORS.ERR__FENCED || code === ERRORS.ERR_FENCED_INSTANCE_ID;
+}
+
+function resume(consumer: NativeConsumer, paused: readonly Partition[]): void {
+  const assigned = new Set(consumer.assignments().map((p) => `${p.topic}|${p.partition}`));
+  consumer.resume(paused.filter((p) => assigned.has(`${p.topic}|${p.partition}`)));
+}
+
+function toRecord(message: NativeMessage): ConsumedRecord {
+  const { topic, partition, offset, key, value, headers, timestamp } = message;
+  return {
+    topic,
+    partition,
+    offset,
+    key: typeof key === 'string' ? Buffer.from(key) : (key ?? null),
+    value,
+    headers: toHeaders(headers),
+    timestamp: timestamp ?? 0,
+  };
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,76 @@
+import { map, type OperatorFunction } from 'rxjs';
+import type { z } from 'zod';
+import { ParseError } from '../errors.ts';
+import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
+import type { ConsumedRecord, ParsedRecord } from '../records/records.ts';
+
+/** Told of each record that carries fields nobody knows: how many. */
+export type UnknownFieldsListener = (count: number) => void;
+
+/** Turns consumed records into stored files; what isn't a DicomStoreMeta becomes a poison record and flows on as such. */
+export function parseRecords(onUnknownFields?: UnknownFieldsListener): OperatorFunction<ConsumedRecord, ParsedRecord> {
+  return map((record) => parseRecord(record, onUnknownFields));
+}
+
+// Fatal: a U+FFFD in an identifier would store another identifier.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const KNOWN = DICOM_STORE_META_FIELDS.length;
+
+export function parseRecord(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {
+  try {
+    const parsed = dicomStoreMetaSchema.safeParse(parseJson(source.value));
+    if (!parsed.success) return { kind: 'poison', source, error: fieldErrors(parsed.error) };
+    const meta = parsed.data;
+    const unknown = countUnknown(meta);
+    if (unknown > 0) onUnknownFields?.(unknown);
+    return { kind: 'file', source, meta };
+  } catch (error) {
+    if (error instanceof ParseError) return { kind: 'poison', source, error };
+    throw error;
+  }
+}
+
+function parseJson(value: Buffer | null): unknown {
+  if (value === null) throw new ParseError('null_value', 'null value');
+  let text: string;
+  try {
+    text = utf8.decode(value);
+  } catch {
+    throw new ParseError('not_utf8', 'value is not UTF-8');
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // JSON.parse quotes what it stumbled over; that may be a patient's name.
+    throw new ParseError('not_json', 'value is not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new ParseError('not_an_object', 'value is not a JSON object');
+  }
+  return parsed;
+}
+
+function countUnknown(meta: object): number {
+  const count = Object.keys(meta).length - KNOWN;
+  // accession_number may be left out.
+  return 'accession_number' in meta ? count : count + 1;
+}
+
+/** Every field at fault, with what was expected of it. zod's own texts name types and formats, never values. */
+function fieldErrors(error: z.ZodError): ParseError {
+  const texts = new Map<string, string>();
+  for (const issue of error.issues) {
+    const field = String(issue.path[0] ?? '');
+    if (!texts.has(field)) texts.set(field, describe(issue));
+  }
+  const message = [...texts].map(([field, text]) => `${field}: ${text}`).join('; ');
+  return new ParseError('invalid_field', message, [...texts.keys()]);
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined'))
+    return 'missing';
+  if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
+  return issue.message.replace(/^Invalid input: /, '');
+}

@@ -1,0 +1,33 @@
+import { DICOM_STORE_META_FIELDS, type DicomStoreMeta } from './dicom-store-meta.ts';
+import type { Row, Version } from './records.ts';
+
+const ALLOWLIST: string[] = [...DICOM_STORE_META_FIELDS];
+
+/** The version of what a message says (contract, "which record wins"): its created_time with six fraction digits, and its trace_id. */
+export function versionOf(meta: DicomStoreMeta): Version {
+  return { time: withMicroseconds(meta.created_time), traceId: meta.trace_id };
+}
+
+/** Six fraction digits: what the tables hold. Nanoseconds are cut, not rounded, so that text order stays time order. */
+function withMicroseconds(time: string): string {
+  const point = time.indexOf('.');
+  return point < 0 ? `${time}.000000` : time.slice(0, point + 7).padEnd(point + 7, '0');
+}
+
+/**
+ * The row of `dicom_object_meta`. Serialised anew from the checked fields, not taken from the record's bytes: unknown fields may nest
+ * deeper than the database's JSON reader goes, and `1e3` is a whole number to JSON but not to SQL.
+ */
+export function objectRow(meta: DicomStoreMeta, version: Version): Row {
+  return {
+    identity: meta.trace_id,
+    version,
+    json: JSON.stringify({ ...meta, created_time: version.time }, ALLOWLIST),
+  };
+}
+
+/** Whether `a` wins over `b`. Text is compared by code points, as the tables' "C" collation does. */
+export function isNewer(a: Version, b: Version): boolean {
+  if (a.time !== b.time) return a.time > b.time;
+  return Buffer.compare(Buffer.from(a.traceId), Buffer.from(b.traceId)) > 0;
+}

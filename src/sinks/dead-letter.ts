@@ -1,0 +1,55 @@
+import type { Sink } from '../../topology/nodes.ts';
+import { SinkError } from '../errors.ts';
+import type { Producer, ProducerRecord } from '../kafka/producer.ts';
+import type { PoisonRecord, RecordHeader } from '../records/records.ts';
+
+export interface DeadLetterSinkOptions {
+  readonly name: string;
+  readonly topic: string;
+  readonly producer: Producer;
+}
+
+/** Writes what can never be processed to the dead-letter topic: original key, value and headers, and why. */
+export function createDeadLetterSink({ name, topic, producer }: DeadLetterSinkOptions): Sink {
+  return {
+    name,
+    connect: () => producer.connect(),
+    async write(batch) {
+      try {
+        await producer.send(batch.poison.map((record) => deadLetter(topic, record)));
+      } catch (error) {
+        // There is nowhere else to put it: what the topic refuses (a size limit, say) waits until an operator has mended the topic.
+        if (error instanceof SinkError && error.code === 'rejected')
+          throw new SinkError(name, 'unavailable', error.detail);
+        throw error;
+      }
+      return [];
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Kafka Streams' names for what went wrong (KIP-1034). */
+export const ERROR_HEADERS = {
+  exception: '__streams.errors.exception',
+  message: '__streams.errors.message',
+  topic: '__streams.errors.topic',
+  partition: '__streams.errors.partition',
+  offset: '__streams.errors.offset',
+} as const;
+
+export function deadLetter(topic: string, { source, error }: PoisonRecord): ProducerRecord {
+  const why: readonly (readonly [string, string])[] = [
+    [ERROR_HEADERS.exception, error.name],
+    [ERROR_HEADERS.message, error.message],
+    [ERROR_HEADERS.topic, source.topic],
+    [ERROR_HEADERS.partition, String(source.partition)],
+    [ERROR_HEADERS.offset, String(source.offset)],
+  ];
+  return {
+    topic,
+    key: source.key,
+    value: source.value,
+    headers: [...source.headers, ...why.map(([name, value]): RecordHeader => [name, Buffer.from(value)])],
+  };
+}
