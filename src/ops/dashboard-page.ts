@@ -1,0 +1,188 @@
+/**
+ * The dashboard: one page with its style and script inside, so that it works without a network. It shows counts and states, nothing of any record.
+ * What comes from the service is put in as text, never as markup.
+ */
+const STYLE = `
+:root { color-scheme: light dark; --bg: #f5f6f8; --card: #fff; --ink: #1b2330; --soft: #667085; --line: #d7dce4; --ok: #12805c; --bad: #c4320a; --accent: #2f6fde; }
+@media (prefers-color-scheme: dark) {
+  :root { --bg: #10141b; --card: #181e28; --ink: #e8ecf3; --soft: #93a0b4; --line: #2b3442; --ok: #3ccf97; --bad: #ff8a5c; --accent: #74a5ff; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.45 system-ui, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 40px; }
+header { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: baseline; margin-bottom: 18px; }
+h1 { font-size: 20px; margin: 0; }
+h2 { font-size: 12px; letter-spacing: .06em; text-transform: uppercase; color: var(--soft); margin: 28px 0 10px; font-weight: 600; }
+.soft { color: var(--soft); }
+.pill { border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; border: 1px solid currentColor; }
+.ok { color: var(--ok); } .bad { color: var(--bad); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px 16px; }
+.tile b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; font-weight: 650; }
+.tile span { color: var(--soft); font-size: 13px; }
+svg { display: block; width: 100%; height: 64px; margin-top: 4px; }
+svg path.area { fill: var(--accent); opacity: .14; } svg path.line { fill: none; stroke: var(--accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
+.graph { display: grid; grid-template-columns: 1fr 28px 1fr 28px 1.25fr; align-items: center; }
+.arrow { text-align: center; color: var(--soft); font-size: 20px; }
+.stack { display: grid; gap: 10px; }
+.node .name { font-weight: 600; overflow-wrap: anywhere; } .node .figure { font-variant-numeric: tabular-nums; }
+.node .row { display: flex; justify-content: space-between; gap: 10px; font-size: 13.5px; }
+.dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; background: currentColor; margin-right: 7px; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+td { padding: 5px 0; border-bottom: 1px solid var(--line); } tr:last-child td { border: 0; } td:last-child { text-align: right; }
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
+@media (max-width: 760px) { .graph, .two { grid-template-columns: 1fr; } .arrow { transform: rotate(90deg); padding: 4px 0; } }
+`;
+
+const SCRIPT = `
+const byId = (id) => document.getElementById(id);
+const number = (value) => Math.round(value).toLocaleString('en-US');
+const element = (tag, className, text) => {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+const HISTORY = 120;
+const history = [];
+let previous;
+
+function rate(now, field) {
+  if (!previous || now.at <= previous.at) return 0;
+  return Math.max(0, (field(now.snapshot) - field(previous.snapshot)) / ((now.at - previous.at) / 1000));
+}
+
+function tiles(now) {
+  const { records, rows, totals, input } = now.snapshot;
+  const figures = [
+    ['records/s', number(rate(now, (each) => each.records.acked + each.records.deadLettered))],
+    ['lag', number(input.lag)],
+    ['dead letters', number(records.deadLettered)],
+  ];
+  const count = (name, table) => number(totals[name] !== undefined ? totals[name] : rows[table] || 0);
+  if (totals.studies !== undefined) figures.push(['studies', number(totals.studies)]);
+  const total = totals.series !== undefined;
+  figures.push([total ? 'series' : 'series rows written', count('series', 'dicom_state_meta')]);
+  figures.push([total ? 'images' : 'image rows written', count('images', 'dicom_image_meta')]);
+  byId('tiles').replaceChildren(...figures.map(([name, value]) => {
+    const tile = element('div', 'card tile');
+    tile.append(element('b', '', value), element('span', '', name));
+    return tile;
+  }));
+}
+
+function line(name, value) {
+  const row = element('div', 'row');
+  row.append(element('span', 'soft', name), element('span', 'figure', value));
+  return row;
+}
+
+function node(each, title, kind, lines) {
+  const card = element('div', 'card node');
+  const head = element('div', 'name');
+  head.append(element('span', 'dot ' + (each.connected ? 'ok' : 'bad')), title);
+  card.append(head, element('div', 'soft', kind), ...lines);
+  if (!each.connected) card.append(element('div', 'bad', each.error || 'not connected'));
+  return card;
+}
+
+function graph(now) {
+  const { input, outputs, records } = now.snapshot;
+  const perSecond = (field) => number(rate(now, field)) + '/s';
+  const group = element('div', 'card node');
+  group.append(element('div', 'name', 'groupDicomState'), element('div', 'soft', 'reads headers, groups series and images'),
+    line('in flight', number(records.inFlight)), line('waiting for files', number(records.waiting)));
+  const kinds = { database: 'database', topic: 'topic', dead_letter: 'dead letters' };
+  const ends = element('div', 'stack');
+  ends.append(...outputs.map((each, index) => node(each, each.label || each.target, kinds[each.kind] + ' · ' + each.target, [
+    line('records', number(each.count) + '  (' + perSecond((snapshot) => snapshot.outputs[index] ? snapshot.outputs[index].count : 0) + ')'),
+    ...(each.errors ? [line('failed writes, retried', number(each.errors))] : []),
+  ])));
+  const source = node(input, input.topics.join(', '), 'group · ' + input.group, [
+    line('consumed', number(records.consumed) + '  (' + perSecond((snapshot) => snapshot.records.consumed) + ')'),
+    line('lag', number(input.lag)),
+  ]);
+  byId('graph').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
+}
+
+function table(id, rows, empty) {
+  const body = element('tbody');
+  for (const [name, value] of rows) {
+    const row = element('tr');
+    row.append(element('td', '', name), element('td', '', number(value)));
+    body.append(row);
+  }
+  if (rows.length === 0) {
+    const row = element('tr');
+    row.append(element('td', 'soft', empty));
+    body.append(row);
+  }
+  byId(id).replaceChildren(body);
+}
+
+function sparkline(now) {
+  history.push(rate(now, (each) => each.records.acked + each.records.deadLettered));
+  if (history.length > HISTORY) history.shift();
+  const top = Math.max(1, ...history);
+  const points = history.map((value, index) => [(HISTORY - history.length + index) * (600 / (HISTORY - 1)), 60 - (value / top) * 56]);
+  const path = points.map(([x, y], index) => (index ? 'L' : 'M') + x.toFixed(1) + ' ' + y.toFixed(1)).join(' ');
+  byId('line').setAttribute('d', path);
+  byId('area').setAttribute('d', path + ' L600 64 L' + points[0][0].toFixed(1) + ' 64 Z');
+  byId('peak').textContent = 'peak ' + number(top) + '/s in the last two minutes';
+}
+
+function show(now) {
+  const { snapshot } = now;
+  const state = byId('state');
+  state.className = 'pill ' + (snapshot.ready ? 'ok' : 'bad');
+  state.textContent = snapshot.ready ? 'ready' : 'not ready';
+  byId('about').textContent = 'version ' + snapshot.version + ' · up ' + number(snapshot.uptimeSeconds) + ' s';
+  tiles(now); graph(now); sparkline(now);
+  table('letters', Object.entries(snapshot.deadLetters), 'none');
+  const { records } = snapshot;
+  table('books', [['consumed', records.consumed], ['acked', records.acked], ['dead-lettered', records.deadLettered],
+    ['released with their partition', records.released], ['in flight', records.inFlight], ['waiting', records.waiting]], '');
+}
+
+async function poll() {
+  try {
+    const response = await fetch('dashboard.json', { cache: 'no-store', signal: AbortSignal.timeout(3000) });
+    const now = { at: performance.now(), snapshot: await response.json() };
+    show(now);
+    previous = now;
+  } catch {
+    const state = byId('state');
+    state.className = 'pill bad';
+    state.textContent = 'no answer';
+  }
+  setTimeout(poll, 1000);
+}
+poll();
+`;
+
+export const DASHBOARD_PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>wado-consumer</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<header><h1>wado-consumer</h1><span id="state" class="pill soft">…</span><span id="about" class="soft"></span></header>
+<div id="tiles" class="tiles"></div>
+<h2>Records per second</h2>
+<div class="card"><svg viewBox="0 0 600 64" preserveAspectRatio="none" aria-hidden="true"><path id="area" class="area"/><path id="line" class="line"/></svg><div id="peak" class="soft"></div></div>
+<h2>Graph</h2>
+<div id="graph" class="graph"></div>
+<div class="two">
+<section><h2>Dead letters by error</h2><div class="card"><table id="letters"></table></div></section>
+<section><h2>Books</h2><div class="card"><table id="books"></table></div></section>
+</div>
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;

@@ -1,0 +1,112 @@
+/** What the dashboard shows: the graph's nodes with their connection and counts, the books of the records, lag, rows. No value of any record. */
+import type { ComponentStatus, Health } from './health.ts';
+import type { Component, Metrics, Series } from './metrics.ts';
+import type { VersionInfo } from './version.ts';
+
+export type OutputKind = 'database' | 'topic' | 'dead_letter';
+
+/** The graph's ends, as the configuration names them. */
+export interface DashboardGraph {
+  readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
+  readonly outputs: readonly (Component & {
+    readonly kind: OutputKind;
+    /** The driver or the topic: `postgres`, `dicom_state_queue`. */
+    readonly target: string;
+  })[];
+}
+
+export interface DashboardSnapshot {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly ready: boolean;
+  readonly input: NodeSnapshot & { readonly topics: readonly string[]; readonly group: string; readonly lag: number };
+  readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
+  readonly records: {
+    readonly consumed: number;
+    readonly acked: number;
+    readonly deadLettered: number;
+    readonly released: number;
+    readonly inFlight: number;
+    readonly waiting: number;
+  };
+  readonly deadLetters: Readonly<Record<string, number>>;
+  /** Rows made durable by this process, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** What the tables hold in all, where something counts them: studies, series, images. */
+  readonly totals: Readonly<Record<string, number>>;
+}
+
+export interface NodeSnapshot extends Component {
+  readonly connected: boolean;
+  readonly error?: string;
+  /** Records received (input) or made durable (output). */
+  readonly count: number;
+  readonly errors: number;
+}
+
+export interface Dashboard {
+  snapshot(): Promise<DashboardSnapshot>;
+  /** Sets what the tables hold now. Counting costs a query, so only a demo does it. */
+  totals(totals: Readonly<Record<string, number>>): void;
+}
+
+export interface DashboardOptions {
+  readonly graph: DashboardGraph;
+  readonly version: VersionInfo;
+  readonly metrics: Metrics;
+  readonly health: Health;
+}
+
+export function createDashboard({ graph, version, metrics, health }: DashboardOptions): Dashboard {
+  const startedAt = performance.now();
+  let totals: Readonly<Record<string, number>> = {};
+
+  return {
+    totals: (now) => {
+      totals = now;
+    },
+    snapshot: async () => {
+      const readiness = health.readiness();
+      const { deadLetters, ...records } = metrics.records.read();
+      const [received, sent, errors, lag, rows] = await Promise.all(
+        ['input_received', 'output_sent', 'output_error', 'redpanda_lag', 'wado_rows_written'].map(metrics.series),
+      );
+      const node = (component: Component, counts: Counts, failures: Counts): NodeSnapshot => ({
+        ...statusOf(component, readiness.body.statuses),
+        count: countOf(component, counts),
+        errors: countOf(component, failures),
+      });
+      return {
+        version: version.version,
+        uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
+        ready: readiness.ready,
+        input: {
+          ...node(graph.input, received, []),
+          topics: graph.input.topics,
+          group: graph.input.group,
+          lag: lag?.reduce((sum, { value }) => sum + value, 0) ?? 0,
+        },
+        outputs: graph.outputs.map((output) => ({
+          ...node(output, sent, errors),
+          kind: output.kind,
+          target: output.target,
+        })),
+        records,
+        deadLetters,
+        rows: Object.fromEntries(rows?.map(({ labels, value }) => [String(labels.table), value]) ?? []),
+        totals,
+      };
+    },
+  };
+}
+
+type Counts = readonly Series[] | undefined;
+
+function countOf({ label, path }: Component, counts: Counts): number {
+  return counts?.find(({ labels }) => labels.label === label && labels.path === path)?.value ?? 0;
+}
+
+function statusOf({ label, path }: Component, statuses: readonly ComponentStatus[]): ComponentStatus {
+  const status = statuses.find((each) => each.label === label && each.path === path);
+  return status ?? { label, path, connected: false, error: 'not_connected_yet' };
+}

@@ -1,0 +1,53 @@
+/** Which components are connected: the body of `/ready`, in Redpanda Connect's form. Errors are codes, never a driver's words. */
+import type { Component } from './metrics.ts';
+
+export interface ComponentHealth {
+  connected(): void;
+  /** Not connected, or not any more. The code is one of ours or the driver's bare one (`ECONNREFUSED`, `57P01`). */
+  failed(code: string): void;
+}
+
+export interface ComponentStatus extends Component {
+  readonly connected: boolean;
+  readonly error?: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly body: { readonly error?: string; readonly statuses: readonly ComponentStatus[] };
+}
+
+export interface Health {
+  /** Adds an input or output. It counts as not connected until it says otherwise. */
+  component(component: Component): ComponentHealth;
+  /** From now on not ready: the service drains and load should go elsewhere. */
+  stopping(): void;
+  readiness(): Readiness;
+}
+
+const NOT_YET = 'not_connected_yet';
+
+export function createHealth(): Health {
+  const statuses = new Map<string, ComponentStatus>();
+  let stopping = false;
+
+  return {
+    component: ({ label, path }) => {
+      const key = `${path}\0${label}`;
+      statuses.set(key, { label, path, connected: false, error: NOT_YET });
+      return {
+        connected: () => statuses.set(key, { label, path, connected: true }),
+        failed: (code) => statuses.set(key, { label, path, connected: false, error: code }),
+      };
+    },
+    stopping: () => {
+      stopping = true;
+    },
+    readiness: () => {
+      const all = [...statuses.values()];
+      const error = stopping ? 'stopping' : all.length === 0 ? 'starting' : undefined;
+      const ready = error === undefined && all.every((status) => status.connected);
+      return { ready, body: { ...(error === undefined ? {} : { error }), statuses: all } };
+    },
+  };
+}

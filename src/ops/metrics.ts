@@ -1,0 +1,230 @@
+/**
+ * What the service counts. Names and labels are Redpanda Connect's where it has them, so that its dashboards and alerts fit: every series of a
+ * component carries `label` and `path`, counters have no `_total`, durations are summaries in nanoseconds. Names that begin with `wado_` are ours.
+ * Nodes count once per batch, never once per record.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
+import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
+
+/** A component of the configuration: its label (`postgres`, may be empty) and its place (`root.output.broker.outputs.0`). */
+export interface Component {
+  readonly label: string;
+  readonly path: string;
+}
+
+export interface ConnectionMetrics {
+  connectionUp(): void;
+  /** It could not be reached at the first try or a later one. */
+  connectionFailed(): void;
+  /** It was there, and went away. */
+  connectionLost(): void;
+}
+
+/** Why a batch was closed. */
+export type BatchMechanism = 'count' | 'period' | 'size';
+
+export interface InputMetrics extends ConnectionMetrics {
+  received(records: number): void;
+  /** From a batch's reception to its acknowledgement, in milliseconds. */
+  latency(milliseconds: number): void;
+  batchCreated(mechanism: BatchMechanism): void;
+  /** Records between the watermark and the partition's end, as the broker tells it. Negative (unknown yet) is left out. */
+  lag(topic: string, partition: number, records: number): void;
+  /** The partition belongs to somebody else now: its series end here. */
+  lagGone(topic: string, partition: number): void;
+}
+
+export interface ProcessorMetrics {
+  /** One batch of so many records came in. */
+  received(records: number): void;
+  /** One batch of so many records went on. */
+  sent(records: number): void;
+  /** So many records were marked as failed. */
+  error(records?: number): void;
+  latency(milliseconds: number): void;
+}
+
+export interface OutputMetrics extends ConnectionMetrics {
+  /** One batch of so many records is durable. */
+  sent(records: number): void;
+  /** One write failed. It will be tried again. */
+  error(): void;
+  /** From the write's begin to its acknowledgement, in milliseconds. */
+  latency(milliseconds: number): void;
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly records: RecordLedger;
+  input(component: Component): InputMetrics;
+  processor(component: Component): ProcessorMetrics;
+  output(component: Component): OutputMetrics;
+  /** Rows made durable in a table. A row written again by a replay counts again. */
+  rowsWritten(table: string, rows: number): void;
+  /** The series of one metric as they are now; none if there is no such metric. */
+  series(name: string): Promise<readonly Series[]>;
+  /** Prometheus text format 0.0.4. */
+  text(): Promise<string>;
+}
+
+export interface Series {
+  readonly labels: Readonly<Record<string, string | number | undefined>>;
+  readonly value: number;
+}
+
+const LABELS = ['label', 'path'] as const;
+const NANOSECONDS_PER_MILLISECOND = 1e6;
+
+export interface MetricsOptions {
+  /** Memory, CPU, event-loop delay and garbage collection of the process. Default true; a test with many registries turns it off. */
+  readonly process?: boolean;
+}
+
+/** Makes a registry of its own: two services in one process (a test, the demo) don't share series. */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = new Registry();
+  if (options.process !== false) collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+
+  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: LABELS, registers });
+  const summary = (name: string, help: string) =>
+    new Summary({
+      name,
+      help,
+      labelNames: LABELS,
+      registers,
+      percentiles: [0.5, 0.9, 0.99],
+      maxAgeSeconds: 60,
+      ageBuckets: 3,
+    });
+  const connection = (kind: 'input' | 'output') => ({
+    up: counter(`${kind}_connection_up`, `Times the ${kind} connected`),
+    failed: counter(`${kind}_connection_failed`, `Times the ${kind} could not connect`),
+    lost: counter(`${kind}_connection_lost`, `Times the ${kind} lost its connection`),
+  });
+
+  const input = {
+    received: counter('input_received', 'Records consumed'),
+    latency: summary('input_latency_ns', 'From reception to acknowledgement of a batch, in nanoseconds'),
+    connection: connection('input'),
+    batches: new Counter({
+      name: 'batch_created',
+      help: 'Batches, by what closed them',
+      labelNames: [...LABELS, 'mechanism'],
+      registers,
+    }),
+    // Redpanda Connect renamed the gauge (kafka_lag until 4.99, redpanda_lag since): dashboards of both keep working.
+    lags: ['redpanda_lag', 'kafka_lag'].map(
+      (name) =>
+        new Gauge({
+          name,
+          help: 'Records of the partition that are not committed yet',
+          labelNames: [...LABELS, 'topic', 'partition'],
+          registers,
+        }),
+    ),
+  };
+  const processor = {
+    received: counter('processor_received', 'Records that reached the processor'),
+    batchReceived: counter('processor_batch_received', 'Batches that reached the processor'),
+    sent: counter('processor_sent', 'Records that left the processor'),
+    batchSent: counter('processor_batch_sent', 'Batches that left the processor'),
+    error: counter('processor_error', 'Records that the processor marked as failed'),
+    latency: summary('processor_latency_ns', 'Time the processor took for a batch, in nanoseconds'),
+  };
+  const output = {
+    sent: counter('output_sent', 'Records made durable'),
+    batchSent: counter('output_batch_sent', 'Batches made durable'),
+    error: counter('output_error', 'Writes that failed; they are tried again'),
+    latency: summary('output_latency_ns', 'From write to acknowledgement of a batch, in nanoseconds'),
+    connection: connection('output'),
+  };
+  const rows = new Counter({
+    name: 'wado_rows_written',
+    help: 'Rows made durable, by table; a replay counts again',
+    labelNames: ['table'],
+    registers,
+  });
+
+  return {
+    registry,
+    records: createRecordLedger(registry),
+    input: ({ label, path }) => {
+      const received = started(input.received.labels(label, path));
+      const latency = input.latency.labels(label, path);
+      return {
+        ...connectionOf(input.connection, label, path),
+        received: (records) => received.inc(records),
+        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+        batchCreated: (mechanism) => input.batches.labels(label, path, mechanism).inc(),
+        lag: (topic, partition, records) => {
+          if (records < 0) return;
+          for (const gauge of input.lags) gauge.labels(label, path, topic, String(partition)).set(records);
+        },
+        lagGone: (topic, partition) => {
+          for (const gauge of input.lags) gauge.remove(label, path, topic, String(partition));
+        },
+      };
+    },
+    processor: ({ label, path }) => {
+      const received = started(processor.received.labels(label, path));
+      const batchReceived = started(processor.batchReceived.labels(label, path));
+      const sent = started(processor.sent.labels(label, path));
+      const batchSent = started(processor.batchSent.labels(label, path));
+      const error = started(processor.error.labels(label, path));
+      const latency = processor.latency.labels(label, path);
+      return {
+        received: (records) => {
+          received.inc(records);
+          batchReceived.inc();
+        },
+        sent: (records) => {
+          sent.inc(records);
+          batchSent.inc();
+        },
+        error: (records = 1) => error.inc(records),
+        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+      };
+    },
+    output: ({ label, path }) => {
+      const sent = started(output.sent.labels(label, path));
+      const batchSent = started(output.batchSent.labels(label, path));
+      const error = started(output.error.labels(label, path));
+      const latency = output.latency.labels(label, path);
+      return {
+        ...connectionOf(output.connection, label, path),
+        sent: (records) => {
+          sent.inc(records);
+          batchSent.inc();
+        },
+        error: () => error.inc(),
+        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+      };
+    },
+    rowsWritten: (table, count) => rows.labels(table).inc(count),
+    series: async (name) => {
+      const metric = await registry.getSingleMetric(name)?.get();
+      return (metric?.values ?? []).map(({ labels, value }) => ({ labels: { ...labels }, value }));
+    },
+    text: () => registry.metrics(),
+  };
+}
+
+interface ConnectionCounters {
+  readonly up: Counter;
+  readonly failed: Counter;
+  readonly lost: Counter;
+}
+
+function connectionOf(counters: ConnectionCounters, label: string, path: string): ConnectionMetrics {
+  const up = started(counters.up.labels(label, path));
+  const failed = started(counters.failed.labels(label, path));
+  const lost = started(counters.lost.labels(label, path));
+  return { connectionUp: () => up.inc(), connectionFailed: () => failed.inc(), connectionLost: () => lost.inc() };
+}
+
+// A series that appears with its first error has no rate to alert on: each one starts at 0.
+function started(counter: Counter.Internal): Counter.Internal {
+  counter.inc(0);
+  return counter;
+}

@@ -1,0 +1,87 @@
+/**
+ * Errors as the log may show them. A driver's message can quote a row, a path or a name, so no message of an error that isn't ours is
+ * ever printed, nor any field we did not choose: only names, codes and stack frames.
+ */
+import { ConfigError, DicomReadError, ParseError, SinkError, SourceError } from '../errors.ts';
+
+export interface SerializedError {
+  readonly name: string;
+  readonly code?: string | number;
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Stack frames, one a line, without the line that repeats the message. */
+  readonly stack?: string;
+  readonly cause?: SerializedError;
+  readonly errors?: readonly SerializedError[];
+}
+
+const MAX_DEPTH = 5;
+const MAX_ERRORS = 20;
+const IDENTIFIER = /^[A-Za-z_$][\w$.]{0,63}$/;
+// SQLSTATEs, errno names, Node's and the drivers' own codes. A value of a record is not of this form unless it is all capitals and digits.
+const CODE = /^[A-Z0-9_]{1,64}$/;
+const FRAME = /^\s+at (?:.+ \(.+\)|.+:\d+:\d+|<anonymous>)$/;
+
+/** Anything that was thrown, in the form that may be logged: name, code, our own typed context, stack frames, and the same of its causes. */
+export function serializeError(error: unknown): SerializedError {
+  return serialize(error, 0);
+}
+
+function serialize(error: unknown, depth: number): SerializedError {
+  if (!(error instanceof Error)) return { name: 'NonError', context: { type: typeof error } };
+  const own = ownContext(error);
+  const code = own === undefined ? foreignCode(error) : own.code;
+  const stack = frames(error);
+  const nested = depth < MAX_DEPTH;
+  return {
+    name: safeName(error),
+    ...(code === undefined ? {} : { code }),
+    ...(own === undefined ? {} : { context: own.context }),
+    ...(stack === '' ? {} : { stack }),
+    ...(nested && error.cause !== undefined ? { cause: serialize(error.cause, depth + 1) } : {}),
+    ...(nested && error instanceof AggregateError
+      ? { errors: error.errors.slice(0, MAX_ERRORS).map((each: unknown) => serialize(each, depth + 1)) }
+      : {}),
+  };
+}
+
+function ownContext(error: Error): { code: string; context: Record<string, unknown> } | undefined {
+  if (error instanceof SinkError) return { code: error.code, context: { sink: error.sink, detail: error.detail } };
+  if (error instanceof SourceError) return { code: error.code, context: { detail: error.detail } };
+  if (error instanceof ParseError) return { code: error.code, context: { fields: error.fields } };
+  if (error instanceof DicomReadError) {
+    return { code: error.code, context: error.attribute === undefined ? {} : { attribute: error.attribute } };
+  }
+  if (error instanceof ConfigError) return { code: error.code, context: { issues: error.issues } };
+  return undefined;
+}
+
+/** The code of an error that isn't ours, if it is one: a short word in capitals, or a number. */
+export function foreignCode(error: unknown): string | number | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  const { code } = error;
+  if (typeof code === 'number' && Number.isFinite(code)) return code;
+  return typeof code === 'string' && CODE.test(code) ? code : undefined;
+}
+
+/** The bare code of anything thrown: ours, a driver's, or the error's name. Safe to show anywhere. */
+export function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const own = ownContext(error);
+  return own === undefined ? String(foreignCode(error) ?? safeName(error)) : own.code;
+}
+
+function safeName(error: Error): string {
+  return IDENTIFIER.test(error.name) ? error.name : 'Error';
+}
+
+function frames(error: Error): string {
+  const stack = typeof error.stack === 'string' ? error.stack : '';
+  // A message may itself contain lines that look like frames: it is cut off first, where it stands.
+  const at = error.message === '' ? -1 : stack.indexOf(error.message);
+  const rest = at < 0 ? stack : stack.slice(at + error.message.length);
+  return rest
+    .split('\n')
+    .filter((line) => FRAME.test(line))
+    .map((line) => line.trim())
+    .join('\n');
+}

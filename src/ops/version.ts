@@ -1,0 +1,31 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface VersionInfo {
+  readonly version: string;
+  /** When this build was made, ISO 8601 in UTC. */
+  readonly built: string;
+}
+
+/** What is running: the version of package.json, and the time at which this very file was written by the build. */
+export function readVersion(): VersionInfo {
+  const here = fileURLToPath(import.meta.url);
+  const built = statSync(here).mtime.toISOString();
+  // From src/ops in a checkout, from dist/src/ops when built: the package is the first folder upwards that has a package.json.
+  for (let folder = dirname(here); ; folder = dirname(folder)) {
+    const version = packageVersion(folder);
+    if (version !== undefined) return { version, built };
+    if (folder === dirname(folder)) return { version: 'unknown', built };
+  }
+}
+
+function packageVersion(folder: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    if (typeof parsed !== 'object' || parsed === null || !('version' in parsed)) return undefined;
+    return typeof parsed.version === 'string' ? parsed.version : undefined;
+  } catch {
+    return undefined;
+  }
+}

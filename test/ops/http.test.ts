@@ -1,0 +1,163 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createDashboard } from '../../src/ops/dashboard.ts';
+import { createHealth } from '../../src/ops/health.ts';
+import { type AdminServer, startHttpServer } from '../../src/ops/http.ts';
+import { createMetrics } from '../../src/ops/metrics.ts';
+import { readVersion } from '../../src/ops/version.ts';
+
+const INPUT = { label: '', path: 'root.input' };
+const POSTGRES = { label: 'postgres', path: 'root.output.reject_errored.broker.outputs.0' };
+
+const open: AdminServer[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()));
+});
+
+async function start(rootPath = '/benthos') {
+  const metrics = createMetrics({ process: false });
+  const health = createHealth();
+  const version = { version: '1.2.3', built: '2026-01-01T00:00:00.000Z' };
+  const dashboard = createDashboard({
+    graph: {
+      input: { ...INPUT, topics: ['storage_queue'], group: 'dicom-consumer-group' },
+      outputs: [{ ...POSTGRES, kind: 'database', target: 'postgres' }],
+    },
+    version,
+    metrics,
+    health,
+  });
+  const server = await startHttpServer({
+    config: { host: '127.0.0.1', port: 0, rootPath },
+    version,
+    metrics,
+    health,
+    dashboard,
+  });
+  open.push(server);
+  return {
+    server,
+    metrics,
+    health,
+    dashboard,
+    get: (path: string, init?: RequestInit) => fetch(server.url + path, init),
+  };
+}
+
+describe('the admin server', () => {
+  test.each(['', '/benthos'])('answers every endpoint under "%s"', async (prefix) => {
+    const { get } = await start();
+    expect(await (await get(`${prefix}/ping`)).text()).toBe('pong');
+    expect(await (await get(`${prefix}/version`)).json()).toEqual({
+      version: '1.2.3',
+      built: '2026-01-01T00:00:00.000Z',
+    });
+    for (const path of ['/metrics', '/stats']) {
+      const answer = await get(prefix + path);
+      expect(answer.headers.get('content-type')).toContain('version=0.0.4');
+      expect(await answer.text()).toContain('wado_records_consumed 0');
+    }
+    const endpoints = (await (await get(`${prefix}/endpoints`)).json()) as object;
+    expect(Object.keys(endpoints).sort()).toEqual(
+      ['/', '/dashboard.json', '/endpoints', '/metrics', '/ping', '/ready', '/stats', '/version'].sort(),
+    );
+    expect(await (await get(`${prefix}/`)).text()).toContain('<!doctype html>');
+  });
+
+  test('is ready only while every input and output is connected', async () => {
+    const { get, health } = await start();
+    const ready = async () => {
+      const answer = await get('/ready');
+      return { status: answer.status, body: await answer.json() };
+    };
+    expect(await ready()).toEqual({ status: 503, body: { error: 'starting', statuses: [] } });
+    const input = health.component(INPUT);
+    const output = health.component(POSTGRES);
+    input.connected();
+    output.failed('ECONNREFUSED');
+    expect(await ready()).toEqual({
+      status: 503,
+      body: {
+        statuses: [
+          { ...INPUT, connected: true },
+          { ...POSTGRES, connected: false, error: 'ECONNREFUSED' },
+        ],
+      },
+    });
+    output.connected();
+    expect(await ready()).toMatchObject({ status: 200, body: { statuses: [{}, { connected: true }] } });
+    health.stopping();
+    expect(await ready()).toMatchObject({ status: 503, body: { error: 'stopping' } });
+  });
+
+  test('refuses what it does not know and what it does not do, as JSON', async () => {
+    const { get } = await start();
+    for (const path of ['/nothing', '/benthos/nothing', '/benthosping', '/__proto__', '/%00', '//ping']) {
+      const answer = await get(path);
+      expect([path, answer.status, await answer.json()]).toEqual([path, 404, { error: 'not_found' }]);
+    }
+    const post = await get('/ping', { method: 'POST', body: 'x'.repeat(100_000) });
+    expect([post.status, post.headers.get('allow'), await post.json()]).toEqual([
+      405,
+      'GET, HEAD',
+      { error: 'method_not_allowed' },
+    ]);
+    const head = await get('/ping', { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '4', '']);
+    expect(await (await get('/ping?x=1')).text()).toBe('pong');
+  });
+
+  test('shows the graph, its counts and its dead letters on the dashboard', async () => {
+    const { get, metrics, health, dashboard } = await start();
+    health.component(INPUT).connected();
+    const input = metrics.input(INPUT);
+    input.received(50);
+    input.lag('storage_queue', 0, 3);
+    input.lag('storage_queue', 1, 4);
+    metrics.output(POSTGRES).sent(48);
+    metrics.records.deadLettered('not_json', 2);
+    metrics.rowsWritten('dicom_image_meta', 48);
+    dashboard.totals({ studies: 7 });
+    expect(await (await get('/dashboard.json')).json()).toMatchObject({
+      version: '1.2.3',
+      ready: true,
+      input: { ...INPUT, connected: true, count: 50, lag: 7, topics: ['storage_queue'], group: 'dicom-consumer-group' },
+      outputs: [{ ...POSTGRES, connected: false, count: 48, kind: 'database', target: 'postgres' }],
+      records: { deadLettered: 2 },
+      deadLetters: { not_json: 2 },
+      rows: { dicom_image_meta: 48 },
+      totals: { studies: 7 },
+    });
+  });
+
+  test('loads nothing from anywhere else: the page is whole', async () => {
+    const { get } = await start();
+    const page = await (await get('/')).text();
+    expect(page).not.toMatch(/(?:src|href)="(?!data:)|https?:|@import|url\(/);
+  });
+
+  test('closes although a client keeps its connection open', async () => {
+    const { server } = await start();
+    const socket = connect(server.port, '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.write('GET /ping HTTP/1.1\r\nHost: x\r\n');
+    socket.on('error', () => undefined);
+    const begun = performance.now();
+    await server.close();
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    await expect(fetch(`${server.url}/ping`)).rejects.toThrow();
+  });
+
+  test('says so when its port is taken', async () => {
+    const { server, metrics, health, dashboard } = await start();
+    const config = { host: '127.0.0.1', port: server.port, rootPath: '' };
+    await expect(startHttpServer({ config, version: readVersion(), metrics, health, dashboard })).rejects.toMatchObject(
+      { code: 'EADDRINUSE' },
+    );
+  });
+});
+
+test('the version is that of package.json', () => {
+  expect(readVersion().version).toMatch(/^\d+\.\d+\.\d+/);
+});

@@ -1,0 +1,186 @@
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { DicomReadError, ParseError, SinkError } from '../../src/errors.ts';
+import { createLogger, logBatchCommitted, offsetRanges } from '../../src/ops/logger.ts';
+import { errorCode, serializeError } from '../../src/ops/serialize-error.ts';
+import type { ConsumedRecord } from '../../src/records/records.ts';
+
+const CANARY = 'CANARY^PATIENT';
+
+function capture() {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  return {
+    destination,
+    text: () => lines.join(''),
+    records: () =>
+      lines
+        .join('')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line)),
+  };
+}
+
+/** What node-postgres throws: its message and own fields quote the row. */
+function driverError(): Error {
+  return Object.assign(new Error(`duplicate key value: Key (patient_name)=(${CANARY})\n    at ${CANARY} (row:1:1)`), {
+    code: '23505',
+    detail: `Key (patient_name)=(${CANARY}) already exists.`,
+    where: `COPY dicom_state_meta, line 1: "${CANARY}"`,
+    query: `insert into dicom_state_meta values ('${CANARY}')`,
+  });
+}
+
+function record(partition: number, offset: number, topic = 'storage_queue'): ConsumedRecord {
+  return { topic, partition, offset, key: null, value: Buffer.from(CANARY), headers: [], timestamp: 0 };
+}
+
+describe('the log', () => {
+  test('is one JSON object a line, with ISO time, level name and the static fields', () => {
+    const out = capture();
+    createLogger({ destination: out.destination, staticFields: { '@service': 'wado-consumer' } }).warn('disk is slow');
+    const [line] = out.records();
+    expect(line).toMatchObject({ level: 'warn', '@service': 'wado-consumer', msg: 'disk is slow' });
+    expect(new Date(line.time).toISOString()).toBe(line.time);
+    expect(line).not.toHaveProperty('pid');
+  });
+
+  test('writes nothing below its level, and nothing at all when silent', () => {
+    const out = capture();
+    createLogger({ destination: out.destination, level: 'warn' }).info('quiet');
+    createLogger({ destination: out.destination, level: 'silent' }).fatal('quieter');
+    expect(out.text()).toBe('');
+  });
+
+  test.each([
+    ['under err', (error: Error) => ({ err: error })],
+    ['under any other name', (error: Error) => ({ failure: error })],
+    ['deep inside', (error: Error) => ({ sinks: { postgres: [{ last: error }] } })],
+    ['in an array', (error: Error) => ({ errors: [error, error] })],
+    [
+      'as the cause of ours',
+      (error: Error) => ({ err: new SinkError('postgres', 'rejected', '23505', { cause: error }) }),
+    ],
+    [
+      'within an AggregateError',
+      (error: Error) => ({ err: new AggregateError([error], `two sinks failed: ${error.message}`, { cause: error }) }),
+    ],
+    ['in a syntax error of JSON.parse', () => ({ err: syntaxError() })],
+  ])('never shows what a driver says of a row: an error %s', (_place, fields) => {
+    const out = capture();
+    const logger = createLogger({ destination: out.destination, level: 'trace' });
+    logger.error(fields(driverError()), 'write failed');
+    logger.child(fields(driverError())).error('write failed');
+    expect(out.text()).not.toContain('CANARY');
+    expect(out.records()).toHaveLength(2);
+    expect(out.records()[0].msg).toBe('write failed');
+  });
+
+  test('never takes its message from an error, even where types were bypassed', () => {
+    const out = capture();
+    const logger = createLogger({ destination: out.destination });
+    Reflect.apply(logger.error, logger, [driverError()]);
+    Reflect.apply(logger.error, logger, [{ err: driverError() }]);
+    Reflect.apply(logger.error, logger, ['%s', CANARY]);
+    expect(out.text()).not.toContain('CANARY');
+    expect(out.records().map((line) => line.msg)).toEqual(['error', 'error', '%s']);
+  });
+
+  test('shows no bytes and no object of a class', () => {
+    const out = capture();
+    const logger = createLogger({ destination: out.destination });
+    logger.info({ value: Buffer.from('CANARY'), row: new Map([['CANARY', 1]]), count: 1n }, 'odd fields');
+    expect(out.records()[0]).toMatchObject({ value: '[object]', row: '[object]', count: '1' });
+  });
+
+  test('keeps what one needs to act: names, codes, own context, frames, causes', () => {
+    const out = capture();
+    const error = new SinkError('postgres', 'unavailable', '57P01', { cause: driverError() });
+    createLogger({ destination: out.destination }).error({ err: error }, 'write failed');
+    const [{ err }] = out.records();
+    expect(err).toMatchObject({
+      name: 'SinkError',
+      code: 'unavailable',
+      context: { sink: 'postgres', detail: '57P01' },
+      cause: { name: 'Error', code: '23505' },
+    });
+    expect(err.stack).toContain('logger.test.ts');
+    expect(err.stack).not.toContain('unavailable');
+  });
+
+  test('says of a committed batch which offsets, how many records and how long', () => {
+    const out = capture();
+    logBatchCommitted(createLogger({ destination: out.destination }), {
+      sources: [record(1, 7), record(0, 4), record(1, 9), record(1, 8)],
+      states: 2,
+      images: 3,
+      deadLetters: 1,
+      milliseconds: 12.345,
+    });
+    expect(out.records()).toEqual([
+      expect.objectContaining({
+        level: 'info',
+        msg: 'batch committed',
+        partitions: [
+          { topic: 'storage_queue', partition: 1, first: 7, last: 9 },
+          { topic: 'storage_queue', partition: 0, first: 4, last: 4 },
+        ],
+        records: 4,
+        states: 2,
+        images: 3,
+        dead_letters: 1,
+        ms: 12.3,
+      }),
+    ]);
+    expect(out.text()).not.toContain('CANARY');
+  });
+});
+
+describe('serializeError', () => {
+  test('keeps the context of every error of ours and drops its message', () => {
+    expect(serializeError(new ParseError('invalid_field', CANARY, ['study_date']))).toMatchObject({
+      name: 'ParseError',
+      code: 'invalid_field',
+      context: { fields: ['study_date'] },
+    });
+    expect(serializeError(new DicomReadError('missing_required', 'PATIENT_ID'))).toMatchObject({
+      code: 'missing_required',
+      context: { attribute: 'PATIENT_ID' },
+    });
+  });
+
+  test('trusts no name, code or thrown value that does not look like one', () => {
+    const odd = Object.assign(new Error('x'), { name: `${CANARY}!`, code: `${CANARY} 1970` });
+    expect(JSON.stringify(serializeError(odd))).not.toContain('CANARY');
+    expect(serializeError(CANARY)).toEqual({ name: 'NonError', context: { type: 'string' } });
+    expect(errorCode(odd)).toBe('Error');
+  });
+
+  test('ends on a chain of causes that bites its own tail', () => {
+    const error = new Error('x');
+    error.cause = error;
+    expect(JSON.stringify(serializeError(error)).length).toBeLessThan(20_000);
+  });
+});
+
+test('the span of offsets is kept per topic and partition', () => {
+  expect(offsetRanges([record(0, 3, 'a'), record(0, 1, 'b'), record(0, 2, 'a')])).toEqual([
+    { topic: 'a', partition: 0, first: 2, last: 3 },
+    { topic: 'b', partition: 0, first: 1, last: 1 },
+  ]);
+});
+
+function syntaxError(): Error {
+  try {
+    JSON.parse(CANARY);
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('JSON.parse accepted it');
+}
