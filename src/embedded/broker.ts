@@ -1,0 +1,55 @@
+/**
+ * A Kafka broker inside this process: librdkafka's mock cluster. It speaks the real protocol on a loopback port, so that the real source and
+ * producer run against it; it keeps everything in memory, 5 MB a partition, and it stores no transaction's offsets: it proves no durability.
+ */
+import { type NativeError, type NativeMetadata, type NativeProducer, newProducer } from '../kafka/client.ts';
+
+export interface EmbeddedBroker {
+  /** `127.0.0.1:port`. */
+  readonly address: string;
+  readonly partitionsPerTopic: number;
+  close(): Promise<void>;
+}
+
+const TIMEOUT_MS = 5_000;
+const POLL_MS = 20;
+
+/** Starts a broker that has these topics. It lives until `close()` or the end of the process. */
+export async function startBroker(topics: readonly string[]): Promise<EmbeddedBroker> {
+  const client = newProducer({
+    'test.mock.num.brokers': 1,
+    'bootstrap.servers': 'replaced-by-the-mock-cluster',
+    'allow.auto.create.topics': true,
+  });
+  client.on('event.error', () => undefined);
+  client.on('event.log', () => undefined);
+  const { brokers } = await metadataOf((done) => client.connect({ timeout: TIMEOUT_MS }, done));
+  const broker = brokers[0];
+  if (broker === undefined) throw new Error('the mock cluster has no broker');
+
+  // Asking for a topic makes it.
+  const partitions = await Promise.all(topics.map((topic) => partitionsOf(client, topic)));
+  return {
+    address: `${broker.host}:${broker.port}`,
+    partitionsPerTopic: Math.min(...partitions),
+    close: () => new Promise((resolve) => client.disconnect(() => resolve())),
+  };
+}
+
+async function partitionsOf(client: NativeProducer, topic: string): Promise<number> {
+  for (const deadline = performance.now() + TIMEOUT_MS; performance.now() < deadline; ) {
+    const { topics } = await metadataOf((done) => client.getMetadata({ topic, timeout: TIMEOUT_MS }, done));
+    const found = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    if (found > 0) return found;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error('the mock cluster did not make its topics in time');
+}
+
+function metadataOf(
+  ask: (done: (error: NativeError | null, metadata: NativeMetadata) => void) => unknown,
+): Promise<NativeMetadata> {
+  return new Promise((resolve, reject) => {
+    ask((error, metadata) => (error ? reject(error) : resolve(metadata)));
+  });
+}

@@ -1,0 +1,63 @@
+/** PostgreSQL without an installation: PGlite in a child process, kept in a folder, reached through a socket like any other server. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface EmbeddedDatabase {
+  /** `postgres://…`, for the service, for psql, for anything. At most 8 connections; they share one session. */
+  readonly dsn: string;
+  close(): Promise<void>;
+}
+
+export interface EmbeddedDatabaseOptions {
+  /** Where it is kept; made if it isn't there. One process at a time. */
+  readonly folder: string;
+  /** Empties it first. */
+  readonly fresh?: boolean;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const CLOSE_TIMEOUT_MS = 10_000;
+
+/** Starts it and resolves when it takes connections. Rejects if another process keeps the folder for itself. */
+export async function startDatabase({ folder, fresh = false }: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
+  const { port, close } = await forkDatabase(fresh ? [folder, 'fresh'] : [folder]);
+  return { dsn: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`, close };
+}
+
+async function forkDatabase(args: string[]): Promise<{ port: number; close: () => Promise<void> }> {
+  const child = fork(processFile(), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const port = await new Promise<number>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error('the embedded database did not start in time'));
+    }, START_TIMEOUT_MS);
+    child.once('message', (message: { port: number }) => {
+      clearTimeout(timer);
+      resolve(message.port);
+    });
+    void exited.then(() => {
+      clearTimeout(timer);
+      reject(
+        new Error('the embedded database ended as it started: its folder is in use, or broken (--fresh empties it)'),
+      );
+    });
+  });
+  return {
+    port,
+    close: async () => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), CLOSE_TIMEOUT_MS);
+      if (child.connected) child.send('close');
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A process needs JavaScript: run from the sources (tests), the built file beside them is taken. */
+function processFile(): string {
+  const built = import.meta.url.endsWith('.ts')
+    ? '../../dist/src/embedded/database-process.js'
+    : './database-process.js';
+  return fileURLToPath(new URL(built, import.meta.url));
+}
