@@ -23,6 +23,8 @@ export interface SourceEvents {
   connected?(): void;
   /** The client is away from its brokers or can't join; it keeps trying. `detail` is librdkafka's error name. */
   disconnected?(detail: string): void;
+  /** So many records came in with one poll. */
+  received?(records: number): void;
   assigned?(partitions: readonly Partition[]): void;
   /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
   revoked?(partitions: readonly Partition[], lost: boolean, unacked: number): void;
@@ -207,7 +209,9 @@ export class KafkaSource implements Source, Offsets {
           paused = assigned;
         }
       }
-      for (const message of await this.#consume(consumer, Math.max(1, Math.min(FETCH, room())))) {
+      const messages = await this.#consume(consumer, Math.max(1, Math.min(FETCH, room())));
+      if (messages.length > 0) this.#events.received?.(messages.length);
+      for (const message of messages) {
         // What a pending call still returns of a revoked partition belongs to its next owner.
         if (tracker.track(message)) subscriber.next(toRecord(message));
       }

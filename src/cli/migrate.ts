@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import { nameOf } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { migratePostgres } from '../db/migrate.ts';
+import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
+
+/** `migrate [redpanda.yaml]`: brings the tables of every configured database up to date; a second time it does nothing. */
+export function migrateCommand(): Command {
+  return addConfigOptions(new Command('migrate'))
+    .description('Create or update the tables of every configured database')
+    .action(async (file: string, options: ConfigOptions) => {
+      for (const database of loadConfig(file, configArguments(options)).databases) {
+        await migratePostgres(database.dsn.reveal());
+        process.stdout.write(`${nameOf(database)}: up to date\n`);
+      }
+    });
+}

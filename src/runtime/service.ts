@@ -1,0 +1,133 @@
+/** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
+import type { Config, TopicConfig } from '../config/config.ts';
+import type { GroupProtocol } from '../kafka/settings.ts';
+import { createDashboard, type Dashboard, type DashboardGraph, type OutputKind } from '../ops/dashboard.ts';
+import { createHealth } from '../ops/health.ts';
+import { type AdminServer, startHttpServer } from '../ops/http.ts';
+import { createLogger, type Logger } from '../ops/logger.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { readVersion } from '../ops/version.ts';
+import { type LifecycleEvent, nextState, type State } from './lifecycle.ts';
+import { startTopology } from './start-topology.ts';
+import { type RestartPolicy, supervise } from './supervise.ts';
+
+export interface ServiceOptions {
+  readonly logger?: Logger;
+  readonly groupProtocol?: GroupProtocol;
+  readonly restarts?: RestartPolicy;
+}
+
+/** How a service ended: everything acked and committed, or cut off at its deadline with records in flight, which come again. */
+export type StopResult = 'drained' | 'forced';
+
+export interface Service {
+  /** Where the admin endpoints listen; undefined when `http.enabled` is false. */
+  readonly url: string | undefined;
+  readonly metrics: Metrics;
+  readonly dashboard: Dashboard;
+  readonly state: State;
+  /** Settles when the service has ended: resolves after `stop()`, rejects with the last error when the graph broke too often. */
+  readonly done: Promise<StopResult>;
+  /** Ends the intake, finishes what is in flight, commits, closes. At most `shutdown_delay` + `shutdown_timeout` long. */
+  stop(): Promise<StopResult>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts the service. Rejects only if the admin endpoints can't listen; Kafka and databases that are away are waited for. */
+export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
+  const logger =
+    options.logger ?? createLogger({ level: config.logger.level, staticFields: config.logger.staticFields });
+  const metrics = createMetrics();
+  const health = createHealth();
+  const version = readVersion();
+  const dashboard = createDashboard({ graph: graphOf(config), version, metrics, health });
+  const server: AdminServer | undefined = config.http.enabled
+    ? await startHttpServer({ config: config.http, version, metrics, health, dashboard })
+    : undefined;
+  logger.info({ version: version.version, url: server?.url }, 'started');
+
+  let state: State = 'starting';
+  const happened = (event: LifecycleEvent) => {
+    state = nextState(state, event);
+  };
+  const stopping = new AbortController();
+  const forced = new AbortController();
+
+  const done = supervise(
+    () =>
+      startTopology(config, { metrics, health, logger }, { groupProtocol: options.groupProtocol ?? 'classic' }, () =>
+        happened('connected'),
+      ),
+    {
+      policy: options.restarts,
+      stop: stopping.signal,
+      force: forced.signal,
+      onBreak(error, attempt, delayMs) {
+        happened('broke');
+        logger.error(
+          { err: error, attempt, delay_ms: Math.round(delayMs) },
+          'the graph broke, starting again from the last commit',
+        );
+      },
+    },
+  )
+    .then(
+      (result) => {
+        happened('drained');
+        logger.info({ result }, 'stopped');
+        return result;
+      },
+      (error: unknown) => {
+        happened('gave_up');
+        logger.fatal({ err: error }, 'gave up');
+        throw error;
+      },
+    )
+    .finally(() => server?.close());
+  // Whoever starts a service may look at `done` later than it fails.
+  done.catch(() => undefined);
+
+  async function stop(): Promise<StopResult> {
+    if (!stopping.signal.aborted) {
+      happened('stop');
+      health.stopping();
+      logger.info({ in_flight: metrics.records.read().inFlight }, 'stopping');
+      await sleep(config.shutdownDelayMs);
+      const deadline = setTimeout(() => forced.abort(), config.shutdownTimeoutMs);
+      stopping.abort();
+      done.finally(() => clearTimeout(deadline)).catch(() => undefined);
+    }
+    return await done;
+  }
+
+  return {
+    url: server?.url,
+    metrics,
+    dashboard,
+    get state() {
+      return state;
+    },
+    done,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
+    },
+  };
+}
+
+function graphOf({ input, databases, topics }: Config): DashboardGraph {
+  const topic = ({ label, path, topic: target }: TopicConfig, kind: OutputKind) => ({ label, path, kind, target });
+  return {
+    input: { label: input.label, path: input.path, topics: input.topics, group: input.consumerGroup },
+    outputs: [
+      ...databases.map(({ label, path, driver }) => ({ label, path, kind: 'database' as const, target: driver })),
+      topic(topics.state, 'topic'),
+      topic(topics.image, 'topic'),
+      topic(topics.deadLetter, 'dead_letter'),
+    ],
+  };
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

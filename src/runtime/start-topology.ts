@@ -1,0 +1,126 @@
+import {
+  concat,
+  defer,
+  EMPTY,
+  forkJoin,
+  ignoreElements,
+  mergeMap,
+  type Observable,
+  Subject,
+  takeUntil,
+  tap,
+} from 'rxjs';
+import { buildNodes, type NodeOptions, type Operations } from '../../topology/build-nodes.ts';
+import type { Sink } from '../../topology/nodes.ts';
+import { topology } from '../../topology/topology.ts';
+import type { Config } from '../config/config.ts';
+import { SinkError } from '../errors.ts';
+import { DEFAULT_RETRY, type RetryPolicy, retryTransient } from '../operators/retry-transient.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { CommittedBatch } from '../records/records.ts';
+
+/** One life of the graph: from building its nodes to its end or its break. */
+export interface RunningTopology {
+  /** Resolves when the source was stopped and everything it emitted is acked; rejects when the graph breaks. */
+  readonly done: Promise<void>;
+  /** Ends the intake; `done` resolves when the rest is through. */
+  stop(): void;
+  /** Lets go of everything, commits what was acked. */
+  close(): Promise<void>;
+}
+
+/** Connects every output, for as long as it takes, and only then begins to take records. */
+export function startTopology(
+  config: Config,
+  operations: Operations,
+  options: NodeOptions,
+  onConnected: () => void,
+): RunningTopology {
+  const { metrics, logger } = operations;
+  const nodes = buildNodes(config, operations, options);
+  const retry: RetryPolicy = { ...DEFAULT_RETRY, onRetry: outageLog(logger) };
+  const stop$ = new Subject<void>();
+  const closed = new Subject<void>();
+  let stopping = false;
+  let consuming = false;
+
+  const input = metrics.input(config.input);
+  const consume$ = defer(() => {
+    onConnected();
+    consuming = true;
+    return topology(nodes, {
+      batchCount: config.input.batching.count,
+      batchPeriodMs: config.input.batching.periodMs,
+      concurrency: config.group.concurrency,
+      retry,
+      onUnknownFields: (count) => metrics.records.unknownFields(count),
+    });
+  }).pipe(
+    tap((batch) => {
+      metrics.records.acked(batch.records - batch.deadLetters);
+      input.latency(batch.durationMs);
+      input.batchCreated(batch.records >= config.input.batching.count ? 'count' : 'period');
+      logCommitted(logger, batch);
+    }),
+  );
+
+  const done = new Promise<void>((resolve, reject) => {
+    concat(
+      connectAll(nodes.outputs, retry).pipe(takeUntil(stop$)),
+      defer(() => (stopping ? EMPTY : consume$)),
+    )
+      .pipe(takeUntil(closed))
+      .subscribe({ error: reject, complete: resolve });
+  });
+  done.catch(() => undefined);
+
+  return {
+    done,
+    stop() {
+      stopping = true;
+      stop$.next();
+      if (consuming) void nodes.source.stop();
+    },
+    async close() {
+      closed.next();
+      await nodes.close();
+    },
+  };
+}
+
+function connectAll(outputs: readonly Sink[], retry: RetryPolicy): Observable<never> {
+  return forkJoin(outputs.map((sink) => defer(() => sink.connect().then(() => true)).pipe(retryTransient(retry)))).pipe(
+    mergeMap(() => EMPTY),
+    ignoreElements(),
+  );
+}
+
+const REPEAT_AFTER_MS = 30_000;
+
+/** Many batches fail at once in an outage: each sink's is told of when it begins and every half minute after that. */
+function outageLog(logger: Logger): NonNullable<RetryPolicy['onRetry']> {
+  const told = new Map<string, number>();
+  return (error, attempt, delayMs) => {
+    const sink = error instanceof SinkError ? error.sink : 'unknown';
+    const now = performance.now();
+    if (now - (told.get(sink) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
+    told.set(sink, now);
+    logger.warn({ err: error, attempt, delay_ms: Math.round(delayMs) }, 'write failed, trying again until it works');
+  };
+}
+
+/** The one line per batch: which offsets are done, and how many of what came out of them. */
+function logCommitted(logger: Logger, batch: CommittedBatch): void {
+  if (!logger.isLevelEnabled('info')) return;
+  logger.info(
+    {
+      partitions: batch.ranges,
+      records: batch.records,
+      states: batch.states,
+      images: batch.images,
+      dead_letters: batch.deadLetters,
+      ms: Math.round(batch.durationMs * 10) / 10,
+    },
+    'batch committed',
+  );
+}

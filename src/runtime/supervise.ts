@@ -1,0 +1,88 @@
+import type { StopResult } from './service.ts';
+import type { RunningTopology } from './start-topology.ts';
+
+export interface RestartPolicy {
+  /** How often the graph may break in `windowMs` before the service gives up. */
+  readonly maxBreaks: number;
+  readonly windowMs: number;
+  readonly initialDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+const DEFAULT_RESTARTS: RestartPolicy = {
+  maxBreaks: 5,
+  windowMs: 10 * 60_000,
+  initialDelayMs: 1_000,
+  maxDelayMs: 30_000,
+};
+
+/** For the socket to say goodbye, no more. */
+const FORCED_CLOSE_MS = 500;
+
+export interface Supervision {
+  readonly policy?: RestartPolicy | undefined;
+  /** Aborted: drain and end. */
+  readonly stop: AbortSignal;
+  /** Aborted: end now; what is in flight comes again after a restart. */
+  readonly force: AbortSignal;
+  onBreak(error: unknown, attempt: number, delayMs: number): void;
+}
+
+/**
+ * Keeps the graph running: when it breaks on something that no retry mends, it is built anew from the last commit, with growing pauses,
+ * until it has broken too often; then the last error is thrown. Nothing uncommitted is lost by a restart: it is consumed again.
+ */
+export async function supervise(start: () => RunningTopology, supervision: Supervision): Promise<StopResult> {
+  const policy = supervision.policy ?? DEFAULT_RESTARTS;
+  const breaks: number[] = [];
+  for (;;) {
+    const running = start();
+    const stop = () => running.stop();
+    if (supervision.stop.aborted) stop();
+    else supervision.stop.addEventListener('abort', stop, { once: true });
+    try {
+      const outcome = await Promise.race([running.done.then((): StopResult => 'drained'), aborted(supervision.force)]);
+      // A forced end must not wait for those that don't answer.
+      await Promise.race([running.close(), ...(outcome === 'forced' ? [sleep(FORCED_CLOSE_MS)] : [])]);
+      return outcome;
+    } catch (error) {
+      await running.close();
+      if (supervision.stop.aborted) throw error;
+      const now = performance.now();
+      breaks.push(now);
+      while ((breaks[0] ?? now) < now - policy.windowMs) breaks.shift();
+      if (breaks.length > policy.maxBreaks) throw error;
+      const delayMs = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** (breaks.length - 1));
+      supervision.onBreak(error, breaks.length, delayMs);
+      await pause(delayMs, supervision.stop);
+      if (supervision.stop.aborted) return 'drained';
+    } finally {
+      supervision.stop.removeEventListener('abort', stop);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<StopResult> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('forced');
+    else signal.addEventListener('abort', () => resolve('forced'), { once: true });
+  });
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
