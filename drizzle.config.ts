@@ -1,0 +1,4 @@
+import { defineConfig } from 'drizzle-kit';
+
+/** `npx drizzle-kit generate` writes the next PostgreSQL migration when `src/db/postgres-schema.ts` has changed. */
+export default defineConfig({ dialect: 'postgresql', schema: './src/db/postgres-schema.ts', out: './drizzle/pg' });

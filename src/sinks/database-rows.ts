@@ -1,0 +1,44 @@
+/** From grouped records to the rows of one statement. */
+import { isNewer } from '../records/object-row.ts';
+import type { GroupedRecord, Row } from '../records/records.ts';
+
+/** The rows of one statement: each key once in its table, in key order. */
+export interface StatementRows {
+  readonly objects: readonly Row[];
+  readonly states: readonly Row[];
+  readonly images: readonly Row[];
+}
+
+/**
+ * Reduces the rows of `units`, which may come from several batches, to the greatest version of each key (contract, "which record
+ * wins"), and sorts them by key: statements that run side by side then lock rows in the same order, which keeps them from deadlock.
+ */
+export function coalesceRows(units: readonly GroupedRecord[]): StatementRows {
+  return {
+    objects: newestOfEachKey(units.map((unit) => unit.object)),
+    states: newestOfEachKey(units.map((unit) => unit.state)),
+    images: newestOfEachKey(units.map((unit) => unit.image)),
+  };
+}
+
+/** What `unit` adds to a statement, in bytes of UTF-8. */
+export function unitBytes(unit: GroupedRecord): number {
+  return rowBytes(unit.object) + rowBytes(unit.state) + rowBytes(unit.image);
+}
+
+// For the version, the commas and the quotes around it.
+const AROUND_A_ROW = 128;
+
+function rowBytes(row: Row | null): number {
+  return row === null ? 0 : Buffer.byteLength(row.json) + AROUND_A_ROW;
+}
+
+function newestOfEachKey(rows: readonly (Row | null)[]): readonly Row[] {
+  const newest = new Map<string, Row>();
+  for (const row of rows) {
+    if (row === null) continue;
+    const other = newest.get(row.identity);
+    if (other === undefined || isNewer(row.version, other.version)) newest.set(row.identity, row);
+  }
+  return [...newest.values()].sort((a, b) => (a.identity < b.identity ? -1 : 1));
+}
