@@ -1,9 +1,14 @@
 /** The program's exit codes; `--help` and docs/operating.md list them. */
 export const EXIT = {
+  /** What was asked for is done. */
   done: 0,
+  /** A wrong option, or a configuration that can't be used. */
   usage: 1,
+  /** It ran, and the input had failures or the sums don't add up. */
   failures: 2,
+  /** It could not go on: a broker, a database or a file system failed. */
   broke: 3,
+  /** Cut off at the shutdown deadline, with work in flight that comes again. */
   forced: 4,
 } as const;
 
@@ -14,8 +19,8 @@ export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
 
-  constructor(exitCode: ExitCode, message: string) {
-    super(message);
+  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.exitCode = exitCode;
   }
 }

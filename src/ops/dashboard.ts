@@ -1,4 +1,4 @@
-/** What the dashboard shows: the graph's nodes with their connection and counts, the books of the records, lag, rows. No value of any record. */
+/** What the dashboard shows: the graph's nodes with their connection and counts, the books of the records, lag. No value of any record. */
 import type { ComponentStatus, Health } from './health.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
@@ -30,8 +30,6 @@ export interface DashboardSnapshot {
     readonly waiting: number;
   };
   readonly deadLetters: Readonly<Record<string, number>>;
-  /** Rows made durable by this process, by table. */
-  readonly rows: Readonly<Record<string, number>>;
   /** What the tables hold in all, where something counts them: studies, series, images. */
   readonly totals: Readonly<Record<string, number>>;
 }
@@ -68,8 +66,8 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
     snapshot: async () => {
       const readiness = health.readiness();
       const { deadLetters, ...records } = metrics.records.read();
-      const [received, sent, errors, lag, rows] = await Promise.all(
-        ['input_received', 'output_sent', 'output_error', 'redpanda_lag', 'wado_rows_written'].map(metrics.series),
+      const [received, sent, errors, lag] = await Promise.all(
+        ['input_received', 'output_sent', 'output_error', 'redpanda_lag'].map(metrics.series),
       );
       const node = (component: Component, counts: Counts, failures: Counts): NodeSnapshot => ({
         ...statusOf(component, readiness.body.statuses),
@@ -93,7 +91,6 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
         })),
         records,
         deadLetters,
-        rows: Object.fromEntries(rows?.map(({ labels, value }) => [String(labels.table), value]) ?? []),
         totals,
       };
     },

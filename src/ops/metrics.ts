@@ -59,8 +59,6 @@ export interface Metrics {
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
-  /** Rows made durable in a table. A row written again by a replay counts again. */
-  rowsWritten(table: string, rows: number): void;
   /** The series of one metric as they are now; none if there is no such metric. */
   series(name: string): Promise<readonly Series[]>;
   /** Prometheus text format 0.0.4. */
@@ -139,12 +137,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     latency: summary('output_latency_ns', 'From write to acknowledgement of a batch, in nanoseconds'),
     connection: connection('output'),
   };
-  const rows = new Counter({
-    name: 'wado_rows_written',
-    help: 'Rows made durable, by table; a replay counts again',
-    labelNames: ['table'],
-    registers,
-  });
 
   return {
     registry,
@@ -201,7 +193,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
       };
     },
-    rowsWritten: (table, count) => rows.labels(table).inc(count),
     series: async (name) => {
       const metric = await registry.getSingleMetric(name)?.get();
       return (metric?.values ?? []).map(({ labels, value }) => ({ labels: { ...labels }, value }));

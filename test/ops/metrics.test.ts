@@ -99,9 +99,9 @@ test('the books show what every owner of a figure reports, at the moment somebod
 test('two registries in one process share nothing', async () => {
   const one = createMetrics({ process: false });
   const other = createMetrics({ process: false });
-  one.rowsWritten('dicom_state_meta', 5);
-  expect(await one.series('wado_rows_written')).toEqual([{ labels: { table: 'dicom_state_meta' }, value: 5 }]);
-  expect(await other.series('wado_rows_written')).toEqual([]);
+  one.output(output).sent(5);
+  expect(await one.series('output_sent')).toEqual([{ labels: output, value: 5 }]);
+  expect(await other.series('output_sent')).toEqual([]);
 });
 
 test('the process itself is measured, event-loop delay included', async () => {
