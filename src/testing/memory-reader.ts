@@ -1,0 +1,57 @@
+import type { FileToRead, HeaderBatch, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
+import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
+import { isNewer } from '../records/object-row.ts';
+
+/** What a path says of its file: `/study/series/instance`. */
+export interface MemoryReaderOptions {
+  /** Files that can't be read, by path. */
+  readonly failures?: ReadonlyMap<string, DicomReadErrorCode>;
+}
+
+/**
+ * Stands in for the DICOM reader where a test is about the graph: the last three parts of a file's path are its study, series and
+ * instance. Reduces to the winner of each key, as the real one does.
+ */
+export function createMemoryReader(options: MemoryReaderOptions = {}): HeaderReader {
+  return {
+    read: async (files) => readAll(files, options.failures ?? new Map()),
+    close: async () => undefined,
+  };
+}
+
+function readAll(files: readonly FileToRead[], failures: ReadonlyMap<string, DicomReadErrorCode>): HeaderBatch {
+  const states = new Map<string, HeaderRow>();
+  const images = new Map<string, HeaderRow>();
+  const failed: { index: number; error: DicomReadError }[] = [];
+  files.forEach((file, index) => {
+    const failure = failures.get(file.path);
+    if (failure !== undefined) {
+      failed.push({ index, error: new DicomReadError(failure) });
+      return;
+    }
+    const [study = '', series = '', sop = ''] = file.path.split('/').slice(-3);
+    const state = { tenant_id: file.tenantId, study_uid: study, series_uid: series };
+    put(states, files, {
+      index,
+      identity: [file.tenantId, study, series].join('\0'),
+      key: `${study}/${series}`,
+      json: JSON.stringify(state),
+    });
+    const image = { ...state, sop_uid: sop };
+    put(images, files, {
+      index,
+      identity: [file.tenantId, study, series, sop].join('\0'),
+      key: `${study}/${series}/${sop}`,
+      json: JSON.stringify(image),
+    });
+  });
+  return { states: [...states.values()], images: [...images.values()], failures: failed };
+}
+
+function put(rows: Map<string, HeaderRow>, files: readonly FileToRead[], row: HeaderRow): void {
+  const stored = rows.get(row.identity);
+  const mine = files[row.index];
+  const theirs = stored === undefined ? undefined : files[stored.index];
+  if (mine !== undefined && (theirs === undefined || isNewer(mine.version, theirs.version)))
+    rows.set(row.identity, row);
+}

@@ -1,0 +1,161 @@
+import { Subject, VirtualTimeScheduler } from 'rxjs';
+import type { HeaderReader, Sink } from '../../topology/nodes.ts';
+import { type Settings, topology } from '../../topology/topology.ts';
+import { WatermarkTracker } from '../kafka/watermark.ts';
+import type { CommittedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
+import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
+import { createMemoryReader } from './memory-reader.ts';
+
+export interface TestDriverOptions {
+  /** Default 50 and 5,000, as the service's. */
+  readonly batchCount?: number;
+  readonly batchPeriodMs?: number;
+  /** Default: answers for every file by its message alone, see memory-reader.ts. */
+  readonly reader?: HeaderReader;
+  /** Sinks beside the memory database and the two memory topics: failing or slow ones. */
+  readonly sinks?: readonly Sink[];
+  /** Replaces the dead-letter topic in memory. */
+  readonly deadLetters?: Sink;
+}
+
+/** What stands in a topic in memory. */
+export interface PublishedRecord {
+  readonly key: string;
+  readonly value: string;
+}
+
+const TOPIC = 'storage_queue';
+
+/**
+ * Drives the real graph without a broker, a database or a file: pipe records in, move the clock, read what came out. Like Kafka
+ * Streams' TopologyTestDriver; the clock stands still until `advance` moves it.
+ */
+export class TopologyTestDriver {
+  readonly database: MemoryDatabase = createMemoryDatabase();
+  readonly states: PublishedRecord[] = [];
+  readonly images: PublishedRecord[] = [];
+  readonly deadLetters: PoisonRecord[] = [];
+  readonly committedBatches: CommittedBatch[] = [];
+  /** Set when the graph broke. */
+  error: unknown;
+  completed = false;
+  readonly #records = new Subject<ConsumedRecord>();
+  readonly #clock = new VirtualTimeScheduler();
+  readonly #tracker = new WatermarkTracker();
+  readonly #committed = new Map<number, number>();
+  readonly #nextOffsets = new Map<number, number>();
+
+  constructor(options: TestDriverOptions = {}) {
+    const settings: Settings = {
+      batchCount: options.batchCount ?? 50,
+      batchPeriodMs: options.batchPeriodMs ?? 5_000,
+      concurrency: 4,
+      scheduler: this.#clock,
+    };
+    const memoryTopic = (name: string, kind: 'state' | 'image', into: PublishedRecord[]): Sink => ({
+      name,
+      connect: async () => undefined,
+      write: async (batch) => {
+        for (const { [kind]: row } of batch.grouped) if (row !== null) into.push({ key: row.key, value: row.json });
+        return [];
+      },
+      close: async () => undefined,
+    });
+    const deadLetters: Sink = {
+      name: 'dead_letter_topic',
+      connect: async () => undefined,
+      write: async (batch) => {
+        this.deadLetters.push(...batch.poison);
+        return [];
+      },
+      close: async () => undefined,
+    };
+    topology(
+      {
+        source: {
+          name: TOPIC,
+          topics: [TOPIC],
+          records$: this.#records,
+          stop: async () => this.#records.complete(),
+          close: async () => undefined,
+        },
+        reader: options.reader ?? createMemoryReader(),
+        sinks: [
+          this.database,
+          memoryTopic('state_topic', 'state', this.states),
+          memoryTopic('image_topic', 'image', this.images),
+          ...(options.sinks ?? []),
+        ],
+        deadLetters: options.deadLetters ?? deadLetters,
+        offsets: {
+          ack: (records) => {
+            this.#tracker.ack(records);
+            for (const { partition, offset } of this.#tracker.take()) this.#committed.set(partition, offset);
+          },
+        },
+      },
+      settings,
+    ).subscribe({
+      next: (batch) => this.committedBatches.push(batch),
+      error: (error: unknown) => {
+        this.error = error;
+      },
+      complete: () => {
+        this.completed = true;
+      },
+    });
+  }
+
+  /** Pipes one record in; objects become JSON. Its offset is the partition's next. */
+  pipe(
+    value: object | string | Buffer | null,
+    options: { partition?: number; key?: string; headers?: readonly RecordHeader[] } = {},
+  ): ConsumedRecord {
+    const partition = options.partition ?? 0;
+    const offset = this.#nextOffsets.get(partition) ?? 0;
+    this.#nextOffsets.set(partition, offset + 1);
+    if (!this.#tracker.isAssigned(TOPIC, partition)) this.#tracker.assign([{ topic: TOPIC, partition }]);
+    const record: ConsumedRecord = {
+      topic: TOPIC,
+      partition,
+      offset,
+      key: options.key === undefined ? null : Buffer.from(options.key),
+      value: toBytes(value),
+      headers: options.headers ?? [],
+      timestamp: 0,
+    };
+    this.#tracker.track(record);
+    this.#records.next(record);
+    return record;
+  }
+
+  /** Moves the clock, then lets everything that is due run. */
+  async advance(milliseconds: number): Promise<void> {
+    await this.settle();
+    this.#clock.maxFrames = this.#clock.frame + milliseconds;
+    this.#clock.flush();
+    this.#clock.frame = this.#clock.maxFrames;
+    await this.settle();
+  }
+
+  /** Lets promises run until nothing more happens without the clock. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Ends the intake, as a SIGTERM does. */
+  async stop(): Promise<void> {
+    this.#records.complete();
+    await this.settle();
+  }
+
+  /** The committed offset of a partition: the next one to read; undefined before the first commit. */
+  committed(partition = 0): number | undefined {
+    return this.#committed.get(partition);
+  }
+}
+
+function toBytes(value: object | string | Buffer | null): Buffer | null {
+  if (value === null || Buffer.isBuffer(value)) return value;
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+}

@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WatermarkTracker } from '../../src/kafka/watermark.ts';
+
+const at = (offset: number, partition = 0) => ({ topic: 't', partition, offset });
+
+function tracker(...offsets: number[]): WatermarkTracker {
+  const made = new WatermarkTracker();
+  made.assign([{ topic: 't', partition: 0 }]);
+  for (const offset of offsets) made.track(at(offset));
+  return made;
+}
+
+describe('WatermarkTracker', () => {
+  it('commits the offset after the last of an unbroken run of acks, whatever their order', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat(10_000), { minLength: 1, maxLength: 300 }),
+        fc.infiniteStream(fc.nat()),
+        (numbers, random) => {
+          const offsets = numbers.toSorted((a, b) => a - b);
+          const tracked = tracker(...offsets);
+          const order = [...offsets].map((offset) => ({ offset, at: random.next().value })).sort((a, b) => a.at - b.at);
+          const acked = new Set<number>();
+          let committed = -1;
+          for (const { offset } of order) {
+            tracked.ack([at(offset)]);
+            acked.add(offset);
+            committed = tracked.take().at(-1)?.offset ?? committed;
+            const firstMissing = offsets.findIndex((each) => !acked.has(each));
+            const done = firstMissing < 0 ? offsets : offsets.slice(0, firstMissing);
+            expect(committed).toBe(done.length === 0 ? -1 : (done.at(-1) ?? 0) + 1);
+          }
+          expect(tracked.unacked).toBe(0);
+          expect(tracked.held).toBe(0);
+        },
+      ),
+    );
+  });
+
+  it('counts an ack once, however often it comes', () => {
+    const tracked = tracker(0, 1);
+    tracked.ack([at(1), at(1), at(7)]);
+    expect(tracked.unacked).toBe(1);
+    expect(tracked.take()).toEqual([]);
+    tracked.ack([at(0)]);
+    expect(tracked.take()).toEqual([at(2)]);
+    expect(tracked.take()).toEqual([]);
+  });
+
+  it('takes nothing of a partition that was revoked, acked or not', () => {
+    const tracked = tracker(0, 1, 2);
+    tracked.ack([at(0)]);
+    tracked.forget([{ topic: 't', partition: 0 }]);
+    tracked.ack([at(1), at(2)]);
+    expect(tracked.take()).toEqual([]);
+    expect(tracked.unacked).toBe(0);
+    expect(tracked.track(at(3))).toBe(false);
+  });
+
+  it('hands out again what could not be stored', () => {
+    const tracked = tracker(0);
+    tracked.ack([at(0)]);
+    const taken = tracked.take();
+    tracked.giveBack(taken);
+    expect(tracked.take()).toEqual(taken);
+  });
+
+  it('begins anew when offsets go back, so that old acks do not vouch for a new log', () => {
+    const tracked = tracker(100, 101);
+    tracked.track(at(0));
+    tracked.ack([at(100), at(101)]);
+    expect(tracked.take()).toEqual([]);
+    tracked.ack([at(0)]);
+    expect(tracked.take()).toEqual([at(1)]);
+  });
+
+  it('keeps partitions apart', () => {
+    const tracked = tracker(5);
+    tracked.assign([{ topic: 't', partition: 1 }]);
+    tracked.track(at(9, 1));
+    tracked.ack([at(9, 1)]);
+    expect(tracked.take()).toEqual([at(10, 1)]);
+    expect(tracked.unackedOf([{ topic: 't', partition: 0 }])).toBe(1);
+  });
+
+  it('holds little more than what waits, after a hundred thousand records', () => {
+    const tracked = tracker();
+    for (let offset = 0; offset < 100_000; offset++) {
+      tracked.track(at(offset));
+      tracked.ack([at(offset)]);
+    }
+    expect(tracked.held).toBe(0);
+    expect(tracked.take()).toEqual([at(100_000)]);
+  });
+});

@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseRecord } from '../../src/operators/parse-records.ts';
+import type { ConsumedRecord } from '../../src/records/records.ts';
+import { storeMeta } from '../../src/testing/store-meta.ts';
+
+function record(value: string | Buffer | null): ConsumedRecord {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  return { topic: 't', partition: 0, offset: 0, key: null, value: bytes, headers: [], timestamp: 0 };
+}
+
+const parse = (fields: object) => parseRecord(record(JSON.stringify(fields)));
+const messageOf = (fields: object) => {
+  const parsed = parse(fields);
+  return parsed.kind === 'poison' ? parsed.error.message : 'accepted';
+};
+
+describe('parseRecord', () => {
+  it('accepts a DicomStoreMeta as the receiver writes it', () => {
+    const meta = storeMeta();
+    expect(parse(meta)).toMatchObject({ kind: 'file', meta });
+  });
+
+  it.each([
+    ['accession_number', null],
+    ['accession_number', undefined],
+    ['created_time', '2025-10-15T09:30:00'],
+    ['created_time', '2025-10-15T09:30:00.123'],
+    ['created_time', '2025-10-15T09:30:00.123456789'],
+    ['file_size', Number.MAX_SAFE_INTEGER],
+    ['patient_id', '山'.repeat(64)],
+    ['patient_id', '𝒳'.repeat(64)],
+  ])('accepts %s = %j', (field, value) => {
+    expect(messageOf({ ...storeMeta(), [field]: value })).toBe('accepted');
+  });
+
+  it.each([
+    ['trace_id', 'short', 'trace_id: expected exactly 36 characters'],
+    ['patient_id', 'x'.repeat(65), 'patient_id: expected at most 64 characters of well-formed text without NUL'],
+    ['file_path', '/a\0b', 'file_path: expected at most 512 characters of well-formed text without NUL'],
+    ['tenant_id', '\ud800', 'tenant_id: expected at most 64 characters of well-formed text without NUL'],
+    ['file_size', 2 ** 53, 'file_size: expected a whole number below 2^53'],
+    ['file_size', 1.5, 'file_size: expected a whole number below 2^53'],
+    ['file_size', '12', 'file_size: expected a whole number below 2^53'],
+    ['number_of_frames', 2 ** 31, 'number_of_frames: expected a whole number of 32 bits'],
+    ['study_date', '2023-02-30', 'study_date: expected a date, YYYY-MM-DD'],
+    ['study_date', '0000-01-01', 'study_date: expected a date, YYYY-MM-DD'],
+    [
+      'created_time',
+      '2025-10-15T09:30:00Z',
+      'created_time: expected YYYY-MM-DDTHH:MM:SS with no, 3, 6 or 9 fraction digits and no zone',
+    ],
+    [
+      'created_time',
+      '2025-10-15T24:00:00',
+      'created_time: expected YYYY-MM-DDTHH:MM:SS with no, 3, 6 or 9 fraction digits and no zone',
+    ],
+    ['transfer_status', 'Maybe', 'transfer_status: expected one of NoNeedTransfer, Success, Failed, NeedTransfer'],
+    ['source_ae', undefined, 'source_ae: missing'],
+    ['source_ae', null, 'source_ae: expected string, received null'],
+  ])('calls %s = %j poison and says what was expected', (field, value, message) => {
+    expect(messageOf({ ...storeMeta(), [field]: value })).toBe(message);
+  });
+
+  it('names every field at fault, and no value', () => {
+    const canary = 'CANARY^PATIENT';
+    const fields = Object.fromEntries(Object.keys(storeMeta()).map((name) => [name, [canary]]));
+    const parsed = parse(fields);
+    expect(parsed).toMatchObject({ kind: 'poison', error: { code: 'invalid_field', fields: Object.keys(fields) } });
+    expect(messageOf(fields)).not.toContain('CANARY');
+  });
+
+  it.each([
+    [null, 'null_value'],
+    ['{"patient_id": "CANARY', 'not_json'],
+    ['', 'not_json'],
+    ['[1]', 'not_an_object'],
+    ['null', 'not_an_object'],
+    ['"text"', 'not_an_object'],
+    [Buffer.from([0x7b, 0xff, 0xfe]), 'not_utf8'],
+  ])('calls %j poison: %s', (value, code) => {
+    const parsed = parseRecord(record(value));
+    expect(parsed).toMatchObject({ kind: 'poison', error: { code } });
+    expect(JSON.stringify(parsed.kind === 'poison' ? parsed.error.message : '')).not.toContain('CANARY');
+  });
+
+  it('accepts unknown fields and tells how many', () => {
+    const counts: number[] = [];
+    const text = JSON.stringify({ ...storeMeta(), colour: 'red', nested: { deep: [1] } });
+    expect(parseRecord(record(text), (count) => counts.push(count)).kind).toBe('file');
+    const { accession_number: _, ...without } = storeMeta();
+    parseRecord(record(JSON.stringify(without)), (count) => counts.push(count));
+    expect(counts).toEqual([2]);
+  });
+
+  it('never pollutes a prototype', () => {
+    parseRecord(record(`{"__proto__": {"polluted": true}, ${JSON.stringify(storeMeta()).slice(1)}`));
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+
+  it('answers for any bytes without throwing', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 200 }),
+          fc.json().map((text) => new TextEncoder().encode(text)),
+        ),
+        (bytes) => {
+          expect(['file', 'poison']).toContain(parseRecord(record(Buffer.from(bytes))).kind);
+        },
+      ),
+    );
+  });
+});
