@@ -68,7 +68,8 @@ function build() {
   const headers = existsSync(join(prefix, 'include/node/node.h')) ? { npm_config_nodedir: prefix } : {};
   const { ok, log, tail } = npm(['rebuild', name, '--foreground-scripts'], {
     name: 'kafka-client',
-    env: { CKJS_LINKING: 'dynamic', npm_config_build_from_source: 'true', JOBS: 'max', ...headers, ...process.env },
+    // One job: the makefile forgets that the client's sources wait for librdkafka, which is compiled in parallel all the same.
+    env: { CKJS_LINKING: 'dynamic', ...headers, ...process.env, JOBS: '1' },
   });
   if (!ok || !loadsInNewProcess())
     throw new SetupError(`compiling the Kafka client failed:\n${tail}\nThe whole output: ${log}`);

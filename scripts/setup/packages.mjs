@@ -21,14 +21,20 @@ export function packagesMatchLock() {
 
 /** `npm ci`, three times if need be: registries have hiccups. Install scripts don't run; the one that matters has its own step. */
 export function installPackages() {
-  say('installing packages (npm ci)');
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  let command = ['ci'];
   for (let attempt = 1; ; attempt += 1) {
-    const { ok, log, tail } = npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { name: 'npm-ci' });
+    say(`installing packages (npm ${command.join(' ')})`);
+    const { ok, log, tail } = npm([...command, ...quiet], { name: 'npm' });
     if (ok) return;
-    // A lock file that doesn't fit package.json stays so.
-    if (attempt === 3 || tail.includes('EUSAGE'))
-      throw new SetupError(`npm ci failed:\n${tail}\nThe whole output: ${log}`);
-    say(`npm ci failed, again in ${attempt * 5} s`);
+    if (command[0] === 'ci' && readFileSync(log, 'utf8').includes('EUSAGE')) {
+      // A registry that doesn't carry the packages of every platform makes a lock file that `npm ci` refuses elsewhere (npm's issue 4828).
+      // The versions are the lock file's all the same, and it is not written.
+      command = ['install', '--no-save'];
+      continue;
+    }
+    if (attempt === 3) throw new SetupError(`npm failed:\n${tail}\nThe whole output: ${log}`);
+    say(`npm failed, again in ${attempt * 5} s`);
     pause(attempt * 5);
   }
 }
