@@ -1,4 +1,5 @@
 /** One connection of the PostgreSQL sink: opened when it is needed, thrown away when it has failed. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresConnection } from '../db/postgres-connection.ts';
 import { PostgresStatementError } from '../db/postgres-connection.ts';
@@ -12,11 +13,13 @@ import { coalesceRows } from './database-rows.ts';
 const CONFLICT_TRIES = 4;
 const CONFLICT_PAUSE_MS = 20;
 
-const STATEMENT_NAME = 'wado_consumer_write';
+// Servers and poolers that share a session between connections (PGlite) see all their names.
+const statementName = () => `wado_consumer_write_${randomUUID().slice(0, 8)}`;
 
 /** `open` makes a new connection, or rejects with a SinkError. */
 export function createPostgresLane(name: string, open: () => Promise<PostgresConnection>): DatabaseLane {
   let connection: PostgresConnection | undefined;
+  let preparedAs = '';
   let closed = false;
 
   async function connected(): Promise<PostgresConnection> {
@@ -28,6 +31,7 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
       throw new SinkError(name, 'unavailable', 'closed');
     }
     connection = opened;
+    preparedAs = statementName();
     return opened;
   }
 
@@ -37,7 +41,7 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
       for (let attempt = 1; ; attempt++) {
         const current = await connected();
         try {
-          await current.query({ name: STATEMENT_NAME, text: POSTGRES_WRITE_STATEMENT, values });
+          await current.query({ name: preparedAs, text: POSTGRES_WRITE_STATEMENT, values });
           return;
         } catch (error) {
           const conflict = await asConflict(error, current, name);

@@ -1,7 +1,7 @@
 /** The PostgreSQL sink: the three tables of the contract, one statement for all that waits. */
 import type { Sink } from '../../topology/nodes.ts';
+import { migratePostgres } from '../db/migrate.ts';
 import { openPostgres, type PostgresConnection } from '../db/postgres-connection.ts';
-import { migratePostgres } from '../db/postgres-migrate.ts';
 import { verifyPostgres } from '../db/postgres-verify.ts';
 import { SinkError } from '../errors.ts';
 import { createGroupCommit } from './database-group-commit.ts';

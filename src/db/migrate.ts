@@ -55,19 +55,20 @@ async function migrateOn(connection: PostgresConnection, name: string): Promise<
   // Until the session ends: other processes wait here, and then find nothing left to do.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
   const count = await pending(connection, folder);
-  if (count === 0) return 0;
-  await connection.query({ text: 'set client_min_messages = warning' });
-  try {
-    await migrate(drizzle({ client: connection.client }), {
-      migrationsFolder: folder,
-      migrationsSchema: SCHEMA,
-      migrationsTable: TABLE,
-    });
-  } catch (error) {
-    const failure = classifyPostgresError(error);
-    throw new SinkError(name, failure.code === 'rejected' ? 'misconfigured' : failure.code, failure.detail);
-  }
+  if (count > 0) await applyAll(connection, folder, name);
+  // Ends with the session anyway; PGlite's connections share one.
+  await connection.query({ text: 'select pg_advisory_unlock($1::bigint)', values: [LOCK] });
   return count;
+}
+
+async function applyAll(connection: PostgresConnection, folder: string, name: string): Promise<void> {
+  const where = { migrationsFolder: folder, migrationsSchema: SCHEMA, migrationsTable: TABLE };
+  try {
+    await migrate(drizzle({ client: connection.client }), where);
+  } catch (error) {
+    const { code, detail } = classifyPostgresError(error);
+    throw new SinkError(name, code === 'rejected' ? 'misconfigured' : code, detail);
+  }
 }
 
 // Asked first: drizzle's own migrate() creates its schema every time, for which a service in daily use need not have the right.
