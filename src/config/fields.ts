@@ -1,0 +1,177 @@
+/**
+ * The kinds of field that Redpanda Connect's schema knows, as zod schemas. Their messages say what is expected and never what was
+ * found: what was found may be a secret.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { BareScalar } from './yaml-tree.ts';
+
+/** A field whose value `read` understands, or doesn't (undefined). */
+function field<T>(expected: string, read: (value: unknown) => T | undefined) {
+  return z.unknown().transform((value, context): T => {
+    const result = value === undefined ? undefined : read(value);
+    if (result !== undefined) return result;
+    context.addIssue({
+      code: 'custom',
+      input: undefined,
+      message: value === undefined ? 'is required' : `expected ${expected}`,
+    });
+    return z.NEVER;
+  });
+}
+
+/** A mapping with exactly these fields. The message of an unknown one lists the known: `explain` makes a suggestion of it. */
+export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape).join(' ');
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? known : expected(issue.input, 'a mapping')),
+  });
+}
+
+export function list<Item extends z.ZodType>(item: Item) {
+  return z.array(item, { error: (issue) => expected(issue.input, 'a list') });
+}
+
+export function nonEmptyList<Item extends z.ZodType>(item: Item) {
+  return list(item).refine((items) => items.length > 0, { error: 'expected at least one entry' });
+}
+
+/** A mapping from any names to texts. */
+export function textMap() {
+  return z.record(z.string(), text(), { error: (issue) => expected(issue.input, 'a mapping') });
+}
+
+function expected(input: unknown, what: string): string {
+  return input === undefined ? 'is required' : `expected ${what}`;
+}
+
+/** Any scalar, as it is written: 007 and 1e3 are texts too where a text is wanted. Nothing at all is the empty text. */
+export function text() {
+  return field('a text', readText);
+}
+
+export function nonEmptyText() {
+  return field('a text that is not empty', (value) => readText(value) || undefined);
+}
+
+function readText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!(value instanceof BareScalar)) return undefined;
+  return value.value === null ? '' : value.source;
+}
+
+/** A text that doesn't contain a record interpolation (`${! … }`): it is the same for every record. */
+export function fixedText() {
+  return field('a text that is not empty and the same for every record', (value) => {
+    const found = readText(value);
+    return found === '' || found?.includes('${!') ? undefined : found;
+  });
+}
+
+/** A list of texts in which Redpanda Connect also accepts several in one, with commas between. */
+export function commaList() {
+  return nonEmptyList(nonEmptyText()).transform((items) =>
+    items.flatMap((item) =>
+      item
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    ),
+  );
+}
+
+export function bool() {
+  return field('true or false, without quotes', (value) =>
+    value instanceof BareScalar && typeof value.value === 'boolean' ? value.value : undefined,
+  );
+}
+
+export function wholeNumber(least: number, most: number) {
+  return field(`a whole number from ${least} to ${most}, without quotes`, (value) =>
+    value instanceof BareScalar &&
+    typeof value.value === 'number' &&
+    Number.isInteger(value.value) &&
+    value.value >= least &&
+    value.value <= most
+      ? value.value
+      : undefined,
+  );
+}
+
+/** One of these words. Redpanda Connect reads some of them in any case. */
+export function oneOf<const Option extends string>(options: readonly Option[], { anyCase = false } = {}) {
+  return field(`one of ${options.join(', ')}`, (value) => {
+    const word = readText(value);
+    return options.find((option) => option === (anyCase ? word?.toUpperCase() : word));
+  });
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1e3,
+  m: 6e4,
+  h: 36e5,
+};
+const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
+
+/** Milliseconds from Go's notation (time.ParseDuration): `1m30s`, `500ms`, `1.5h`. Fractions of a millisecond are rounded up. */
+export function duration(least: '0s' | '1ms' | '1s' = '1ms') {
+  const leastMs = { '0s': 0, '1ms': 1, '1s': 1000 }[least];
+  return field(`a duration of at least ${least} and at most 24 days, such as 500ms or 1m30s`, (value) => {
+    const ms = parseDuration(readText(value) ?? '');
+    // Node's timers hold 31 bits of milliseconds and fire at once beyond.
+    return ms !== undefined && ms >= leastMs && ms < 2 ** 31 ? ms : undefined;
+  });
+}
+
+function parseDuration(written: string): number | undefined {
+  if (written === '0') return 0;
+  if (!DURATION.test(written)) return undefined;
+  let total = 0;
+  for (const [, amount, unit = ''] of written.matchAll(/([\d.]+)([a-zµμ]+)/g))
+    total += Number(amount) * (UNITS[unit] ?? 0);
+  // Rounding to a nanosecond first: 0.1 + 0.2 must not become one millisecond more.
+  return Math.ceil(Math.round(total * 1e6) / 1e6);
+}
+
+const SIZE = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)$/i;
+
+/** Bytes from Redpanda Connect's notation: `1MiB` (1024²), `1MB` (1000²), `512`. */
+export function byteSize(least = 0) {
+  return field('a size such as 512, 50MB or 1MiB', (value) => {
+    const match = SIZE.exec(readText(value) ?? '');
+    if (match === null) return undefined;
+    const [, amount, scale = '', binary = '', unit = ''] = match;
+    if (scale === '' && binary !== '') return undefined;
+    const bytes = Math.trunc(
+      Number(amount) * (binary === '' ? 1000 : 1024) ** ' kmgt'.indexOf(scale.toLowerCase() || ' '),
+    );
+    return unit.length <= 1 && bytes >= least && bytes < 2 ** 31 ? bytes : undefined;
+  });
+}
+
+/**
+ * A field of Redpanda Connect that this engine doesn't run. Its default may be written down, since it changes nothing; anything else
+ * is refused, not ignored.
+ */
+export function onlyDefault(value: unknown) {
+  return z
+    .unknown()
+    .refine((given) => given === undefined || isDeepStrictEqual(strip(given), value), {
+      error: `is not run by this engine: leave it out, or at ${JSON.stringify(value)}`,
+    })
+    .optional();
+}
+
+function strip(value: unknown): unknown {
+  if (value instanceof BareScalar) return value.value ?? '';
+  if (Array.isArray(value)) return value.map(strip);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, strip(inner)]));
+  }
+  return value;
+}

@@ -1,0 +1,107 @@
+import { readComponent } from './component.ts';
+import type { InputConfig } from './config.ts';
+import type { ConfigDocument } from './document.ts';
+import {
+  bool,
+  byteSize,
+  commaList,
+  duration,
+  mapping,
+  nonEmptyText,
+  oneOf,
+  onlyDefault,
+  text,
+  wholeNumber,
+} from './fields.ts';
+import { kafkaConnectionFields, readKafkaConnection } from './kafka-connection.ts';
+
+const batchingSchema = mapping({
+  count: wholeNumber(1, 100_000).default(50),
+  period: duration().default(5000),
+  byte_size: onlyDefault(0),
+  check: onlyDefault(''),
+  processors: onlyDefault([]),
+});
+
+const unorderedProcessingSchema = mapping({
+  enabled: bool().default(false),
+  checkpoint_limit: wholeNumber(1, 1_000_000).default(4096),
+  batching: batchingSchema.default({ count: 50, period: 5000 }),
+});
+
+const redpandaInputSchema = mapping({
+  ...kafkaConnectionFields,
+  topics: commaList(),
+  regexp_topics: onlyDefault(false),
+  regexp_topics_include: onlyDefault([]),
+  regexp_topics_exclude: onlyDefault([]),
+  consumer_group: nonEmptyText(),
+  start_offset: oneOf(['earliest', 'latest', 'committed']).default('earliest'),
+  transaction_isolation_level: oneOf(['read_uncommitted', 'read_committed']).default('read_uncommitted'),
+  instance_id: text().default(''),
+  rack_id: text().default(''),
+  session_timeout: duration('1s').default(60_000),
+  rebalance_timeout: duration('1s').default(45_000),
+  heartbeat_interval: duration().default(3000),
+  commit_period: duration().default(5000),
+  fetch_max_bytes: byteSize(1).default(50 * 1024 ** 2),
+  fetch_max_partition_bytes: byteSize(1).default(1024 ** 2),
+  fetch_min_bytes: byteSize(1).default(1),
+  fetch_max_wait: duration().default(5000),
+  partition_buffer_bytes: onlyDefault('1MB'),
+  max_yield_batch_bytes: onlyDefault('32KB'),
+  topic_lag_refresh_period: onlyDefault('5s'),
+  unordered_processing: unorderedProcessingSchema,
+  auto_replay_nacks: onlyDefault(true),
+  timely_nacks_maximum_wait: onlyDefault(''),
+  extract_tracing_map: onlyDefault(''),
+});
+
+/** Reads `input`: one `redpanda` component. */
+export function readInput(document: ConfigDocument): InputConfig | undefined {
+  const component = readComponent(document, ['input'], 'input', ['redpanda']);
+  const fields = component && document.check(redpandaInputSchema, component.body);
+  if (component === undefined || fields === undefined) return undefined;
+  const at = (...path: (string | number)[]) => [...component.body, ...path];
+
+  if (!fields.unordered_processing.enabled) {
+    document.report(
+      at('unordered_processing', 'enabled'),
+      'this engine always processes batches side by side and commits in order: set it to true',
+    );
+  }
+  if (fields.heartbeat_interval * 2 > fields.session_timeout) {
+    document.report(at('heartbeat_interval'), 'expected at most half of session_timeout, so that one may be lost');
+  }
+  fields.topics.forEach((topic) => {
+    if (topic.includes(':')) document.report(at('topics'), 'explicit partitions (topic:0) are not run by this engine');
+  });
+  const { checkpoint_limit: checkpointLimit, batching } = fields.unordered_processing;
+  if (batching.count > checkpointLimit) {
+    document.report(
+      at('unordered_processing', 'batching', 'count'),
+      'expected no more than checkpoint_limit, else no batch is ever full',
+    );
+  }
+  return {
+    label: component.label,
+    path: component.path,
+    ...readKafkaConnection(document, component.body, fields),
+    topics: fields.topics,
+    consumerGroup: fields.consumer_group,
+    startOffset: fields.start_offset,
+    isolationLevel: fields.transaction_isolation_level,
+    sessionTimeoutMs: fields.session_timeout,
+    rebalanceTimeoutMs: fields.rebalance_timeout,
+    heartbeatIntervalMs: fields.heartbeat_interval,
+    commitPeriodMs: fields.commit_period,
+    fetchMaxBytes: fields.fetch_max_bytes,
+    fetchMaxPartitionBytes: fields.fetch_max_partition_bytes,
+    fetchMinBytes: fields.fetch_min_bytes,
+    fetchMaxWaitMs: fields.fetch_max_wait,
+    ...(fields.instance_id === '' ? {} : { instanceId: fields.instance_id }),
+    ...(fields.rack_id === '' ? {} : { rackId: fields.rack_id }),
+    checkpointLimit,
+    batching: { count: batching.count, periodMs: batching.period },
+  };
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { isMapping } from './component.ts';
+import type { Config } from './config.ts';
+import { ConfigDocument } from './document.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { onlyDefault } from './fields.ts';
+import { readInput } from './input.ts';
+import { readOutput } from './output.ts';
+import { readPipeline } from './pipeline.ts';
+import { readService } from './service.ts';
+import { systemCode } from './variables.ts';
+
+export interface LoadOptions {
+  /** Where variables come from; the process's environment unless given. */
+  readonly env?: Environment;
+  /** Files of `NAME=value` lines (`-e`). They win over the environment, later ones over earlier. */
+  readonly envFiles?: readonly string[];
+  /** `key=value` expressions (`-s`) that replace fields: `input.redpanda.consumer_group=other`. */
+  readonly sets?: readonly string[];
+}
+
+/** Fields that other components read, and those of Redpanda Connect that this engine doesn't run. */
+const topLevel: Readonly<Record<string, z.ZodType>> = {
+  http: z.unknown(),
+  logger: z.unknown(),
+  metrics: z.unknown(),
+  shutdown_delay: z.unknown(),
+  shutdown_timeout: z.unknown(),
+  input: z.unknown(),
+  pipeline: z.unknown(),
+  output: z.unknown(),
+  // Unit tests of a configuration: `redpanda-connect test` runs them, a running service of either engine doesn't.
+  tests: z.unknown(),
+  buffer: onlyDefault({ none: {} }),
+  tracer: onlyDefault({ none: {} }),
+  error_handling: onlyDefault({ strict: false }),
+  input_resources: onlyDefault([]),
+  processor_resources: onlyDefault([]),
+  output_resources: onlyDefault([]),
+  cache_resources: onlyDefault([]),
+  rate_limit_resources: onlyDefault([]),
+};
+
+/**
+ * Reads a configuration file in Redpanda Connect's schema. Throws a ConfigError with everything that is wrong with it; no message
+ * repeats a value.
+ */
+export function loadConfig(file: string, options: LoadOptions = {}): Config {
+  const { config, issues } = read(file, options);
+  if (issues.length > 0 || config === undefined) throw new ConfigError(issues);
+  return config;
+}
+
+/** Everything that is wrong with a configuration file, in the order of its lines; empty when it can be run. */
+export function lintConfig(file: string, options: LoadOptions = {}): readonly ConfigIssue[] {
+  return read(file, options).issues;
+}
+
+interface Reading {
+  readonly config?: Config;
+  readonly issues: readonly ConfigIssue[];
+}
+
+function read(file: string, options: LoadOptions): Reading {
+  const issues: ConfigIssue[] = [];
+  let env: Environment = options.env ?? readEnvironment();
+  for (const envFile of options.envFiles ?? []) env = { ...env, ...parseEnv(readText(envFile, issues) ?? '') };
+  const written = readText(file, issues);
+  if (written === undefined || issues.length > 0) return { issues };
+
+  const document = new ConfigDocument(file, written, env, options.sets);
+  if (document.root === undefined) return { issues: document.issues };
+  if (!isMapping(document.root)) {
+    document.report([], 'expected a mapping with input, pipeline and output');
+    return { issues: document.issues };
+  }
+  for (const name of Object.keys(document.root)) {
+    const schema = Object.hasOwn(topLevel, name) ? topLevel[name] : undefined;
+    if (schema === undefined) document.reportUnknown([name], Object.keys(topLevel));
+    else document.check(schema, [name]);
+  }
+  const service = readService(document);
+  const input = readInput(document);
+  const group = readPipeline(document);
+  const output = readOutput(document);
+  if (!service || !input || !group || !output) return { issues: document.issues };
+  return { config: { file, ...service, input, group, ...output }, issues: document.issues };
+}
+
+function readText(file: string, issues: ConfigIssue[]): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const message = error instanceof TypeError ? 'is not UTF-8 text' : `can not be read (${systemCode(error)})`;
+    issues.push({ file, line: 1, column: 1, message });
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import { type Document, isSeq, type Node, parseDocument, visit } from 'yaml';
+import type { ConfigIssue } from '../errors.ts';
+import { find, type Path } from './yaml-tree.ts';
+
+/** What `--set` put into a document: which expression each node came from, by the expression's key. */
+export interface Overrides {
+  readonly origins: WeakMap<Node, string>;
+  readonly issues: readonly ConfigIssue[];
+}
+
+/**
+ * Applies `--set key=value` expressions to the document, in order, as Redpanda Connect does: the key is a path with dots, in which
+ * a number is an index, `-` appends, `~1` is a dot and `~0` a tilde; the value is YAML. Variables are not replaced in it.
+ */
+export function applyOverrides(document: Document, expressions: readonly string[]): Overrides {
+  const origins = new WeakMap<Node, string>();
+  const issues: ConfigIssue[] = [];
+  for (const expression of expressions) {
+    const cut = expression.indexOf('=');
+    const key = expression.slice(0, cut);
+    const written = expression.slice(cut + 1);
+    if (cut < 1 || written === '') {
+      // The expression isn't repeated: it may be a secret with the key forgotten.
+      issues.push({ file: '--set', line: 1, column: 1, message: 'expected key=value' });
+      continue;
+    }
+    const file = originName(key);
+    const value = parseDocument(written, { prettyErrors: false });
+    if (value.errors.length > 0 || value.contents === null) {
+      issues.push({ file, line: 1, column: 1, message: 'the value is not valid YAML' });
+      continue;
+    }
+    visit(value.contents, { Node: (_, node) => void origins.set(node, file) });
+    try {
+      document.setIn(toPath(document, key), value.contents);
+    } catch {
+      issues.push({
+        file,
+        line: 1,
+        column: 1,
+        message: 'nothing can be set there: a part of the path is not a mapping or a list',
+      });
+    }
+  }
+  return { origins, issues };
+}
+
+export function originName(key: string): string {
+  return `--set ${key}`;
+}
+
+function toPath(document: Document, key: string): Path {
+  const path: (string | number)[] = [];
+  for (const part of key.split('.').map((raw) => raw.replaceAll('~1', '.').replaceAll('~0', '~'))) {
+    const { steps, value: parent } = find(document, path);
+    const inList = steps === path.length && isSeq(parent);
+    if (inList && part === '-') path.push(parent.items.length);
+    else path.push(inList && /^\d+$/.test(part) ? Number(part) : part);
+  }
+  return path;
+}

@@ -1,0 +1,46 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { isMapping, readComponent } from './component.ts';
+import type { GroupConfig } from './config.ts';
+import type { ConfigDocument } from './document.ts';
+import { duration, list, mapping, nonEmptyList, nonEmptyText, onlyDefault, wholeNumber } from './fields.ts';
+
+const pipelineSchema = mapping({ threads: onlyDefault(-1), processors: list(z.unknown()) });
+
+const groupSchema = mapping({
+  storage_roots: nonEmptyList(
+    nonEmptyText().refine((root) => path.isAbsolute(root), { error: 'expected an absolute path' }),
+  ),
+  concurrency: wholeNumber(1, 10_000).default(40),
+  workers: wholeNumber(1, 64).default(2),
+  file_wait: duration('0s').default(60_000),
+  read_timeout: duration().default(10_000),
+});
+
+/** Reads `pipeline`: one processor, `group_dicom_state`. */
+export function readPipeline(document: ConfigDocument): GroupConfig | undefined {
+  const processors = ['pipeline', 'processors'];
+  const pipeline = document.check(pipelineSchema, ['pipeline']);
+  if (pipeline === undefined) return undefined;
+  if (pipeline.processors.length !== 1) {
+    document.report(processors, 'expected exactly one processor, group_dicom_state');
+    for (let index = 1; index < pipeline.processors.length; index++) {
+      if (isMapping(pipeline.processors[index])) {
+        readComponent(document, [...processors, index], 'processor', ['group_dicom_state']);
+      }
+    }
+    if (pipeline.processors.length === 0) return undefined;
+  }
+  const component = readComponent(document, [...processors, 0], 'processor', ['group_dicom_state']);
+  const fields = component && document.check(groupSchema, component.body);
+  if (component === undefined || fields === undefined) return undefined;
+  return {
+    label: component.label,
+    path: component.path,
+    storageRoots: fields.storage_roots.map((root) => path.normalize(root)),
+    concurrency: fields.concurrency,
+    workers: fields.workers,
+    fileWaitMs: fields.file_wait,
+    readTimeoutMs: fields.read_timeout,
+  };
+}

@@ -1,0 +1,57 @@
+import { LineCounter } from 'yaml';
+import type { Environment } from './environment.ts';
+import { interpolate, type Segment } from './interpolate.ts';
+
+/** A place in the file as it was written. Both count from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The file's text after interpolation, able to say where each of its characters stood before. */
+export class SourceText {
+  /** After interpolation: what YAML reads. */
+  readonly text: string;
+  readonly problems: readonly { readonly place: Place; readonly message: string }[];
+  readonly #segments: readonly (Segment & { readonly start: number })[];
+  readonly #lines = new LineCounter();
+
+  constructor(source: string, environment: Environment) {
+    this.#lines.addNewLine(0);
+    for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1);
+
+    const { segments, problems } = interpolate(source, environment);
+    let start = 0;
+    this.#segments = segments.map((segment) => {
+      const placed = { ...segment, start };
+      start += segment.text.length;
+      return placed;
+    });
+    this.text = segments.map((segment) => segment.text).join('');
+    this.problems = problems.map(({ offset, message }) => ({ place: this.#placeInFile(offset), message }));
+  }
+
+  /** Where the character at `offset` of the interpolated text comes from: for a variable's value, where the variable stands. */
+  placeOf(offset: number): Place {
+    const segment = this.#segmentAt(offset);
+    if (segment === undefined) return { line: 1, column: 1 };
+    const inside = Math.min(offset - segment.start, segment.text.length);
+    return this.#placeInFile(segment.variable === undefined ? segment.from + inside : segment.from);
+  }
+
+  /** The variables whose values make up some of a stretch of the interpolated text. */
+  variablesIn(start: number, end: number): readonly NonNullable<Segment['variable']>[] {
+    return this.#segments
+      .filter((segment) => segment.start < end && segment.start + segment.text.length > start)
+      .flatMap((segment) => segment.variable ?? []);
+  }
+
+  #segmentAt(offset: number) {
+    return this.#segments.findLast((segment) => segment.start <= offset && segment.text !== '') ?? this.#segments[0];
+  }
+
+  #placeInFile(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line, column: col };
+  }
+}

@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+import type { Component } from './component.ts';
+import type { Compression, ProducerConfig, TopicConfig, TopicsConfig } from './config.ts';
+import type { ConfigDocument } from './document.ts';
+import {
+  bool,
+  byteSize,
+  duration,
+  fixedText,
+  list,
+  mapping,
+  nonEmptyText,
+  oneOf,
+  onlyDefault,
+  text,
+  wholeNumber,
+} from './fields.ts';
+import { kafkaConnectionFields, readKafkaConnection } from './kafka-connection.ts';
+import { parseMetadataReference } from './record-expressions.ts';
+
+const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+
+const producerFields = {
+  ...kafkaConnectionFields,
+  idempotent_write: bool().default(true),
+  acks: oneOf(['all', 'leader', 'none']).default('all'),
+  compression: oneOf([...COMPRESSIONS, '']).default(''),
+  timeout: duration().default(10_000),
+  max_message_bytes: byteSize(1).default(1024 ** 2),
+  partitioner: oneOf(['', 'murmur2_hash']).default(''),
+  allow_auto_topic_creation: onlyDefault(true),
+  broker_write_max_bytes: onlyDefault('100MiB'),
+  max_buffered_records: onlyDefault(10_000),
+  max_buffered_bytes: onlyDefault('0'),
+  max_in_flight_requests: onlyDefault(1),
+  record_retries: onlyDefault(0),
+  record_delivery_timeout: onlyDefault('0s'),
+};
+
+const metadataSchema = mapping({ include_prefixes: list(text()).default([]), include_patterns: onlyDefault([]) });
+
+const topicSchema = mapping({
+  ...producerFields,
+  topic: fixedText(),
+  key: nonEmptyText(),
+  metadata: metadataSchema.default({ include_prefixes: [] }),
+  max_in_flight: wholeNumber(1, 100_000).default(256),
+  partition: onlyDefault(''),
+  timestamp: onlyDefault(''),
+  timestamp_ms: onlyDefault(''),
+  batching: onlyDefault({ count: 0, byte_size: 0, period: '', check: '', processors: [] }),
+  inject_tracing_map: onlyDefault(''),
+});
+
+/** Which of the three kinds of record an output is for, by the literal of its case's check. */
+export type RecordType = 'state' | 'image' | 'dead_letter';
+
+export const RECORD_TYPES: readonly RecordType[] = ['state', 'image', 'dead_letter'];
+
+/** The metadata of a dead letter that says what was wrong (KIP-1034). */
+const ERROR_PREFIX = '__streams.errors.';
+
+const KEY = ['$', '{! @key }'].join('');
+
+export interface TopicOutput {
+  readonly component: Component<'redpanda'>;
+  readonly fields: z.output<typeof topicSchema>;
+}
+
+/** Reads the fields of one `redpanda` output. */
+export function readTopic(
+  document: ConfigDocument,
+  component: Component<'redpanda'>,
+  type: RecordType,
+): TopicOutput | undefined {
+  const fields = document.check(topicSchema, component.body);
+  if (fields === undefined) return undefined;
+  const report = (field: string, message: string) => document.report([...component.body, field], message);
+
+  if (parseMetadataReference(fields.key) !== 'key') {
+    report('key', `expected ${KEY}, the key that group_dicom_state gives each record: no other is run by this engine`);
+  }
+  if (fields.acks !== 'all') report('acks', 'expected all: offsets are committed for what every in-sync replica holds');
+  const prefixes = fields.metadata.include_prefixes;
+  if (type === 'dead_letter' && !isDeepStrictEqual(prefixes, [ERROR_PREFIX])) {
+    report('metadata', `expected include_prefixes: ["${ERROR_PREFIX}"], so that a dead letter says what was wrong`);
+  }
+  if (type !== 'dead_letter' && prefixes.length > 0) report('metadata', 'these records have no metadata to include');
+  return { component, fields };
+}
+
+/** The three outputs together, once each: they share one producer, so what belongs to it must be equal. */
+export function combineTopics(
+  document: ConfigDocument,
+  outputs: Readonly<Record<RecordType, TopicOutput>>,
+): TopicsConfig {
+  const { state } = outputs;
+  for (const other of [outputs.image, outputs.dead_letter]) reportDifferences(document, state, other);
+  return {
+    producer: toProducer(document, state),
+    state: toTopic(outputs.state),
+    image: toTopic(outputs.image),
+    deadLetter: toTopic(outputs.dead_letter),
+  };
+}
+
+function reportDifferences(document: ConfigDocument, first: TopicOutput, other: TopicOutput): void {
+  for (const field of Object.keys(producerFields) as (keyof typeof producerFields)[]) {
+    if (isDeepStrictEqual(first.fields[field], other.fields[field])) continue;
+    document.report(
+      [...other.component.body, field],
+      `differs from the output in line ${document.lineOf(first.component.body)}: the three share one producer, so these settings must be equal`,
+    );
+  }
+}
+
+function toProducer(document: ConfigDocument, { component, fields }: TopicOutput): ProducerConfig {
+  return {
+    ...readKafkaConnection(document, component.body, fields),
+    idempotentWrite: fields.idempotent_write,
+    acks: 'all',
+    compression: fields.compression === '' ? 'none' : fields.compression,
+    timeoutMs: fields.timeout,
+    maxMessageBytes: fields.max_message_bytes,
+  };
+}
+
+function toTopic({ component, fields }: TopicOutput): TopicConfig {
+  return {
+    label: component.label,
+    path: component.path,
+    topic: fields.topic,
+    maxInFlight: fields.max_in_flight,
+    includePrefixes: fields.metadata.include_prefixes,
+  };
+}

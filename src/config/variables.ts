@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import type { Environment } from './environment.ts';
+
+/** What became of looking up one variable. */
+export type Lookup =
+  | { readonly kind: 'value'; readonly value: string; readonly fromFile: boolean }
+  | { readonly kind: 'unset' }
+  | { readonly kind: 'unreadable'; readonly message: string };
+
+/**
+ * A variable's value, or the content of the file that `NAME_FILE` names when NAME itself is unset or empty: how containers hand over
+ * secrets. One newline at the file's end is not part of the value.
+ */
+export function lookUp(name: string, environment: Environment): Lookup {
+  const value = environment[name];
+  if (value !== undefined && value !== '') return { kind: 'value', value, fromFile: false };
+  const file = environment[`${name}_FILE`];
+  if (file !== undefined && file !== '') return readValue(name, file);
+  return value === undefined ? { kind: 'unset' } : { kind: 'value', value, fromFile: false };
+}
+
+function readValue(name: string, file: string): Lookup {
+  try {
+    return { kind: 'value', value: readFileSync(file, 'utf8').replace(/\r?\n$/, ''), fromFile: true };
+  } catch (error) {
+    return { kind: 'unreadable', message: `${name}_FILE names ${file}, which can't be read (${systemCode(error)})` };
+  }
+}
+
+/** The bare code of a failed system call, such as ENOENT. */
+export function systemCode(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return 'unknown error';
+}

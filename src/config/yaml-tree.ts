@@ -1,0 +1,121 @@
+/** From YAML's nodes to plain values, and back from a path in the values to the node that stands there. */
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml';
+
+export type Path = readonly (string | number)[];
+
+/** A scalar without quotes that isn't a string in YAML's eyes, kept with its spelling: `007` may be meant as text. */
+export class BareScalar {
+  readonly value: number | boolean | null;
+  readonly source: string;
+
+  constructor(value: number | boolean | null, source: string) {
+    this.value = value;
+    this.source = source;
+  }
+}
+
+// Far more than any configuration, far less than what aliases of aliases can make of a small file.
+const MOST_NODES = 20_000;
+
+/** Raised at the node that has no plain value. */
+export class TreeError extends Error {
+  override readonly name = 'TreeError';
+  readonly node: Node;
+
+  constructor(message: string, node: Node) {
+    super(message);
+    this.node = node;
+  }
+}
+
+/** Mappings become objects, sequences arrays, strings strings, other scalars BareScalars. Throws a TreeError. */
+export function toPlain(document: Document, root: unknown): unknown {
+  let nodes = 0;
+  const convert = (node: unknown, open: readonly unknown[]): unknown => {
+    if (!isNode(node)) return new BareScalar(null, '');
+    if (++nodes > MOST_NODES || open.length > 100)
+      throw new TreeError('the file is nested too deeply or too large', node);
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      if (target === undefined) throw new TreeError('an alias has no anchor before it', node);
+      if (open.includes(target)) throw new TreeError('an alias contains itself', node);
+      return convert(target, [...open, target]);
+    }
+    if (isMap(node)) {
+      return Object.fromEntries(
+        pairsOf(document, node).map(([key, pair]) => [key, convert(pair.value, [...open, node])] as const),
+      );
+    }
+    if (isSeq(node)) return node.items.map((item) => convert(item, [...open, node]));
+    if (isScalar(node)) {
+      const { value } = node;
+      if (typeof value === 'number' || typeof value === 'boolean' || value === null) {
+        return new BareScalar(value, node.source ?? '');
+      }
+      return typeof value === 'bigint' ? new BareScalar(Number(value), node.source ?? '') : String(value);
+    }
+    throw new TreeError('this kind of YAML node has no meaning here', node);
+  };
+  return convert(root, []);
+}
+
+/** What stands at a path: its key and its value, and how many steps of the path there were. */
+export interface Found {
+  readonly steps: number;
+  readonly key: Node | undefined;
+  readonly value: Node | undefined;
+}
+
+/** Walks as far along the path as the document goes. */
+export function find(document: Document, path: Path): Found {
+  let found: Found = { steps: 0, key: undefined, value: document.contents ?? undefined };
+  for (const step of path) {
+    const parent = resolveAlias(document, found.value);
+    let key: unknown;
+    let value: unknown;
+    if (isMap(parent)) {
+      const pair = pairsOf(document, parent).find(([name]) => name === step)?.[1];
+      if (pair === undefined) return found;
+      ({ key, value } = pair);
+    } else if (isSeq(parent) && typeof step === 'number' && step < parent.items.length) {
+      value = parent.items[step];
+      key = value;
+    } else {
+      return found;
+    }
+    found = {
+      steps: found.steps + 1,
+      key: isNode(key) ? key : undefined,
+      value: isNode(value) ? value : undefined,
+    };
+  }
+  return found;
+}
+
+export function resolveAlias(document: Document, node: Node | undefined): Node | undefined {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+/** The pairs of a mapping, those that a merge key (`<<`) brings in included; the mapping's own win. */
+function pairsOf(document: Document, map: Node, depth = 0): (readonly [string, Pair])[] {
+  const merged = new Map<string, Pair>();
+  const own = new Map<string, Pair>();
+  if (!isMap(map) || depth > 10) return [];
+  for (const pair of map.items) {
+    if (!isPair(pair)) continue;
+    const key = isScalar(pair.key) ? pair.key : undefined;
+    if (key === undefined) throw new TreeError('a key must be a single word or text', map);
+    if (key.source !== '<<' || key.type !== 'PLAIN') {
+      own.set(typeof key.value === 'string' ? key.value : (key.source ?? ''), pair);
+      continue;
+    }
+    const target = resolveAlias(document, isNode(pair.value) ? pair.value : undefined);
+    const sources = isSeq(target) ? target.items : [target];
+    for (const source of sources) {
+      const node = resolveAlias(document, isNode(source) ? source : undefined);
+      if (!isMap(node)) throw new TreeError('a merge key (<<) needs a mapping, or a list of them', key);
+      for (const [name, inner] of pairsOf(document, node, depth + 1)) if (!merged.has(name)) merged.set(name, inner);
+    }
+  }
+  return [...new Map([...merged, ...own])];
+}
