@@ -99,15 +99,12 @@ function aptInstall(packages) {
 }
 
 function whatToType(missing) {
-  const install =
-    missing === undefined
-      ? '  (install a C++ compiler, make, python3 and the development files of curl, openssl, sasl2, zlib, zstd and lz4)'
-      : `  sudo apt-get update && sudo apt-get install -y ${missing.join(' ')}`;
-  return [
-    'the prebuilt Kafka client could not be downloaded, and compiling it needs system packages. Type these lines, then run this again:',
-    install,
-    `  CKJS_LINKING=dynamic npm rebuild ${name}`,
-  ].join('\n');
+  const why = 'the prebuilt Kafka client could not be downloaded, and compiling it needs system packages.';
+  return missing === undefined
+    ? `${why} Install a C++ compiler, make, python3 and the development files of curl, openssl, sasl2, zlib, zstd and lz4, then type:
+  CKJS_LINKING=dynamic npm rebuild ${name}`
+    : `${why} Type this line, then run this again:
+  sudo apt-get update && sudo apt-get install -y ${missing.join(' ')}`;
 }
 
 /** One folder for each thing that makes a binary differ. */

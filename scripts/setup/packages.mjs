@@ -21,7 +21,7 @@ export function packagesMatchLock() {
 
 /** `npm ci`, three times if need be: registries have hiccups. Install scripts don't run; the one that matters has its own step. */
 export function installPackages() {
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   let command = ['ci'];
   for (let attempt = 1; ; attempt += 1) {
     say(`installing packages (npm ${command.join(' ')})`);

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Asks the real Redpanda Connect what it thinks of redpanda.yaml. Passes when it says nothing: once as it is, where only the
+# components that are this project's plugins may be unknown, and once with those described by manifests.
+#
+#   scripts/lint-with-connect.sh [FILE]        default: redpanda.yaml
+#
+# The engine is built from its Go sources (CONNECT_SOURCE, default ../shared/connect) into a cache folder, once per version of
+# them. Without the sources or without Go this prints "skipped" and exits 0.
+set -eu
+
+cd "$(dirname "$0")/.."
+file=${1:-redpanda.yaml}
+source=${CONNECT_SOURCE:-../shared/connect}
+
+skip() {
+  echo "skipped: lint-with-connect ($1)"
+  exit 0
+}
+
+[ -f "$source/main.go" ] || skip "no sources of Redpanda Connect in $source"
+
+version=$(cat "$source/go.mod" "$source/go.sum" "$source/main.go" | cksum | tr ' ' '-')
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/wado-consumer/connect
+connect=$cache/redpanda-connect-$version
+
+if [ ! -x "$connect" ]; then
+  command -v go >/dev/null || skip 'no go to build Redpanda Connect with'
+  echo "building Redpanda Connect into $cache (some minutes, once)"
+  mkdir -p "$cache"
+  # Under another name first: a build that is interrupted must not look like a finished one.
+  (cd "$source" && go build -o "$connect.new" .)
+  mv "$connect.new" "$connect"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# As it is: every line must be about a plugin.
+"$connect" lint "$file" >"$work/bare" 2>&1 || true
+if grep -vE 'unable to infer (component|processor|output) type from candidates: \[[a-z_, ]*(group_dicom_state|dicom_store)[a-z_, ]*\]' \
+  "$work/bare" >&2; then
+  echo "Redpanda Connect objects to $file" >&2
+  exit 1
+fi
+
+# With the plugins' fields declared, it reads everything, and must be silent.
+mkdir "$work/plugins"
+cat >"$work/plugins/group_dicom_state.yaml" <<'MANIFEST'
+name: group_dicom_state
+summary: Reads DICOM headers and groups them into state and image records.
+command: ["true"]
+type: processor
+fields:
+  - { name: storage_roots, type: string, kind: list }
+  - { name: concurrency, type: int, default: 40 }
+  - { name: workers, type: int, default: 2 }
+  - { name: file_wait, type: string, default: 60s }
+  - { name: read_timeout, type: string, default: 10s }
+MANIFEST
+cat >"$work/plugins/dicom_store.yaml" <<'MANIFEST'
+name: dicom_store
+summary: Stores state, image and object records in a database.
+command: ["true"]
+type: output
+fields:
+  - { name: driver, type: string }
+  - { name: dsn, type: string }
+  - { name: max_in_flight, type: int, default: 2 }
+  - { name: migrate, type: bool, default: true }
+  - { name: statement_timeout, type: string, default: 30s }
+MANIFEST
+RPC_PLUGINS="$work/plugins/*.yaml" "$connect" lint "$file" >"$work/silent" 2>&1 || {
+  cat "$work/silent" >&2
+  echo "Redpanda Connect objects to $file" >&2
+  exit 1
+}
+if [ -s "$work/silent" ]; then
+  cat "$work/silent" >&2
+  exit 1
+fi
+echo "passed: Redpanda Connect has nothing to say about $file"
