@@ -1,0 +1,86 @@
+/** What is asked of a cluster from outside a running group: topics, end offsets, a group's committed offsets. */
+import { RdKafka } from '@confluentinc/kafka-javascript';
+import { SourceError } from '../errors.ts';
+import { ERRORS, errorCode, errorName, type NativeConfig, type PartitionOffset } from './client.ts';
+
+export interface KafkaAdmin {
+  /** Creates topics; one that exists stays as it is. */
+  createTopics(names: readonly string[], partitions: number, config?: Readonly<Record<string, string>>): Promise<void>;
+  deleteTopics(names: readonly string[]): Promise<void>;
+  /** Partition numbers of a topic; empty when it doesn't exist. */
+  partitions(topic: string): Promise<readonly number[]>;
+  /** The offsets after the last record, per partition. */
+  endOffsets(topic: string): Promise<readonly PartitionOffset[]>;
+  /** The first offsets still there, per partition. */
+  beginOffsets(topic: string): Promise<readonly PartitionOffset[]>;
+  /** A group's committed offsets of a topic: partitions without a commit are left out. */
+  committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
+  close(): void;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** Connects when it is first asked. Errors are SourceErrors with librdkafka's error name. */
+export function createAdmin(config: NativeConfig): KafkaAdmin {
+  const admin = RdKafka.AdminClient.create(config);
+
+  async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
+    const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
+    if (asked.length === 0) return [];
+    const found = await call<RdKafka.ListOffsetsResult[]>((done) =>
+      admin.listOffsets(asked, { timeout: TIMEOUT_MS }, done),
+    );
+    return found
+      .map(({ partition, offset }) => ({ topic, partition, offset }))
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  async function partitions(topic: string): Promise<readonly number[]> {
+    const described = await call<RdKafka.TopicDescription[]>((done) =>
+      admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
+    );
+    return described.flatMap((each) => each.partitions.map((partition) => partition.partition)).sort((a, b) => a - b);
+  }
+
+  return {
+    async createTopics(names, count, topicConfig = {}) {
+      for (const topic of names) {
+        const wanted = { topic, num_partitions: count, replication_factor: -1, config: { ...topicConfig } };
+        await call<void>((done) => admin.createTopic(wanted, TIMEOUT_MS, done), ERRORS.ERR_TOPIC_ALREADY_EXISTS);
+      }
+    },
+    async deleteTopics(names) {
+      for (const topic of names) {
+        await call<void>((done) => admin.deleteTopic(topic, TIMEOUT_MS, done), ERRORS.ERR_UNKNOWN_TOPIC_OR_PART);
+      }
+    },
+    partitions,
+    endOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.LATEST),
+    beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
+    async committedOffsets(group, topic) {
+      const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));
+      const results = await call<RdKafka.GroupResults[]>((done) =>
+        admin.listConsumerGroupOffsets([{ groupId: group, partitions: asked }], { timeout: TIMEOUT_MS }, done),
+      );
+      return results
+        .flatMap((result) => result.partitions)
+        .filter((each) => each.offset >= 0)
+        .map(({ partition, offset }) => ({ topic, partition, offset }))
+        .sort((a, b) => a.partition - b.partition);
+    },
+    close: () => admin.disconnect(),
+  };
+}
+
+/** A callback API as a promise; `ignored` is the error code that counts as success. */
+function call<T>(
+  start: (done: (error: RdKafka.LibrdKafkaError, result: T) => void) => void,
+  ignored?: number,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (!error || errorCode(error) === ignored) resolve(result);
+      else reject(new SourceError('unavailable', errorName(error)));
+    });
+  });
+}

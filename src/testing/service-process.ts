@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readEnvironment } from '../config/environment.ts';
+
+export interface ServiceProcessOptions {
+  /** The configuration file, and what it reads from the environment. */
+  readonly config: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Further arguments of `run`. */
+  readonly args?: readonly string[];
+  /** Everything it prints is appended there. */
+  readonly log: string;
+  /** The command to run; default: the built one of this package. */
+  readonly command?: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The service as a process of its own, so that it can be killed. */
+export interface ServiceProcess {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  /** Resolves with how it ended. */
+  signal(signal: NodeJS.Signals): Promise<Exit>;
+  /** SIGSTOP and SIGCONT leave it alive: these don't wait. */
+  pause(): void;
+  resume(): void;
+}
+
+const COMMAND = fileURLToPath(new URL('../../dist/src/cli/wado-consumer.cjs', packageRelative(import.meta.url)));
+
+/** From src/testing as from dist/src/testing. */
+function packageRelative(url: string): string {
+  return url.replace('/dist/src/testing/', '/src/testing/');
+}
+
+export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
+  const [program = process.execPath, ...before] = options.command ?? [process.execPath, COMMAND];
+  const child = spawn(program, [...before, 'run', options.config, ...(options.args ?? [])], {
+    env: { ...inherited(), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log = createWriteStream(options.log, { flags: 'a' });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  const exited = exitOf(child);
+  void exited.then(() => log.end());
+  return {
+    pid: child.pid ?? -1,
+    exited,
+    signal(signal) {
+      child.kill(signal);
+      return exited;
+    },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', () => resolve({ code: -1, signal: null }));
+  });
+}
+
+/** What a process needs to run at all; the configuration's variables are the caller's to give. */
+function inherited(): Record<string, string> {
+  const { PATH = '', HOME = '', TZ = '' } = readEnvironment();
+  return TZ === '' ? { PATH, HOME } : { PATH, HOME, TZ };
+}
