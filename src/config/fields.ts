@@ -23,9 +23,12 @@ function field<T>(expected: string, read: (value: unknown) => T | undefined) {
 /** A mapping with exactly these fields. The message of an unknown one lists the known: `explain` makes a suggestion of it. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const known = Object.keys(shape).join(' ');
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? known : expected(issue.input, 'a mapping')),
-  });
+  return z.preprocess(
+    withoutScalars,
+    z.strictObject(shape, {
+      error: (issue) => (issue.code === 'unrecognized_keys' ? known : expected(issue.input, 'a mapping')),
+    }),
+  );
 }
 
 export function list<Item extends z.ZodType>(item: Item) {
@@ -38,7 +41,15 @@ export function nonEmptyList<Item extends z.ZodType>(item: Item) {
 
 /** A mapping from any names to texts. */
 export function textMap() {
-  return z.record(z.string(), text(), { error: (issue) => expected(issue.input, 'a mapping') });
+  return z.preprocess(
+    withoutScalars,
+    z.record(z.string(), text(), { error: (issue) => expected(issue.input, 'a mapping') }),
+  );
+}
+
+// To zod a BareScalar is an object like any other.
+function withoutScalars(value: unknown): unknown {
+  return value instanceof BareScalar ? null : value;
 }
 
 function expected(input: unknown, what: string): string {

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { lintConfig, loadConfig } from '../../src/config/load.ts';
+import { writeText } from './fixture.ts';
+
+const file = 'redpanda.yaml';
+
+describe('the shipped redpanda.yaml', () => {
+  it('loads without any environment variable', () => {
+    const config = loadConfig(file, { env: {} });
+    expect(config.http).toMatchObject({ enabled: true, host: '127.0.0.1', port: 4195, rootPath: '/benthos' });
+    expect(config.logger).toEqual({ level: 'info', format: 'json', staticFields: { '@service': 'wado-consumer' } });
+    expect(config.input).toMatchObject({
+      label: 'storage_queue',
+      path: 'root.input',
+      seedBrokers: ['localhost:9092'],
+      topics: ['storage_queue'],
+      consumerGroup: 'dicom-consumer-group',
+      startOffset: 'earliest',
+      checkpointLimit: 4096,
+      batching: { count: 50, periodMs: 5000 },
+    });
+    expect(config.group).toMatchObject({ storageRoots: ['/data/dicom'], concurrency: 40, workers: 2 });
+    expect(config.databases).toHaveLength(1);
+    expect(config.databases[0]?.dsn.reveal()).toBe('postgres://postgres@localhost:5432/dicom');
+    expect(config.topics.state.topic).toBe('dicom_state_queue');
+    expect(config.topics.image.topic).toBe('dicom_image_queue');
+    expect(config.topics.deadLetter.topic).toBe('storage_queue.dlq');
+    expect(config.topics.deadLetter.includePrefixes).toEqual(['__streams.errors.']);
+  });
+
+  it('names components by the places that Redpanda Connect prints for this shape', () => {
+    const { input, group, databases, topics } = loadConfig(file, { env: {} });
+    const components = [input, group, ...databases, topics.state, topics.image, topics.deadLetter];
+    expect(components.map(({ label, path }) => [label, path])).toEqual([
+      ['storage_queue', 'root.input'],
+      ['group_dicom_state', 'root.pipeline.processors.0'],
+      ['postgres', 'root.output.reject_errored.broker.outputs.0'],
+      ['state_topic', 'root.output.reject_errored.broker.outputs.1.switch.cases.0.output'],
+      ['image_topic', 'root.output.reject_errored.broker.outputs.1.switch.cases.1.output'],
+      ['dead_letter_topic', 'root.output.reject_errored.broker.outputs.1.switch.cases.2.output'],
+    ]);
+  });
+
+  it('takes its places and names from environment variables', () => {
+    const config = loadConfig(file, {
+      env: {
+        KAFKA_BROKERS: 'kafka-1:9092,kafka-2:9092',
+        POSTGRES_DSN: 'postgres://u:p@db/x',
+        STORAGE_ROOT: '/srv/dicom',
+        HTTP_ADDRESS: '0.0.0.0:8080',
+        CONSUMER_GROUP: 'another',
+        LOG_LEVEL: 'debug',
+        STORAGE_TOPIC: 'in',
+        INSTANCE_ID: 'consumer-1',
+        READER_WORKERS: '4',
+      },
+    });
+    expect(config.input).toMatchObject({ consumerGroup: 'another', topics: ['in'], instanceId: 'consumer-1' });
+    expect(config.input.seedBrokers).toEqual(['kafka-1:9092', 'kafka-2:9092']);
+    expect(config.topics.producer.seedBrokers).toEqual(['kafka-1:9092', 'kafka-2:9092']);
+    expect(config.databases[0]?.dsn.reveal()).toBe('postgres://u:p@db/x');
+    expect(config.group).toMatchObject({ storageRoots: ['/srv/dicom'], workers: 4 });
+    expect(config.http).toMatchObject({ host: '0.0.0.0', port: 8080 });
+    expect(config.logger.level).toBe('debug');
+  });
+
+  it('stops within the ten seconds that Docker waits, and is taken over within ten after a kill', () => {
+    const config = loadConfig(file, { env: {} });
+    expect(config.shutdownTimeoutMs).toBeLessThan(10_000);
+    expect(config.input.sessionTimeoutMs).toBeLessThan(10_000);
+    // The least that brokers allow unless told otherwise (group.min.session.timeout.ms).
+    expect(config.input.sessionTimeoutMs).toBeGreaterThanOrEqual(6000);
+  });
+
+  it('holds no password, and a default for every variable', () => {
+    const text = readFileSync(file, 'utf8');
+    expect(text).not.toMatch(/postgres:\/\/[^@\s]*:[^@\s]*@/);
+    expect(text).not.toMatch(/\$\{[A-Z_]+\}/);
+    expect(lintConfig(file, { env: {} })).toEqual([]);
+  });
+
+  it('can be run with its commented tls and sasl lines uncommented', () => {
+    const text = readFileSync(file, 'utf8').replaceAll(/^( {4})# ((?:tls|sasl):|(?: {2,}).*)$/gm, '$1$2');
+    expect(text).toContain('\n    sasl:\n      - mechanism: SCRAM-SHA-256\n        username: ');
+    const config = loadFrom(text, { KAFKA_USER: 'consumer', KAFKA_PASSWORD: 'hidden' });
+    expect(config.input.sasl).toMatchObject({ mechanism: 'SCRAM-SHA-256', username: 'consumer' });
+    expect(config.input.tls).toMatchObject({
+      rootCasFile: '/run/secrets/kafka-ca.pem',
+      clientCert: { kind: 'files', certFile: '/run/secrets/kafka-client.pem' },
+    });
+  });
+});
+
+function loadFrom(text: string, env: Record<string, string>) {
+  return loadConfig(writeText(text), { env });
+}
