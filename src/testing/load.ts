@@ -60,13 +60,13 @@ export async function* makeLoad(options: LoadOptions): AsyncGenerator<LoadRecord
     }
     yield {
       key: meta.trace_id,
-      value: valueOf(meta, poison),
+      value: textOf(meta, poison),
       expected: poison === undefined ? { traceId: meta.trace_id, series, instance } : undefined,
     };
   }
 }
 
-function valueOf(meta: DicomStoreMeta, poison: (typeof POISON)[number] | undefined): string {
+function textOf(meta: DicomStoreMeta, poison: (typeof POISON)[number] | undefined): string {
   if (poison === 'not_json') return `{"trace_id": "${meta.trace_id}`;
   if (poison === 'invalid_field') return JSON.stringify({ ...meta, file_size: 'large' });
   return JSON.stringify(meta);

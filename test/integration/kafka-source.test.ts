@@ -1,0 +1,226 @@
+import type { Subscription } from 'rxjs';
+import { expect, it } from 'vitest';
+import { createAdmin } from '../../src/kafka/admin.ts';
+import { createProducer } from '../../src/kafka/producer.ts';
+import { KafkaSource, type SourceEvents } from '../../src/kafka/source.ts';
+import type { ConsumedRecord } from '../../src/records/records.ts';
+import { readTopic } from '../../src/testing/read-topic.ts';
+import { freshName } from './support/fresh.ts';
+import { describeWith } from './support/services.ts';
+
+await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
+  const connection = { 'bootstrap.servers': kafka.brokers };
+
+  async function topicOf(records: number, partitions = 3): Promise<string> {
+    const topic = freshName('source');
+    const admin = createAdmin(connection);
+    await admin.createTopics([topic], partitions);
+    admin.close();
+    const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
+    await producer.send(Array.from({ length: records }, (_, i) => ({ topic, key: `k${i}`, value: `v${i}` })));
+    await producer.close();
+    return topic;
+  }
+
+  function sourceOf(
+    topic: string,
+    group: string,
+    options: { limit?: number; events?: SourceEvents; protocol?: object } = {},
+  ) {
+    return new KafkaSource({
+      name: topic,
+      topics: [topic],
+      config: {
+        ...connection,
+        'group.id': group,
+        'auto.offset.reset': 'earliest',
+        'auto.commit.interval.ms': 200,
+        'partition.assignment.strategy': 'cooperative-sticky',
+        'session.timeout.ms': 6_000,
+        'fetch.queue.backoff.ms': 10,
+        ...options.protocol,
+      },
+      checkpointLimit: options.limit ?? 10_000,
+      drainTimeoutMs: 3_000,
+      ...(options.events === undefined ? {} : { events: options.events }),
+    });
+  }
+
+  async function committed(group: string, topic: string) {
+    const admin = createAdmin(connection);
+    try {
+      return await admin.committedOffsets(group, topic);
+    } finally {
+      admin.close();
+    }
+  }
+
+  it('hands out every record once and commits the end when all are acked', async () => {
+    const topic = await topicOf(1_000);
+    const source = sourceOf(topic, topic);
+    const seen: string[] = [];
+    await new Promise<void>((resolve) => {
+      source.records$.subscribe((record) => {
+        seen.push(record.value?.toString() ?? '');
+        source.ack([record]);
+        if (seen.length === 1_000) resolve();
+      });
+    });
+    await source.close();
+    expect(new Set(seen).size).toBe(1_000);
+    const admin = createAdmin(connection);
+    expect(await admin.committedOffsets(topic, topic)).toEqual(await admin.endOffsets(topic));
+    admin.close();
+  });
+
+  it('asks for no more records than its limit while none is acked', async () => {
+    const topic = await topicOf(2_000);
+    const source = sourceOf(topic, topic, { limit: 100 });
+    const seen: ConsumedRecord[] = [];
+    const subscription = source.records$.subscribe((record) => seen.push(record));
+    await until(() => seen.length === 100);
+    await sleep(500);
+    expect(seen).toHaveLength(100);
+    source.ack(seen.slice(0, 50));
+    await until(() => seen.length === 150);
+    subscription.unsubscribe();
+    await source.close();
+  });
+
+  it('keeps its partitions while it is full for longer than max.poll.interval.ms', async () => {
+    const topic = await topicOf(500, 1);
+    const revoked: boolean[] = [];
+    const source = sourceOf(topic, topic, {
+      limit: 100,
+      protocol: { 'max.poll.interval.ms': 8_000 },
+      events: { revoked: (_, lost) => revoked.push(lost) },
+    });
+    const seen: ConsumedRecord[] = [];
+    source.records$.subscribe((record) => seen.push(record));
+    await until(() => seen.length === 100);
+    await sleep(12_000);
+    expect(revoked).toEqual([]);
+    let acked = 0;
+    await until(() => {
+      source.ack(seen.slice(acked));
+      acked = seen.length;
+      return seen.length === 500;
+    });
+    await source.close();
+    expect(seen.map((record) => record.offset)).toEqual(Array.from({ length: 500 }, (_, i) => i));
+  });
+
+  it('commits only up to the first record that is not acked', async () => {
+    const topic = await topicOf(10, 1);
+    const source = sourceOf(topic, topic);
+    const seen: ConsumedRecord[] = [];
+    const subscription = source.records$.subscribe((record) => seen.push(record));
+    await until(() => seen.length === 10);
+    source.ack(seen.filter((record) => record.offset !== 4));
+    subscription.unsubscribe();
+    await source.close();
+    expect(await committed(topic, topic)).toEqual([{ topic, partition: 0, offset: 4 }]);
+  });
+
+  it.each([
+    ['cooperative', {}],
+    ['eager', { 'partition.assignment.strategy': 'range' }],
+    [
+      'consumer',
+      { 'group.protocol': 'consumer', 'partition.assignment.strategy': undefined, 'session.timeout.ms': undefined },
+    ],
+  ])('skips nothing while members join and leave (%s)', async (_, overrides) => {
+    const records = 6_000;
+    const topic = await topicOf(records, 6);
+    const protocol = Object.fromEntries(
+      Object.entries({
+        'partition.assignment.strategy': 'cooperative-sticky',
+        'session.timeout.ms': 6_000,
+        ...overrides,
+      }).filter(([, value]) => value !== undefined),
+    );
+    const seen = new Set<string>();
+    const startMember = () => {
+      const source = new KafkaSource({
+        name: topic,
+        topics: [topic],
+        config: {
+          ...connection,
+          'group.id': topic,
+          'auto.offset.reset': 'earliest',
+          'auto.commit.interval.ms': 100,
+          ...protocol,
+        },
+        checkpointLimit: 50,
+        drainTimeoutMs: 3_000,
+      });
+      const subscription: Subscription = source.records$.subscribe((record) => {
+        // Slow and out of order, so that a rebalance always finds records in flight.
+        setTimeout(() => {
+          seen.add(record.value?.toString() ?? '');
+          source.ack([record]);
+        }, Math.random() * 40);
+      });
+      return { source, subscription };
+    };
+    const first = startMember();
+    await until(() => seen.size > 300);
+    const second = startMember();
+    await until(() => seen.size > 1_500);
+    await second.source.close();
+    await until(() => seen.size > 2_500);
+    const third = startMember();
+    await until(() => seen.size === records);
+    await sleep(300);
+    await Promise.all([first.source.close(), third.source.close()]);
+    const admin = createAdmin(connection);
+    expect(await admin.committedOffsets(topic, topic)).toEqual(await admin.endOffsets(topic));
+    admin.close();
+  });
+
+  it('carries keys, headers and bytes through a topic as they are', async () => {
+    const topic = await topicOf(0, 1);
+    const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
+    const bytes = Buffer.from([0, 255, 1, 128]);
+    await producer.send([
+      {
+        topic,
+        key: bytes,
+        value: bytes,
+        headers: [
+          ['a', bytes],
+          ['a', Buffer.from('again')],
+          ['empty', Buffer.alloc(0)],
+        ],
+      },
+      { topic, key: null, value: null },
+    ]);
+    await producer.close();
+    const records: ConsumedRecord[] = [];
+    for await (const record of readTopic(connection, topic)) records.push(record);
+    expect(records).toMatchObject([
+      {
+        key: bytes,
+        value: bytes,
+        headers: [
+          ['a', bytes],
+          ['a', Buffer.from('again')],
+          ['empty', Buffer.alloc(0)],
+        ],
+      },
+      { key: null, value: null, headers: [] },
+    ]);
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('waited for a minute in vain');
+    await sleep(20);
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
