@@ -1,0 +1,29 @@
+import pg from 'pg';
+import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
+import { freshDatabase } from './support/fresh.ts';
+
+/** An empty database of one's own, looked at from outside the service. */
+export interface PostgresDatabase {
+  readonly dsn: string;
+  query(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
+  /** All rows of a table; dates and times are text. */
+  rows(table: TableName): Promise<readonly StoredRow[]>;
+  drop(): Promise<void>;
+}
+
+export async function freshPostgres(server: string): Promise<PostgresDatabase> {
+  const { dsn, drop } = await freshDatabase(server);
+  const pool = new pg.Pool({ connectionString: dsn, max: 3 });
+  pool.on('error', () => undefined);
+  const query = async (text: string, values: readonly unknown[] = []) => (await pool.query(text, [...values])).rows;
+  return {
+    dsn,
+    query,
+    rows: async (table) =>
+      (await query(`select to_jsonb(t) as row from dicom_${table}_meta t`)).map(({ row }) => row as StoredRow),
+    drop: async () => {
+      await pool.end();
+      await drop();
+    },
+  };
+}
