@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { cache, npm, root, run, SetupError, say } from './run.mjs';
 
 const name = '@confluentinc/kafka-javascript';
-const folder = join(root, 'node_modules', name);
+export const clientFolder = join(root, 'node_modules', name);
 const binding = 'Release/confluent-kafka-javascript.node';
 /** What a build leaves that is needed to run; the libraries are there only when it was linked dynamically. */
-const files = ['deps/librdkafka.so.1', 'deps/librdkafka++.so.1', binding];
+export const compiledFiles = ['deps/librdkafka.so.1', 'deps/librdkafka++.so.1', binding];
 const debianPackages = [
   ...['build-essential', 'python3'],
   ...['libcurl4-openssl-dev', 'libssl-dev', 'libsasl2-dev', 'zlib1g-dev', 'libzstd-dev', 'liblz4-dev'],
@@ -16,7 +16,7 @@ const debianPackages = [
 
 /** True when the native module can be loaded by this Node. */
 export function clientLoads() {
-  const file = join(folder, 'build', binding);
+  const file = join(clientFolder, 'build', binding);
   if (!existsSync(file)) return false;
   try {
     createRequire(import.meta.url)(file);
@@ -31,7 +31,7 @@ export function ensureClient() {
   if (loadsInNewProcess()) return;
   const kept = cacheFolder();
   if (existsSync(kept)) {
-    put(kept, join(folder, 'build'));
+    put(kept, join(clientFolder, 'build'));
     if (loadsInNewProcess()) return say(`took the compiled Kafka client from ${kept}`);
   }
   if (!downloadPrebuilt()) build();
@@ -40,7 +40,7 @@ export function ensureClient() {
 
 /** A module that failed to load once stays failed in its process, so every check after a change is made in a new one. */
 function loadsInNewProcess() {
-  const file = join(folder, 'build', binding);
+  const file = join(clientFolder, 'build', binding);
   return (
     existsSync(file) &&
     spawnSync(process.execPath, ['-e', 'require(process.argv[1])', file], { stdio: 'ignore' }).status === 0
@@ -49,10 +49,10 @@ function loadsInNewProcess() {
 
 function downloadPrebuilt() {
   say('downloading the prebuilt Kafka client');
-  const installer = createRequire(join(folder, 'package.json')).resolve('@mapbox/node-pre-gyp/bin/node-pre-gyp');
-  rmSync(join(folder, 'build'), { recursive: true, force: true });
+  const installer = createRequire(join(clientFolder, 'package.json')).resolve('@mapbox/node-pre-gyp/bin/node-pre-gyp');
+  rmSync(join(clientFolder, 'build'), { recursive: true, force: true });
   return (
-    run(process.execPath, [installer, 'install'], { name: 'prebuilt', cwd: folder, timeoutSeconds: 120 }).ok &&
+    run(process.execPath, [installer, 'install'], { name: 'prebuilt', cwd: clientFolder, timeoutSeconds: 120 }).ok &&
     loadsInNewProcess()
   );
 }
@@ -109,7 +109,7 @@ function whatToType(missing) {
 
 /** One folder for each thing that makes a binary differ. */
 function cacheFolder() {
-  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(clientFolder, 'package.json'), 'utf8'));
   // The report knows the C library; without the network part it is made in milliseconds.
   process.report.excludeNetwork = true;
   const libc =
@@ -124,7 +124,7 @@ function cacheFolder() {
 function keep(target) {
   const fresh = `${target}.${process.pid}`;
   try {
-    put(join(folder, 'build'), fresh);
+    put(join(clientFolder, 'build'), fresh);
     rmSync(target, { recursive: true, force: true });
     renameSync(fresh, target);
   } catch {
@@ -134,7 +134,7 @@ function keep(target) {
 }
 
 function put(from, to) {
-  for (const file of files.filter((one) => existsSync(join(from, one)))) {
+  for (const file of compiledFiles.filter((one) => existsSync(join(from, one)))) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
     // By rename, so that a process that has the old file loaded keeps it.
     copyFileSync(join(from, file), join(to, `${file}.${process.pid}`));

@@ -1,0 +1,60 @@
+# wado-consumer as an image. Plain Dockerfile: works with and without BuildKit.
+#
+#   docker build -t wado-consumer .
+#   docker run --read-only -v /data/dicom:/data/dicom:ro -e KAFKA_BROKERS=… -e POSTGRES_DSN=… -p 127.0.0.1:4195:4195 wado-consumer
+#
+# Both images are arguments: pin them to a digest or take them from a registry of your own.
+ARG NODE_IMAGE=node:24-bookworm-slim
+# Where the Kafka client's prebuilt binary can't be downloaded it is compiled, and an image with compilers saves installing them:
+# --build-arg BUILD_IMAGE=node:24-bookworm. Its C library must be the one of NODE_IMAGE.
+ARG BUILD_IMAGE=${NODE_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY scripts ./scripts
+# The slow part, and it changes only with the lock file: packages, and the Kafka client downloaded or compiled.
+RUN node scripts/setup.mjs
+COPY tsconfig.json tsconfig.build.json ./
+COPY drizzle ./drizzle
+COPY topology ./topology
+COPY src ./src
+RUN node scripts/setup.mjs --build && node scripts/setup/prune.mjs
+
+FROM ${NODE_IMAGE}
+# tini: as process 1, Node would neither reap the children that it doesn't know of nor die of a signal without a handler. In the image
+# and not by `docker run --init`, so that Kubernetes has it too.
+# The libraries are those that a compiled Kafka client is linked to; the prebuilt one brings its own.
+COPY --from=build /app/node_modules/@confluentinc/kafka-javascript/build /tmp/client
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini $(ldd /tmp/client/Release/*.node /tmp/client/deps/*.so* 2>/dev/null | grep -q 'not found' \
+      && echo libcurl4 libssl3 libsasl2-2 liblz4-1 libzstd1 zlib1g) \
+ && rm -rf /var/lib/apt/lists/* /tmp/client \
+ && install -d -o node -g node /data/dicom \
+ && ln -s /app/dist/src/cli/wado-consumer.cjs /usr/local/bin/wado-consumer
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY drizzle ./drizzle
+COPY redpanda.yaml /etc/wado-consumer/redpanda.yaml
+
+# The endpoints listen on all of the container's interfaces: what is published of them is the host's decision.
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 HTTP_ADDRESS=0.0.0.0:4195
+USER node
+EXPOSE 4195
+STOPSIGNAL SIGTERM
+# /ping, not /ready: it says that the process lives. With PostgreSQL away /ready is 503, and a restart would mend nothing.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_ADDRESS.split(':').pop()}/ping`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["tini", "--", "wado-consumer"]
+CMD ["run", "/etc/wado-consumer/redpanda.yaml"]
+
+# Last, because they change with every commit.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="wado-consumer" \
+      org.opencontainers.image.description="Storage records from Kafka to DICOM tables and topics, acknowledged by both before its offsets are committed" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="MIT"
