@@ -48,7 +48,14 @@ export interface HeaderRow {
 export interface HeaderBatch {
   readonly states: readonly HeaderRow[];
   readonly images: readonly HeaderRow[];
-  readonly failures: readonly { readonly index: number; readonly error: DicomReadError }[];
+  readonly failures: readonly HeaderFailure[];
+}
+
+export interface HeaderFailure {
+  readonly index: number;
+  readonly error: DicomReadError;
+  /** The file is shorter than the message says it is: it may still be being written. */
+  readonly incomplete?: boolean;
 }
 
 /** Reads DICOM headers, a batch at a time, off the main thread. */

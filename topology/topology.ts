@@ -9,10 +9,11 @@
 import { bufferTime, filter, type Observable, type SchedulerLike } from 'rxjs';
 import { commitOffsets } from '../src/operators/commit-offsets.ts';
 import { forkTo } from '../src/operators/fork-to.ts';
-import { groupBatch, groupDicomState } from '../src/operators/group-dicom-state.ts';
+import { groupBatch } from '../src/operators/group-batch.ts';
+import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { parseRecords, type UnknownFieldsListener } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
-import type { CommittedBatch } from '../src/records/records.ts';
+import type { CommittedBatch, ParsedRecord } from '../src/records/records.ts';
 import type { HeaderReader, Offsets, Sink, Source } from './nodes.ts';
 
 export interface Nodes {
@@ -31,8 +32,11 @@ export interface Settings {
   readonly batchPeriodMs: number;
   /** Batches whose headers are read at once. */
   readonly concurrency: number;
+  /** How long a file that isn't there yet, or is still being written, is waited for. Milliseconds. */
+  readonly fileWaitMs: number;
   readonly retry?: RetryPolicy;
   readonly onUnknownFields?: UnknownFieldsListener;
+  readonly onWaiting?: (change: number) => void;
   /** The clock of buffers and retries: tests bring one that they move by hand. */
   readonly scheduler?: SchedulerLike;
 }
@@ -43,12 +47,14 @@ export function topology(
   settings: Settings,
 ): Observable<CommittedBatch> {
   const retry = { ...DEFAULT_RETRY, ...settings.retry, ...clock(settings) };
+  const regroup = async (records: readonly ParsedRecord[]) =>
+    (await groupBatch(reader, records, { mayWait: false })).batch;
   return source.records$.pipe(
     parseRecords(settings.onUnknownFields),
     bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
     filter((batch) => batch.length > 0),
-    groupDicomState(reader, settings.concurrency),
-    forkTo({ sinks, deadLetters }, { retry, regroup: (records) => groupBatch(reader, records) }),
+    groupDicomState(reader, settings),
+    forkTo({ sinks, deadLetters }, { retry, regroup }),
     commitOffsets(offsets),
   );
 }

@@ -1,66 +1,81 @@
-import { mergeMap, type OperatorFunction } from 'rxjs';
+import {
+  concatMap,
+  defer,
+  EMPTY,
+  expand,
+  filter,
+  finalize,
+  map,
+  mergeMap,
+  type OperatorFunction,
+  ReplaySubject,
+  type SchedulerLike,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs';
 import type { HeaderReader } from '../../topology/nodes.ts';
-import { objectRow, versionOf } from '../records/object-row.ts';
-import type {
-  GroupedBatch,
-  GroupedRecord,
-  ParsedRecord,
-  PoisonRecord,
-  PublishedRow,
-  StoredFile,
-} from '../records/records.ts';
+import type { GroupedBatch, ParsedRecord } from '../records/records.ts';
+import { type Grouping, groupBatch } from './group-batch.ts';
+
+export interface GroupOptions {
+  /** Batches whose headers are read at once. */
+  readonly concurrency: number;
+  /** How long a file that isn't there, or isn't complete, is waited for. Milliseconds. */
+  readonly fileWaitMs: number;
+  readonly scheduler?: SchedulerLike;
+  /** Told whenever the number of records that wait for their file changes: by how much. */
+  readonly onWaiting?: (change: number) => void;
+}
+
+/** What was waited so far, and who still waits. */
+interface Look extends Grouping {
+  readonly waitedMs: number;
+}
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
 
 /**
  * Reads the header of every file of a batch and groups what they say: one state per series, one image per instance (contract, "Between"
- * and "Group"). A file that can't be read becomes a poison record. At most `concurrency` batches are read at once.
+ * and "Group"). A file that can't be read becomes a poison record; one that isn't there yet, or is still being written, leaves its batch,
+ * is looked at again with growing pauses, and becomes poison only after `fileWaitMs`. Its record stays unacked all the while, and the rest
+ * of its batch goes on.
  */
 export function groupDicomState(
   reader: HeaderReader,
-  concurrency: number,
+  options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
-  return mergeMap((batch) => groupBatch(reader, batch), concurrency);
-}
-
-export async function groupBatch(reader: HeaderReader, batch: readonly ParsedRecord[]): Promise<GroupedBatch> {
-  const startedAt = performance.now();
-  const files = batch.filter((record) => record.kind === 'file');
-  const poison: PoisonRecord[] = batch.filter((record) => record.kind === 'poison');
-  const versions = files.map((file) => versionOf(file.meta));
-  const headers = await reader.read(
-    files.map(({ meta }, i) => ({
-      tenantId: meta.tenant_id,
-      path: meta.file_path,
-      size: meta.file_size,
-      version: versionAt(versions, i),
-    })),
-  );
-
-  const failed = new Set<number>();
-  for (const { index, error } of headers.failures) {
-    failed.add(index);
-    const file = files[index];
-    if (file !== undefined) poison.push({ kind: 'poison', source: file.source, error });
-  }
-  const states = new Map<number, PublishedRow>();
-  const images = new Map<number, PublishedRow>();
-  for (const { index, ...row } of headers.states) states.set(index, { ...row, version: versionAt(versions, index) });
-  for (const { index, ...row } of headers.images) images.set(index, { ...row, version: versionAt(versions, index) });
-
-  const grouped: GroupedRecord[] = [];
-  files.forEach((file: StoredFile, i) => {
-    if (failed.has(i)) return;
-    grouped.push({
-      file,
-      object: objectRow(file.meta, versionAt(versions, i)),
-      state: states.get(i) ?? null,
-      image: images.get(i) ?? null,
-    });
+  const { concurrency, fileWaitMs, scheduler, onWaiting } = options;
+  const look = async (records: readonly ParsedRecord[], waitedMs: number): Promise<Look> => ({
+    ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs })),
+    waitedMs,
   });
-  return { sources: batch.map((record) => record.source), grouped, poison, startedAt };
+
+  return (batches$) =>
+    defer(() => {
+      // At the end of the intake nobody waits any more: what is unacked comes again after the restart.
+      const ended$ = new ReplaySubject<void>(1);
+      return batches$.pipe(
+        tap({ complete: () => ended$.next() }),
+        mergeMap((batch) => look(batch, 0), concurrency),
+        expand(({ waiting, waitedMs }) => {
+          if (waiting.length === 0) return EMPTY;
+          const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
+          onWaiting?.(waiting.length);
+          return timer(pauseMs, scheduler).pipe(
+            takeUntil(ended$),
+            finalize(() => onWaiting?.(-waiting.length)),
+            concatMap(() => look(waiting, waitedMs + pauseMs)),
+          );
+        }),
+        map(({ batch }) => batch),
+        filter((batch) => batch.sources.length > 0),
+      );
+    });
 }
 
-function versionAt<T>(versions: readonly T[], index: number): T {
-  const version = versions[index];
-  if (version === undefined) throw new RangeError(`the header reader answered for file ${index} of ${versions.length}`);
-  return version;
+/** As long again as was waited already: 250 ms, 250, 500, 1 s, 2 s, 4 s, then every 5 s. */
+function pauseAfter(waitedMs: number): number {
+  return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
 }

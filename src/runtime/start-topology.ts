@@ -43,6 +43,8 @@ export function startTopology(
   const closed = new Subject<void>();
   let stopping = false;
   let consuming = false;
+  let waiting = 0;
+  metrics.records.waiting(() => waiting);
 
   const input = metrics.input(config.input);
   const consume$ = defer(() => {
@@ -52,6 +54,10 @@ export function startTopology(
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
       concurrency: config.group.concurrency,
+      fileWaitMs: config.group.fileWaitMs,
+      onWaiting: (change) => {
+        waiting += change;
+      },
       retry,
       onUnknownFields: (count) => metrics.records.unknownFields(count),
     });

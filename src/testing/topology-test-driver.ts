@@ -10,6 +10,8 @@ export interface TestDriverOptions {
   /** Default 50 and 5,000, as the service's. */
   readonly batchCount?: number;
   readonly batchPeriodMs?: number;
+  /** Default 60,000, as the service's. */
+  readonly fileWaitMs?: number;
   /** Default: answers for every file by its message alone, see memory-reader.ts. */
   readonly reader?: HeaderReader;
   /** Sinks beside the memory database and the two memory topics: failing or slow ones. */
@@ -50,6 +52,7 @@ export class TopologyTestDriver {
       batchCount: options.batchCount ?? 50,
       batchPeriodMs: options.batchPeriodMs ?? 5_000,
       concurrency: 4,
+      fileWaitMs: options.fileWaitMs ?? 60_000,
       scheduler: this.#clock,
     };
     const memoryTopic = (name: string, kind: 'state' | 'image', into: PublishedRecord[]): Sink => ({

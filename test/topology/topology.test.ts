@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SinkError } from '../../src/errors.ts';
+import { type DicomReadErrorCode, SinkError } from '../../src/errors.ts';
 import type { Rejection } from '../../src/records/records.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
@@ -176,5 +176,52 @@ describe('the topology', () => {
     expect(driver.deadLetters.map((record) => record.source)).toEqual([winner]);
     expect(driver.committedBatches).toMatchObject([{ records: 2, deadLetters: 1 }]);
     expect(driver.committed()).toBe(2);
+  });
+
+  describe('while a file is not there', () => {
+    const failures = new Map<string, DicomReadErrorCode>();
+    const late = () => {
+      failures.clear();
+      failures.set('/s1/a/1', 'file_missing');
+      const driver = new TopologyTestDriver({ reader: createMemoryReader({ failures }) });
+      driver.pipe(storeMeta({ file_path: '/s1/a/1' }));
+      driver.pipe(storeMeta({ file_path: '/s1/a/2' }));
+      return driver;
+    };
+
+    it('stores the rest of its batch and holds back its offset alone', async () => {
+      const driver = late();
+      await driver.advance(6_000);
+      expect(driver.committedBatches).toMatchObject([{ records: 1, images: 1 }]);
+      expect(driver.committed()).toBeUndefined();
+      expect(driver.deadLetters).toEqual([]);
+    });
+
+    it('stores it when it has come', async () => {
+      const driver = late();
+      await driver.advance(20_000);
+      failures.clear();
+      for (let i = 0; i < 6; i++) await driver.advance(1_000);
+      expect(driver.database.objects.size).toBe(2);
+      expect(driver.deadLetters).toEqual([]);
+      expect(driver.committed()).toBe(2);
+    });
+
+    it('dead-letters it when it has not come after file_wait, and not before', async () => {
+      const driver = late();
+      for (let second = 0; second < 64; second++) await driver.advance(1_000);
+      expect(driver.deadLetters).toEqual([]);
+      for (let second = 0; second < 12; second++) await driver.advance(1_000);
+      expect(driver.deadLetters.map((record) => record.error.code)).toEqual(['file_missing']);
+      expect(driver.committed()).toBe(2);
+    });
+
+    it('does not hold up the end of the service', async () => {
+      const driver = late();
+      await driver.advance(6_000);
+      await driver.stop();
+      expect(driver.completed).toBe(true);
+      expect(driver.committed()).toBeUndefined();
+    });
   });
 });
