@@ -2,7 +2,6 @@
  * The kinds of field that Redpanda Connect's schema knows, as zod schemas. Their messages say what is expected and never what was
  * found: what was found may be a secret.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { BareScalar } from './yaml-tree.ts';
 
@@ -170,19 +169,21 @@ export function byteSize(least = 0) {
  * is refused, not ignored.
  */
 export function onlyDefault(value: unknown) {
+  const allowed = typeof value === 'object' ? 'at its default' : `at ${JSON.stringify(value)}`;
   return z
     .unknown()
-    .refine((given) => given === undefined || isDeepStrictEqual(strip(given), value), {
-      error: `is not run by this engine: leave it out, or at ${JSON.stringify(value)}`,
+    .refine((given) => given === undefined || isDefault(given, value), {
+      error: `is not run by this engine: leave it out, or ${allowed}`,
     })
     .optional();
 }
 
-function strip(value: unknown): unknown {
-  if (value instanceof BareScalar) return value.value ?? '';
-  if (Array.isArray(value)) return value.map(strip);
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, strip(inner)]));
-  }
-  return value;
+/** A mapping may name some of the default's fields only. */
+function isDefault(given: unknown, value: unknown): boolean {
+  if (given instanceof BareScalar) return (given.value ?? '') === value;
+  if (Array.isArray(given)) return Array.isArray(value) && given.length === 0 && value.length === 0;
+  if (typeof given !== 'object' || given === null) return given === value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const fields = new Map(Object.entries(value));
+  return Object.entries(given).every(([key, inner]) => fields.has(key) && isDefault(inner, fields.get(key)));
 }

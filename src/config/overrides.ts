@@ -1,4 +1,4 @@
-import { type Document, isSeq, type Node, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isSeq, type Node, parseDocument, visit } from 'yaml';
 import type { ConfigIssue } from '../errors.ts';
 import { find, type Path } from './yaml-tree.ts';
 
@@ -32,7 +32,7 @@ export function applyOverrides(document: Document, expressions: readonly string[
     }
     visit(value.contents, { Node: (_, node) => void origins.set(node, file) });
     try {
-      document.setIn(toPath(document, key), value.contents);
+      put(document, toPath(document, key), value.contents, (node) => origins.set(node, file));
     } catch {
       issues.push({
         file,
@@ -47,6 +47,25 @@ export function applyOverrides(document: Document, expressions: readonly string[
 
 export function originName(key: string): string {
   return `--set ${key}`;
+}
+
+/** Like `document.setIn`, but every key is a node, and nothing is changed through an alias: its anchor's other users would change too. */
+function put(document: Document, path: Path, value: Node, created: (node: Node) => void): void {
+  const fresh = () => {
+    const map = document.createNode({});
+    created(map);
+    return map;
+  };
+  document.contents ??= fresh();
+  let parent: unknown = document.contents;
+  path.forEach((step, index) => {
+    if (!isMap(parent) && !(isSeq(parent) && typeof step === 'number')) throw new TypeError('not a collection');
+    const child: unknown = index === path.length - 1 ? value : (parent.get(step, true) ?? fresh());
+    const key = document.createNode(step);
+    created(key);
+    parent.set(isMap(parent) ? key : step, child);
+    parent = child;
+  });
 }
 
 function toPath(document: Document, key: string): Path {

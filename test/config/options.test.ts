@@ -1,0 +1,98 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of the configuration, not of this program
+import { describe, expect, it } from 'vitest';
+import { readEnvironment, readTerminalTraits } from '../../src/config/environment.ts';
+import { lintConfig, loadConfig } from '../../src/config/load.ts';
+import { formatConfigIssue } from '../../src/errors.ts';
+import { lintText, MINIMAL, minimalWith, writeText } from './fixture.ts';
+
+const minimal = writeText(MINIMAL);
+
+function said(sets: readonly string[]): string[] {
+  return lintConfig(minimal, { env: {}, sets }).map(formatConfigIssue);
+}
+
+describe('--set', () => {
+  it('replaces and adds fields, the last one winning', () => {
+    const config = loadConfig(minimal, {
+      env: {},
+      sets: [
+        'input.redpanda.consumer_group=first',
+        'input.redpanda.consumer_group=second',
+        'input.redpanda.topics=[a, b]',
+        'input.redpanda.topics.0=c',
+        'input.redpanda.topics.-=d',
+        'http.address=0.0.0.0:80',
+        'pipeline.processors.0.group_dicom_state.workers=3',
+        'logger.static_fields.a~1b=x',
+      ],
+    });
+    expect(config.input).toMatchObject({ consumerGroup: 'second', topics: ['c', 'b', 'd'] });
+    expect(config.http).toMatchObject({ host: '0.0.0.0', port: 80 });
+    expect(config.group.workers).toBe(3);
+    expect(config.logger.staticFields).toEqual({ 'a.b': 'x' });
+  });
+
+  it('is checked like the file, and named where it is wrong', () => {
+    expect(said(['input.redpanda.start_offset=newest', 'http.adress=x'])).toEqual([
+      '--set http.adress(1,1) unknown field adress in http (did you mean address?)',
+      '--set input.redpanda.start_offset(1,1) input.redpanda.start_offset: expected one of earliest, latest, committed',
+    ]);
+  });
+
+  it('must be key=value, its value YAML, and its place there', () => {
+    expect(said(['nonsense'])).toEqual(['--set(1,1) expected key=value']);
+    expect(said(['a=[1'])).toEqual(['--set a(1,1) the value is not valid YAML']);
+    expect(said(['input.redpanda.consumer_group.x=1'])).toEqual([
+      '--set input.redpanda.consumer_group.x(1,1) nothing can be set there: a part of the path is not a mapping or a list',
+    ]);
+  });
+
+  it('makes a secret that is known from the start', () => {
+    const { databases } = loadConfig(minimal, {
+      env: {},
+      sets: ['output.reject_errored.broker.outputs.0.dicom_store.dsn=postgres://u:p@db/x'],
+    });
+    expect(databases[0]?.dsn.reveal()).toBe('postgres://u:p@db/x');
+  });
+});
+
+describe('an env file', () => {
+  const config = writeText(minimalWith(['consumer_group: group', 'consumer_group: ${GROUP}']));
+
+  it('wins over the environment, a later one over an earlier', () => {
+    const first = writeText('# a comment\nGROUP=first\n', 'first.env');
+    const second = writeText('GROUP="the second"\n', 'second.env');
+    const group = (...envFiles: string[]) =>
+      loadConfig(config, { env: { GROUP: 'environment' }, envFiles }).input.consumerGroup;
+    expect(group()).toBe('environment');
+    expect(group(first)).toBe('first');
+    expect(group(first, second)).toBe('the second');
+  });
+
+  it('is named when it can not be read', () => {
+    expect(lintConfig(config, { env: {}, envFiles: ['/nowhere.env'] }).map(formatConfigIssue)).toEqual([
+      '/nowhere.env(1,1) can not be read (ENOENT)',
+    ]);
+  });
+});
+
+describe('the environment', () => {
+  it("is the process's unless another is given", () => {
+    expect(readEnvironment().PATH).toBe(process.env.PATH);
+    expect(lintText(minimalWith(['/data', '${PATH_THAT_IS_NOT_SET:/data}']))).toEqual([]);
+  });
+
+  it.each([
+    ['a terminal', true, {}, { color: true, animate: true }],
+    ['a pipe', false, {}, { color: false, animate: false }],
+    ['a pipe that wants colour', false, { FORCE_COLOR: '1' }, { color: true, animate: false }],
+    ['NO_COLOR', true, { NO_COLOR: '1', FORCE_COLOR: '1' }, { color: false, animate: true }],
+    ['an empty NO_COLOR', true, { NO_COLOR: '' }, { color: true, animate: true }],
+    ['CI', true, { CI: 'true' }, { color: false, animate: false }],
+    ['CI=false', true, { CI: 'false' }, { color: true, animate: true }],
+    ['a dumb terminal', true, { TERM: 'dumb' }, { color: false, animate: false }],
+    ['FORCE_COLOR=0', true, { FORCE_COLOR: '0' }, { color: false, animate: true }],
+  ])('says for %s what a terminal program may do', (_, isTerminal, environment, traits) => {
+    expect(readTerminalTraits(isTerminal, environment)).toEqual(traits);
+  });
+});
