@@ -35,9 +35,8 @@ async function close(): Promise<void> {
 process.on('message', () => void close());
 // The parent is gone, by whatever means: nobody else may have the folder while this process holds it.
 process.on('disconnect', () => void close());
-// Ctrl-C reaches the whole foreground group; the parent drains first and then says when to close.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => void close());
+// Signals may reach the whole process group; the parent drains first and then says when to close.
+process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
 
 const [host, port] = server.getServerConn().split(':');
 process.send({ host, port: Number(port) });

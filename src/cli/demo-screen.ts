@@ -1,0 +1,85 @@
+/** What the demo prints. */
+import type { DemoProgress } from '../embedded/demo.ts';
+import { addsUp, type Sum } from '../embedded/sums.ts';
+import { bar } from './terminal/live-block.ts';
+import { count, table } from './terminal/table.ts';
+
+export const INTRODUCTION = `Embedded here, so that nothing has to be installed:
+  Kafka       librdkafka's mock broker: the real protocol on a loopback port, everything in memory, 5 MB a partition.
+              It can't prove durability, leader changes, quotas, security or transactions.
+  PostgreSQL  PGlite: PostgreSQL in WebAssembly, kept in a folder, one session for all connections.
+              It can't prove a server's speed, its locks between sessions, or its behaviour when it fails.
+Real: the service, its graph, its SQL and its configuration file. The studies are made up; some records are broken on purpose.
+`;
+
+export interface Speed {
+  readonly recordsPerSecond: number;
+}
+
+/** The block that is redrawn on a terminal. `total` is set while a known number of studies is being worked off. */
+export function progressLines(progress: DemoProgress, { recordsPerSecond }: Speed, total?: number): readonly string[] {
+  const { published, done, deadLetters, inFlight, tables } = progress;
+  const lag = published.records - done;
+  const share = total === undefined ? '' : bar(Math.min(tables.studies, total), total);
+  return [
+    `  studies ${pad(tables.studies)}   series ${pad(tables.series)}   images  ${pad(tables.images)}   ${share}`,
+    `  records ${pad(done)}   rate   ${pad(recordsPerSecond)}/s lag   ${pad(lag)}   dead letters ${count(deadLetters)}   in flight ${count(inFlight)}`,
+  ];
+}
+
+/** The same as one line, for a log. */
+export function progressLine(
+  { published, done, deadLetters, tables }: DemoProgress,
+  { recordsPerSecond }: Speed,
+): string {
+  const figures = [
+    `studies ${count(tables.studies)}`,
+    `series ${count(tables.series)}`,
+    `images ${count(tables.images)}`,
+    `records ${count(done)}`,
+    `${count(recordsPerSecond)}/s`,
+    `lag ${count(published.records - done)}`,
+    `dead letters ${count(deadLetters)}`,
+  ];
+  return figures.join('  ');
+}
+
+/** What went in and what was found, as a table with a verdict. */
+export function sumsTable(sums: readonly Sum[]): string {
+  const rows = sums.map(({ what, where, expected, found }) => [
+    what,
+    expected,
+    found,
+    where,
+    expected === found ? 'equal' : 'DIFFERS',
+  ]);
+  const verdict = addsUp(sums) ? 'Everything that went in is accounted for.' : 'The sums do not add up.';
+  return `${table(['', 'went in', 'found', 'read from', ''], rows)}\n${verdict}`;
+}
+
+const QUERIES = [
+  'select modality, count(*) as series from dicom_state_meta group by 1 order by 2 desc',
+  'select patient_id, patient_name, study_date, modality, series_description from dicom_state_meta order by updated_time desc limit 10',
+  'select transfer_syntax_uid, count(*) as images from dicom_image_meta group by 1 order by 2 desc',
+];
+
+/** What one can do while it runs. */
+export function liveHints(url: string | undefined, dsn: string, configFile: string, logFile: string): string {
+  return `
+  dashboard      ${url ?? 'off'}
+  configuration  ${configFile}
+  log            ${logFile}
+  database       psql '${dsn}'
+                 ${QUERIES[0]};
+`;
+}
+
+/** What one can do afterwards: the database is kept. */
+export function keptHints(folder: string): string {
+  const lines = QUERIES.map((query) => `  wado-consumer demo --sql "${query}"`);
+  return `\nThe database is kept in ${folder}. Ask it (in a clone: npm run demo -- --sql "…"):\n${lines.join('\n')}\n`;
+}
+
+function pad(value: number): string {
+  return count(value).padStart(7);
+}

@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { startDatabase } from '../embedded/database.ts';
+import { DATABASE_FOLDER, type Demo, startDemo } from '../embedded/demo.ts';
+import { addsUp } from '../embedded/sums.ts';
+import { connectTableCounter } from '../embedded/table-counts.ts';
+import { errorCode } from '../ops/serialize-error.ts';
+import { CliError, EXIT } from './cli-error.ts';
+import { INTRODUCTION, keptHints, liveHints, progressLine, progressLines, sumsTable } from './demo-screen.ts';
+import { liveBlock } from './terminal/live-block.ts';
+import { table } from './terminal/table.ts';
+
+interface DemoOptions {
+  readonly once: boolean;
+  readonly fresh: boolean;
+  readonly studies: number;
+  readonly seed: number;
+  readonly http?: string;
+  readonly sql?: string;
+  readonly folder: string;
+}
+
+const DEFAULT_HTTP = { host: '127.0.0.1', port: 4195 };
+const STUDY_EVERY_MS = 2_000;
+const SHOW_EVERY_MS = 100;
+const RATE_OVER_MS = 2_000;
+/** npm passes on a Ctrl-C that the terminal has sent to us as well: what comes so soon is the same one. */
+const SAME_SIGNAL_MS = 500;
+
+/** `demo`: the real service between an embedded broker and an embedded database, fed with made-up studies. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('Run the service on embedded parts with made-up studies: no Docker, no network')
+    .option('--once', 'end when the lag is 0; exit code 2 if tables, topics and dead letters do not add up', false)
+    .option('--fresh', 'begin with an empty database and store', false)
+    .option('--studies <n>', 'studies to begin with', positive, 200)
+    .option('--seed <n>', 'the same seed makes the same studies', positive, 1)
+    .option(
+      '--http <host:port>',
+      'where dashboard and metrics listen (default: 127.0.0.1:4195, or any port if that is taken)',
+    )
+    .option('--folder <path>', 'where database, files, configuration and log are kept', join('.wado', 'demo'))
+    .option('--sql <query>', 'only ask the database that the last demo kept')
+    .action(async (options: DemoOptions) => {
+      if (options.sql !== undefined) await ask(options.folder, options.sql);
+      else await play(options);
+    });
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1 || value > 1_000_000) {
+    throw new InvalidArgumentError('expected a whole number from 1 to 1000000');
+  }
+  return value;
+}
+
+async function play(options: DemoOptions): Promise<void> {
+  process.stdout.write(INTRODUCTION);
+  const stop = stopSignal();
+  const demo = await start(options);
+  try {
+    const screen = progressScreen(demo, options.studies);
+    process.stdout.write(`${liveHints(demo.url, demo.dsn, demo.configFile, demo.logFile)}\n`);
+    const settled = await work(demo, options, stop.signal);
+    screen.end();
+    if (!settled) process.stdout.write(`\nThe service stands still; ${demo.logFile} has the reason.\n`);
+    const sums = await demo.finish();
+    process.stdout.write(`\n${sumsTable(sums)}\n${keptHints(options.folder)}`);
+    if (!settled || !addsUp(sums)) throw new CliError(EXIT.failures, '');
+  } finally {
+    await demo.close();
+    stop.release();
+  }
+}
+
+async function start(options: DemoOptions): Promise<Demo> {
+  try {
+    const { folder, fresh, seed } = options;
+    return await startDemo({ folder, fresh, seed, http: options.http ?? (await freeAddress()) });
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(EXIT.broke, `the demo could not start (${errorCode(error)})`, { cause: error });
+  }
+}
+
+/** Publishes and waits; without `--once` goes on, slowly, until it is stopped. Tells whether everything was worked off. */
+async function work(demo: Demo, options: DemoOptions, signal: AbortSignal): Promise<boolean> {
+  await demo.publish(options.studies, signal);
+  while (!options.once && !signal.aborted) {
+    await demo.publish(1, signal);
+    await sleep(STUDY_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return await demo.settled();
+}
+
+function progressScreen(demo: Demo, studies: number) {
+  const block = liveBlock(process.stdout);
+  const history: { at: number; done: number }[] = [];
+  const show = (draw: (lines: readonly string[], plain: string) => void) => {
+    const progress = demo.progress();
+    const now = performance.now();
+    history.push({ at: now, done: progress.done });
+    while ((history[0]?.at ?? now) < now - RATE_OVER_MS) history.shift();
+    const [oldest] = history;
+    const seconds = (now - (oldest?.at ?? now)) / 1000;
+    const speed = { recordsPerSecond: seconds > 0 ? (progress.done - (oldest?.done ?? 0)) / seconds : 0 };
+    const total = progress.published.studies <= studies ? studies : undefined;
+    draw(progressLines(progress, speed, total), progressLine(progress, speed));
+  };
+  const timer = setInterval(() => show(block.show), SHOW_EVERY_MS);
+  return {
+    end: () => {
+      clearInterval(timer);
+      show(block.end);
+    },
+  };
+}
+
+function stopSignal() {
+  const controller = new AbortController();
+  let firstAt: number | undefined;
+  const onSignal = () => {
+    const now = performance.now();
+    if (firstAt !== undefined && now - firstAt > SAME_SIGNAL_MS) process.exit(EXIT.forced);
+    firstAt ??= now;
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return { signal: controller.signal, release: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
+}
+
+async function freeAddress(): Promise<string> {
+  const { host, port } = DEFAULT_HTTP;
+  const free = await new Promise<boolean>((resolve) => {
+    const probe = createServer().once('error', () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+  return `${host}:${free ? port : 0}`;
+}
+
+/** One query to the kept database, while no demo runs. */
+async function ask(folder: string, sql: string): Promise<void> {
+  const databaseFolder = join(folder, DATABASE_FOLDER);
+  if (!existsSync(databaseFolder)) throw new CliError(EXIT.usage, `nothing is kept in ${folder}: run the demo first`);
+  const database = await startDatabase({ folder: databaseFolder });
+  try {
+    const connection = await connectTableCounter(database.dsn);
+    try {
+      const { columns, rows } = await connection.query(sql);
+      process.stdout.write(`${table(columns, rows)}\n`);
+    } catch (error) {
+      // The query is the user's and the data is made up: here PostgreSQL's own words help.
+      throw new CliError(EXIT.usage, error instanceof Error ? error.message : 'the query failed');
+    } finally {
+      await connection.close();
+    }
+  } finally {
+    await database.close();
+  }
+}

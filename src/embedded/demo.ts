@@ -1,0 +1,212 @@
+/** The whole pipeline on embedded parts: broker and database in this process and its child, the real service between them. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { createProducer, type Producer } from '../kafka/producer.ts';
+import { MESSAGE_TIMEOUT_MS, producerSettings } from '../kafka/settings.ts';
+import { createLogger } from '../ops/logger.ts';
+import { type Service, startService } from '../runtime/service.ts';
+import { startBroker } from './broker.ts';
+import { type Closers, closers } from './closers.ts';
+import { startDatabase } from './database.ts';
+import { DEMO_GROUP, DEMO_TOPICS, demoConfig } from './demo-config.ts';
+import { createDemoInput, type Published } from './demo-input.ts';
+import { type Sum, sumsOf } from './sums.ts';
+import { connectTableCounter, type TableCounter, type TableCounts } from './table-counts.ts';
+import { committedRecords, tallyTopics } from './topic-tally.ts';
+
+export interface DemoOptions {
+  /** Where everything is kept: database, DICOM store, configuration, log. */
+  readonly folder: string;
+  /** Begins with an empty database and store. */
+  readonly fresh: boolean;
+  readonly seed: number;
+  /** `host:port` of the admin endpoints; port 0 for any. */
+  readonly http: string;
+}
+
+export interface DemoProgress {
+  readonly published: Published;
+  /** Records acked or dead-lettered. */
+  readonly done: number;
+  readonly deadLetters: number;
+  readonly inFlight: number;
+  readonly tables: TableCounts;
+}
+
+export interface Demo {
+  readonly dsn: string;
+  readonly url: string | undefined;
+  readonly configFile: string;
+  readonly logFile: string;
+  publish(studies: number, signal: AbortSignal): Promise<void>;
+  /** What is in the tables is counted a few times a second at most; the other figures are as of now. */
+  progress(): DemoProgress;
+  /** Resolves when the service is done with everything published; `false` if it stands still for half a minute or has ended. */
+  settled(): Promise<boolean>;
+  /** Stops the service, then compares what went in with what the tables and topics hold. */
+  finish(): Promise<readonly Sum[]>;
+  close(): Promise<void>;
+}
+
+/** Where in the demo's folder the database is kept. */
+export const DATABASE_FOLDER = 'database';
+
+const COUNT_EVERY_MS = 500;
+const STANDSTILL_MS = 30_000;
+const TALLY_WAIT_MS = 10_000;
+const POLL_MS = 50;
+
+/** Starts it all. Whatever was started is closed again if a later part can't be. */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const parts = closers();
+  try {
+    return await assemble(options, parts);
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
+  const folder = resolve(options.folder);
+  const store = join(folder, 'store');
+  const [database, broker] = await Promise.all([
+    parts.add(startDatabase({ folder: join(folder, DATABASE_FOLDER), fresh: options.fresh })),
+    parts.add(startBroker(Object.values(DEMO_TOPICS))),
+  ]);
+  if (options.fresh) await rm(store, { recursive: true, force: true });
+  await mkdir(store, { recursive: true });
+
+  const configFile = join(folder, 'redpanda.yaml');
+  const text = demoConfig({ broker: broker.address, dsn: database.dsn, store, http: options.http });
+  await writeFile(configFile, text, { mode: 0o600 });
+  const config = loadConfig(configFile, { env: {} });
+
+  const { input, ...outputs } = DEMO_TOPICS;
+  const { address, partitionsPerTopic } = broker;
+  const tally = await parts.add(tallyTopics({ broker: address, topics: Object.values(outputs), partitionsPerTopic }));
+  const counter = await parts.add(connectTableCounter(database.dsn));
+  const producer = await parts.add(connectedProducer(config));
+  const logFile = join(folder, 'service.log');
+  const logger = createLogger({ ...config.logger, destination: createWriteStream(logFile) });
+  const service = await startService(config, { logger });
+  parts.push({ close: () => stopped(service) });
+
+  const origin = `DEMO_${Date.now().toString(36)}`;
+  const done = () => {
+    const { acked, deadLettered } = service.metrics.records.read();
+    return acked + deadLettered;
+  };
+  const source = createDemoInput({ seed: options.seed, store, origin, producer, done });
+  const tables = watchTables(service, counter, origin);
+  parts.push(tables);
+
+  return {
+    dsn: database.dsn,
+    url: service.url,
+    configFile,
+    logFile,
+    publish: source.publish,
+    progress: () => {
+      const { deadLettered, inFlight } = service.metrics.records.read();
+      return {
+        published: source.published,
+        done: done(),
+        deadLetters: deadLettered,
+        inFlight,
+        tables: tables.latest(),
+      };
+    },
+    settled: () => settled(service, () => done() >= source.published.records, done),
+    finish: async () => {
+      await stopped(service);
+      const { published } = source;
+      // The tally reads what the service wrote: give it the moment that it is behind.
+      await until(() => tally.count(outputs.deadLetter).distinct >= published.poison, TALLY_WAIT_MS);
+      await until(() => tally.count(outputs.image).distinct >= published.images, TALLY_WAIT_MS);
+      return sumsOf(published, {
+        committed: await committedRecords(address, DEMO_GROUP, input, partitionsPerTopic),
+        tables: await counter.count(origin),
+        states: tally.count(outputs.state),
+        images: tally.count(outputs.image),
+        deadLetters: tally.count(outputs.deadLetter),
+      });
+    },
+    close: () => parts.close(),
+  };
+}
+
+async function connectedProducer(config: Config): Promise<Producer> {
+  const settings = producerSettings(config.topics.producer);
+  const producer = createProducer({ name: 'demo', config: settings, deadlineMs: MESSAGE_TIMEOUT_MS });
+  await producer.connect();
+  return producer;
+}
+
+/** A service that gave up has said why in its log; here only its end counts. */
+async function stopped(service: Service): Promise<void> {
+  await service.stop().catch(() => undefined);
+}
+
+interface TableWatch {
+  latest(): TableCounts;
+  close(): Promise<void>;
+}
+
+/** Counts the run's rows again and again, for the terminal and the dashboard. */
+function watchTables(service: Service, counter: TableCounter, origin: string): TableWatch {
+  let latest: TableCounts = { objects: 0, studies: 0, series: 0, images: 0 };
+  let counting: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    counting ??= counter
+      .count(origin)
+      .then(
+        (counts) => {
+          latest = counts;
+          const { studies, series, images } = counts;
+          service.dashboard.totals({ studies, series, images });
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        counting = undefined;
+      });
+  }, COUNT_EVERY_MS);
+  return {
+    latest: () => latest,
+    close: async () => {
+      clearInterval(timer);
+      await counting;
+    },
+  };
+}
+
+async function settled(service: Service, isDone: () => boolean, progress: () => number): Promise<boolean> {
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  service.done.then(end, end);
+  let last = progress();
+  let movedAt = performance.now();
+  while (!isDone()) {
+    if (ended || performance.now() - movedAt > STANDSTILL_MS) return false;
+    await sleep(POLL_MS);
+    const now = progress();
+    if (now !== last) movedAt = performance.now();
+    last = now;
+  }
+  return true;
+}
+
+async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition() && performance.now() < deadline) await sleep(POLL_MS);
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
