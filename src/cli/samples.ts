@@ -1,0 +1,54 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { generateStudies } from '../testing/studies.ts';
+
+interface SamplesOptions {
+  readonly studies: number;
+  readonly seed: number;
+  readonly tenant: string;
+}
+
+/** `samples DIR`: made-up studies as DICOM files, for `publish` and for trying things out. The same seed makes the same files. */
+export function samplesCommand(): Command {
+  return new Command('samples')
+    .description('Write made-up studies as DICOM files; `publish` makes records of them')
+    .argument('<dir>', 'the folder to write below; made if it is missing')
+    .option('--studies <count>', 'how many studies', positiveInteger, 40)
+    .option('--seed <number>', 'the same seed makes the same files', positiveInteger, 1)
+    .option('--tenant <id>', 'the tenant that the files are stored for', 'tenant1')
+    .action(async (dir: string, options: SamplesOptions) => {
+      const written = await writeStudies(resolve(dir), options);
+      process.stdout.write(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);
+    });
+}
+
+async function writeStudies(store: string, { studies, seed, tenant }: SamplesOptions) {
+  const written = { studies: 0, series: 0, files: 0 };
+  const generated = generateStudies({
+    seed,
+    store,
+    tenantId: tenant,
+    origin: 'wado-consumer',
+    poisonEvery: 0,
+    repeatEvery: 0,
+  });
+  for (const study of generated) {
+    for (const { file } of study.records) {
+      if (file === undefined) continue;
+      await mkdir(dirname(file.path), { recursive: true });
+      await writeFile(file.path, file.bytes);
+      written.files++;
+    }
+    written.series += study.series;
+    written.studies++;
+    if (written.studies === studies) break;
+  }
+  return written;
+}
+
+function positiveInteger(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('a whole number of at least 1');
+  return number;
+}
