@@ -1,20 +1,37 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 export interface ConfigOptions {
   readonly envFile: readonly string[];
   readonly set: readonly string[];
 }
 
+export interface ConfigFlagOptions extends ConfigOptions {
+  readonly config: string;
+}
+
 /** The argument and options that every verb with a configuration takes; their names are Redpanda Connect's. */
 export function addConfigOptions(command: Command): Command {
+  return addVariables(command.argument('[file]', 'the configuration', 'redpanda.yaml'));
+}
+
+/** The same for verbs whose arguments are something else. */
+export function addConfigFlag(command: Command): Command {
+  return addVariables(command.option('-c, --config <file>', 'the configuration', 'redpanda.yaml'));
+}
+
+function addVariables(command: Command): Command {
   return command
-    .argument('[file]', 'the configuration', 'redpanda.yaml')
     .option('-e, --env-file <file>', 'read variables from a file (repeatable)', collect, [])
     .option('-s, --set <key=value>', 'set a field, e.g. input.redpanda.consumer_group=other (repeatable)', collect, []);
 }
 
 export function configArguments(options: ConfigOptions): { envFiles: readonly string[]; sets: readonly string[] } {
   return { envFiles: options.envFile, sets: options.set };
+}
+
+export function wholeNumber(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(value);
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {

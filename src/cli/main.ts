@@ -13,6 +13,8 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import('./publish.ts')).publishCommand(),
   header: async () => (await import('./header.ts')).headerCommand(),
   samples: async () => (await import('./samples.ts')).samplesCommand(),
+  dlq: async () => (await import('./dlq.ts')).dlqCommand(),
+  offsets: async () => (await import('./offsets.ts')).offsetsCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
 };
 

@@ -15,6 +15,10 @@ export interface KafkaAdmin {
   beginOffsets(topic: string): Promise<readonly PartitionOffset[]>;
   /** A group's committed offsets of a topic: partitions without a commit are left out. */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
+  /** The first offsets whose records are of this time (milliseconds since the epoch) or later; the end where there are none. */
+  offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
+  /** Whether anyone is in the group. An active group's offsets must not be changed from outside. */
+  isActive(group: string): Promise<boolean>;
   close(): void;
 }
 
@@ -56,6 +60,19 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
     },
     partitions,
     endOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.LATEST),
+    async offsetsAt(topic, timestamp) {
+      const ends = new Map(
+        (await listOffsets(topic, RdKafka.OffsetSpec.LATEST)).map((each) => [each.partition, each.offset]),
+      );
+      const found = await listOffsets(topic, new RdKafka.OffsetSpec(timestamp));
+      return found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(each.partition) ?? 0 }));
+    },
+    async isActive(group) {
+      const { groups } = await call<RdKafka.GroupDescriptions>((done) =>
+        admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
+      );
+      return groups.some((each) => each.members.length > 0);
+    },
     beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
     async committedOffsets(group, topic) {
       const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));

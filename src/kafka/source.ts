@@ -14,8 +14,8 @@ import {
   newConsumer,
   type Partition,
 } from './client.ts';
-import { toHeaders } from './headers.ts';
 import { onRebalance } from './rebalance.ts';
+import { toRecord } from './to-record.ts';
 import { WatermarkTracker } from './watermark.ts';
 
 /** What the source tells of itself while it runs. Every callback is optional and must not throw. */
@@ -254,19 +254,6 @@ function isHopeless(code: number): boolean {
 function resume(consumer: NativeConsumer, paused: readonly Partition[]): void {
   const assigned = new Set(consumer.assignments().map((p) => `${p.topic}|${p.partition}`));
   consumer.resume(paused.filter((p) => assigned.has(`${p.topic}|${p.partition}`)));
-}
-
-function toRecord(message: NativeMessage): ConsumedRecord {
-  const { topic, partition, offset, key, value, headers, timestamp } = message;
-  return {
-    topic,
-    partition,
-    offset,
-    key: typeof key === 'string' ? Buffer.from(key) : (key ?? null),
-    value,
-    headers: toHeaders(headers),
-    timestamp: timestamp ?? 0,
-  };
 }
 
 function sleep(milliseconds: number): Promise<void> {

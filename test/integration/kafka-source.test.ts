@@ -2,9 +2,9 @@ import type { Subscription } from 'rxjs';
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin.ts';
 import { createProducer } from '../../src/kafka/producer.ts';
+import { readTopic } from '../../src/kafka/read-topic.ts';
 import { KafkaSource, type SourceEvents } from '../../src/kafka/source.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
-import { readTopic } from '../../src/testing/read-topic.ts';
 import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { createAdmin } from '../../src/kafka/admin.ts';
 import { createProducer } from '../../src/kafka/producer.ts';
+import { readTopic } from '../../src/kafka/read-topic.ts';
 import { type LoadOptions, type LoadRecord, makeLoad } from '../../src/testing/load.ts';
-import { readTopic } from '../../src/testing/read-topic.ts';
 import { type ServiceProcess, startServiceProcess } from '../../src/testing/service-process.ts';
 import { freshDatabase, freshName } from '../integration/support/fresh.ts';
 
