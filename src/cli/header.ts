@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { Command } from 'commander';
+import { readHeaderFile } from '../dicom/read-header.ts';
+import { CliError, EXIT } from './cli-error.ts';
+
+interface HeaderOptions {
+  readonly tenant: string;
+  readonly strict: boolean;
+}
+
+/** `header FILE…`: what the service would make of each file, one JSON object a line. It opens whatever it is given, on no server. */
+export function headerCommand(): Command {
+  return new Command('header')
+    .description('Print the state and image record of DICOM files, one JSON line a file')
+    .argument('<file...>', 'DICOM files')
+    .option('--tenant <id>', 'the tenant_id of the records', 'tenant1')
+    .option('--strict', 'exit code 2 if a file could not be read as the contract asks', false)
+    .action(async (files: readonly string[], options: HeaderOptions) => {
+      let failed = 0;
+      for (const file of files) {
+        const reading = readHeaderFile(file, options.tenant);
+        if (!reading.ok) failed++;
+        const line = reading.ok
+          ? { file, ok: true, state: reading.state, image: reading.image }
+          : { file, ok: false, error: reading.error.message };
+        // A slow reader of the pipe must not fill this process's memory.
+        if (!process.stdout.write(`${JSON.stringify(line)}\n`)) await once(process.stdout, 'drain');
+      }
+      if (options.strict && failed > 0) throw new CliError(EXIT.failures, `${failed} of ${files.length} files failed`);
+    });
+}

@@ -1,0 +1,56 @@
+import fs from 'node:fs';
+import { type Reading, runConcurrently } from '../dicom/file-calls.ts';
+import { toReadError } from '../dicom/file-error.ts';
+import { FileHeader } from '../dicom/file-header.ts';
+import { stateMetaJson } from '../dicom/state-meta.ts';
+import type { HeaderOutcome } from './publish-folder.ts';
+import type { StoredHeader } from './store-meta.ts';
+
+/** Reads headers without holding up this thread; for paths that the user's own folder gave. As many readers are kept as were used at once. */
+export function storedHeaderReader(): (path: string) => Promise<HeaderOutcome> {
+  const idle: FileHeader[] = [];
+  return async (path) => {
+    const reader = idle.pop() ?? new FileHeader();
+    try {
+      await new Promise((resolve, reject) => {
+        runConcurrently(reader.read(openForReading(path)), () => undefined, resolve, reject);
+      });
+      return { ok: true, header: storedHeader(reader) };
+    } catch (error) {
+      return { ok: false, error: toReadError(error).message };
+    } finally {
+      idle.push(reader);
+    }
+  };
+}
+
+function* openForReading(path: string): Reading<number> {
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+  return (yield { call: 'open', path, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW }) as number;
+}
+
+/** The part of the state record that a DicomStoreMeta has too: the contract's rules of cutting and hashing are applied in one place. */
+interface StateColumns {
+  readonly study_uid_hash: string;
+  readonly series_uid_hash: string;
+  readonly study_date: string;
+  readonly accession_number: string | null;
+}
+
+function storedHeader({ header }: FileHeader): StoredHeader {
+  const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = header.identity();
+  const columns = JSON.parse(stateMetaJson(header, header.identity(), '', '')) as StateColumns;
+  return {
+    patientId,
+    studyInstanceUid,
+    seriesInstanceUid,
+    sopInstanceUid,
+    studyUidHash: columns.study_uid_hash,
+    seriesUidHash: columns.series_uid_hash,
+    transferSyntaxUid: header.transferSyntaxUid,
+    // (0028,0008) isn't among the attributes that the reader looks for.
+    numberOfFrames: 1,
+    accessionNumber: columns.accession_number,
+    studyDate: columns.study_date,
+  };
+}
