@@ -1,0 +1,116 @@
+/** Reads the files of a batch: in place where storage is fast, side by side where it is slow. */
+import type { DicomReadError } from '../errors.ts';
+import { type OnProgress, runConcurrently, runSync } from './file-calls.ts';
+import { toReadError } from './file-error.ts';
+import { FileHeader } from './file-header.ts';
+import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
+import type { StorageRoots } from './storage-roots.ts';
+import { StorageSpeed } from './storage-speed.ts';
+import { compareVersions, timestampsJson, Winners } from './winners.ts';
+
+/** Files that wait for slow storage together. */
+const CONCURRENCY = 32;
+
+export class BatchReader {
+  readonly #roots: StorageRoots;
+  readonly #onProgress: OnProgress;
+  readonly #onFile: (index: number) => void;
+  readonly #speed = new StorageSpeed();
+  readonly #lanes: FileHeader[] = [new FileHeader()];
+
+  /** `onProgress` is called after each file system call, `onFile` before each file that is read in place and, with -1, before a batch. */
+  constructor(roots: StorageRoots, onProgress: OnProgress, onFile: (index: number) => void) {
+    this.#roots = roots;
+    this.#onProgress = onProgress;
+    this.#onFile = onFile;
+  }
+
+  /** Rejects only on errors that no file can cause. */
+  async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
+    this.#onFile(-1);
+    const winners = new Winners(request, timestampsJson(new Date()));
+    const failures: FailureLists = { indexes: [], codes: [], attributes: [] };
+    // Newest first: then no record is made only to be beaten.
+    const order = request.paths.map((_, index) => index).sort((a, b) => compareVersions(request, b, a));
+    const inPlace = request.careful ? order.length : this.#speed.startBatch();
+    let next = 0;
+    while (next < order.length && (next < inPlace || !this.#speed.slow)) {
+      this.#readInPlace(request, order[next] ?? 0, winners, failures);
+      next++;
+    }
+    if (next < order.length) await this.#readSideBySide(request, order.slice(next), winners, failures);
+    this.#roots.releaseIdle();
+    return { kind: 'batch', id: request.id, states: winners.states, images: winners.images, failures };
+  }
+
+  #readInPlace(request: BatchRequest, index: number, winners: Winners, failures: FailureLists): void {
+    const lane = this.#lane(0);
+    this.#onFile(index);
+    const start = performance.now();
+    try {
+      runSync(lane.read(this.#roots.open(request.paths[index] ?? '')), this.#onProgress);
+      this.#speed.record(performance.now() - start);
+      winners.offer(index, lane.header);
+    } catch (error) {
+      addFailure(failures, index, toReadError(error));
+    }
+  }
+
+  #readSideBySide(
+    request: BatchRequest,
+    indexes: readonly number[],
+    winners: Winners,
+    failures: FailureLists,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let next = 0;
+      let open = 0;
+      const readNext = (lane: FileHeader): void => {
+        const index = indexes[next++];
+        if (index === undefined) {
+          if (open === 0) resolve();
+          return;
+        }
+        open++;
+        const finish = (use: () => void): void => {
+          open--;
+          try {
+            use();
+          } catch (error) {
+            try {
+              addFailure(failures, index, toReadError(error));
+            } catch (bug) {
+              reject(bug);
+              return;
+            }
+          }
+          readNext(lane);
+        };
+        runConcurrently(
+          lane.read(this.#roots.open(request.paths[index] ?? '')),
+          this.#onProgress,
+          () => finish(() => winners.offer(index, lane.header)),
+          (error) =>
+            finish(() => {
+              throw error;
+            }),
+        );
+      };
+      for (let lane = 0; lane < Math.min(CONCURRENCY, indexes.length); lane++) readNext(this.#lane(lane));
+    });
+  }
+
+  #lane(number: number): FileHeader {
+    const known = this.#lanes[number];
+    if (known !== undefined) return known;
+    const lane = new FileHeader();
+    this.#lanes[number] = lane;
+    return lane;
+  }
+}
+
+function addFailure(failures: FailureLists, index: number, error: DicomReadError): void {
+  failures.indexes.push(index);
+  failures.codes.push(error.code);
+  failures.attributes.push(error.attribute);
+}

@@ -1,0 +1,146 @@
+/**
+ * The repertoires of SpecificCharacterSet (DICOM PS3.3, C.12.1.1.2) and how each turns bytes into text. Bytes come as Latin-1 strings, one
+ * character a byte, since that is how the scanner keeps them.
+ */
+import iconv from 'iconv-lite';
+
+/** Decodes a run of bytes without escape sequences. Bytes that have no character become U+FFFD. */
+export type Decode = (bytes: string) => string;
+
+export const latin1: Decode = (bytes) => bytes;
+
+/** Japanese: JIS X 0208 and 0201 as Shift_JIS, which is what writers of ISO_IR 13 put there. */
+export const shiftJis: Decode = (bytes) => jisCharacters(multiByte('shift_jis')(bytes));
+/** Korean: KS X 1001 with Microsoft's further syllables, which Node's own decoder doesn't know. */
+export const korean = multiByte('cp949');
+/** Chinese: GB 2312 and GBK are parts of it. */
+export const gb18030 = multiByte('gb18030');
+const utf8: Decode = (bytes) => Buffer.from(bytes, 'latin1').toString('utf8');
+
+// Tables are of the registered sets themselves (ISO 8859), not of the Windows code pages that browsers put in their place.
+export const latin2 = singleByte('iso-8859-2');
+export const latin3 = singleByte('iso-8859-3');
+export const latin4 = singleByte('iso-8859-4');
+export const latin5 = singleByte('iso-8859-9');
+export const latin9 = singleByte('iso-8859-15');
+export const cyrillic = singleByte('iso-8859-5');
+export const arabic = singleByte('iso-8859-6');
+export const greek = singleByte('iso-8859-7');
+export const hebrew = singleByte('iso-8859-8');
+export const thai = singleByte('tis-620');
+
+/** By the number of the ISO-IR registry. */
+const BY_REGISTRY_NUMBER: Readonly<Record<string, Decode>> = {
+  '6': latin1,
+  '100': latin1,
+  '101': latin2,
+  '109': latin3,
+  '110': latin4,
+  '144': cyrillic,
+  '127': arabic,
+  '126': greek,
+  '138': hebrew,
+  '148': latin5,
+  '203': latin9,
+  '166': thai,
+  '13': shiftJis,
+  '149': korean,
+  '58': gb18030,
+  '192': utf8,
+  // Two-byte sets of G0: only an escape sequence calls them in.
+  '87': latin1,
+  '159': latin1,
+};
+
+const BY_NAME: Readonly<Record<string, Decode>> = {
+  GB18030: gb18030,
+  GBK: gb18030,
+  GB2312: gb18030,
+  'ISO 2022 GBK': gb18030,
+  'ISO 2022 GB18030': gb18030,
+  'UTF-8': utf8,
+  UTF8: utf8,
+};
+
+/** What value 1 of SpecificCharacterSet says: how bytes are read before any escape sequence, and whether there may be any. */
+export interface Repertoire {
+  readonly decode: Decode;
+  /** UTF-8, GB18030 and GBK stand alone (PS3.3, C.12.1.1.2): in them ESC is a character like others. */
+  readonly extensible: boolean;
+  /** Whether bytes above 0x7F mean something from the start (ISO 2022: whether G1 is designated). */
+  readonly definesHighBytes: boolean;
+}
+
+const cache = new Map<string, Repertoire>();
+const MAX_CACHED = 256;
+
+/** The repertoire of value 1; `specificCharacterSet` is the whole element as written, several values and all. Unknown names mean Latin-1. */
+export function initialRepertoire(specificCharacterSet: string | undefined): Repertoire {
+  const written = specificCharacterSet ?? '';
+  const known = cache.get(written);
+  if (known !== undefined) return known;
+  const repertoire = parseRepertoire(written);
+  if (cache.size >= MAX_CACHED) cache.clear();
+  // A copy: a string cut from a window would keep the whole window alive.
+  cache.set(Buffer.from(written, 'latin1').toString('latin1'), repertoire);
+  return repertoire;
+}
+
+function parseRepertoire(written: string): Repertoire {
+  const name = (written.split('\\')[0] ?? '')
+    .replace(/[\s\0]+$/, '')
+    .trimStart()
+    .toUpperCase();
+  // `ISO_IR 100`, `ISO 2022 IR 100`, and the spellings of careless writers: ISO_IR_100, ISO-IR 100, ISO IR 100.
+  const number = /^ISO[ _-](?:2022[ _-])?IR[ _-]?(\d+)$/.exec(name)?.[1];
+  const decode = (number === undefined ? BY_NAME[name] : BY_REGISTRY_NUMBER[number]) ?? latin1;
+  return {
+    decode,
+    extensible: decode !== utf8 && BY_NAME[name] === undefined,
+    definesHighBytes: decode !== latin1 || number === '100',
+  };
+}
+
+function singleByte(encoding: string): Decode {
+  const table = Array.from({ length: 128 }, (_, index) => iconv.decode(Buffer.from([0x80 + index]), encoding));
+  return (bytes) => {
+    let text = '';
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes.charCodeAt(at);
+      text += byte < 0x80 ? bytes[at] : table[byte - 0x80];
+    }
+    return text;
+  };
+}
+
+function multiByte(encoding: string): Decode {
+  return (bytes) => iconv.decode(Buffer.from(bytes, 'latin1'), encoding);
+}
+
+// The tables at hand follow Microsoft for six characters; the standards (JIS X 0208, and ISO-2022-JP everywhere else) have these.
+const JIS_CHARACTERS: Readonly<Record<string, string>> = {
+  '～': '〜',
+  '∥': '‖',
+  '－': '−',
+  '￠': '¢',
+  '￡': '£',
+  '￢': '¬',
+};
+
+function jisCharacters(text: string): string {
+  return text.replace(/[～∥－￠￡￢]/g, (character) => JIS_CHARACTERS[character] ?? character);
+}
+
+const eucJp = multiByte('euc-jp');
+
+/** JIS X 0208 in G0: two bytes a character, both below 0x80. */
+export const jisX0208: Decode = (bytes) => jisCharacters(eucJp(inHighHalf(bytes)));
+
+/** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. */
+export const jisX0212: Decode = (bytes) => jisCharacters(eucJp(`\x8f${inHighHalf(bytes)}`));
+
+function inHighHalf(bytes: string): string {
+  let high = '';
+  for (let at = 0; at < bytes.length; at++) high += String.fromCharCode(bytes.charCodeAt(at) | 0x80);
+  return high;
+}

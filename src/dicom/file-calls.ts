@@ -1,0 +1,120 @@
+/**
+ * The file system calls of the reader as values. The reading itself is written once, as a generator that yields calls; a driver carries
+ * them out, waiting in place (`runSync`) or in libuv's threads (`runConcurrently`).
+ */
+import fs from 'node:fs';
+
+export type FileCall =
+  | { readonly call: 'open'; readonly path: string; readonly flags: number }
+  | { readonly call: 'size'; readonly descriptor: number }
+  | {
+      readonly call: 'read';
+      readonly descriptor: number;
+      readonly window: Buffer;
+      readonly length: number;
+      readonly offset: number;
+    }
+  | { readonly call: 'close'; readonly descriptor: number }
+  | { readonly call: 'realpath'; readonly path: string }
+  | { readonly call: 'readlink'; readonly path: string };
+
+/** What a call gives: a descriptor, a size in bytes (`NOT_REGULAR` for what isn't a regular file), a count of bytes, or a path. */
+export type FileAnswer = number | string;
+
+export type Reading<T> = Generator<FileCall, T, FileAnswer>;
+
+export const NOT_REGULAR = -1;
+
+/** Called after each finished call: that is how a watcher on another thread sees that the storage still answers. */
+export type OnProgress = () => void;
+
+/** Runs a reading to its end on this thread. */
+export function runSync<T>(reading: Reading<T>, onProgress: OnProgress): T {
+  let step = reading.next();
+  while (step.done !== true) {
+    let answer: FileAnswer;
+    try {
+      answer = callSync(step.value);
+    } catch (error) {
+      onProgress();
+      step = reading.throw(error);
+      continue;
+    }
+    onProgress();
+    step = reading.next(answer);
+  }
+  return step.value;
+}
+
+function callSync(step: FileCall): FileAnswer {
+  switch (step.call) {
+    case 'read':
+      return fs.readSync(step.descriptor, step.window, 0, step.length, step.offset);
+    case 'open':
+      return fs.openSync(step.path, step.flags);
+    case 'size':
+      return sizeOf(fs.fstatSync(step.descriptor));
+    case 'close':
+      fs.closeSync(step.descriptor);
+      return 0;
+    case 'realpath':
+      return fs.realpathSync.native(step.path);
+    case 'readlink':
+      return fs.readlinkSync(step.path);
+  }
+}
+
+/** Runs a reading without holding up this thread; many may run at once. Callbacks, since promises cost half as much again. */
+export function runConcurrently<T>(
+  reading: Reading<T>,
+  onProgress: OnProgress,
+  onDone: (result: T) => void,
+  onError: (error: unknown) => void,
+): void {
+  const resume = (move: () => IteratorResult<FileCall, T>): void => {
+    let step: IteratorResult<FileCall, T>;
+    try {
+      step = move();
+    } catch (error) {
+      onError(error);
+      return;
+    }
+    if (step.done === true) {
+      onDone(step.value);
+      return;
+    }
+    startCall(step.value, (error, answer) => {
+      onProgress();
+      resume(() => (error === null ? reading.next(answer) : reading.throw(error)));
+    });
+  };
+  resume(() => reading.next());
+}
+
+type OnAnswer = (error: Error | null, answer: FileAnswer) => void;
+
+function startCall(step: FileCall, onAnswer: OnAnswer): void {
+  switch (step.call) {
+    case 'read':
+      fs.read(step.descriptor, step.window, 0, step.length, step.offset, onAnswer);
+      return;
+    case 'open':
+      fs.open(step.path, step.flags, onAnswer);
+      return;
+    case 'size':
+      fs.fstat(step.descriptor, (error, stats) => onAnswer(error, error === null ? sizeOf(stats) : 0));
+      return;
+    case 'close':
+      fs.close(step.descriptor, (error) => onAnswer(error ?? null, 0));
+      return;
+    case 'realpath':
+      fs.realpath.native(step.path, onAnswer);
+      return;
+    case 'readlink':
+      fs.readlink(step.path, onAnswer);
+  }
+}
+
+function sizeOf(stats: fs.Stats): number {
+  return stats.isFile() ? stats.size : NOT_REGULAR;
+}

@@ -1,0 +1,140 @@
+/** The wanted attributes of one scanned file as typed values, by the contract's rules. */
+import { DicomReadError } from '../errors.ts';
+import { isRealDate } from '../records/calendar.ts';
+import { ATTRIBUTES, type AttributeKeyword, slotOf } from './attributes.ts';
+import { numbersText, readNumber } from './binary-values.ts';
+import { initialRepertoire, type Repertoire } from './character-sets.ts';
+import type { HeaderScanner } from './scan.ts';
+import { decodeText } from './text.ts';
+import {
+  cutCharacters,
+  parseDate,
+  parseDecimal,
+  parseInteger,
+  parseTime,
+  toFinite,
+  toInt32,
+  trimValues,
+} from './values.ts';
+import { binaryVr, vrCode } from './vr.ts';
+
+const CHARACTER_SET = slotOf('SpecificCharacterSet');
+const DICTIONARY_VRS = Uint16Array.from(ATTRIBUTES, ({ vr }) => vrCode(vr));
+const PERSON_NAME = vrCode('PN');
+
+/** The values that tell a file's patient, study, series and instance: without them there is no record. */
+export interface HeaderIdentity {
+  readonly patientId: string;
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly sopInstanceUid: string;
+  readonly sopClassUid: string;
+  /** As written: eight digits, a date that exists. */
+  readonly studyDate: string;
+}
+
+/** A view of what the scanner found last: valid until it is fed the next file. */
+export class DicomHeader {
+  readonly #scanner: HeaderScanner;
+  #repertoire: Repertoire;
+
+  constructor(scanner: HeaderScanner) {
+    this.#scanner = scanner;
+    this.#repertoire = initialRepertoire(undefined);
+  }
+
+  /** To be called when the scanner is done with a file. */
+  refresh(): void {
+    this.#repertoire = initialRepertoire(this.#scanner.values[CHARACTER_SET]);
+  }
+
+  get transferSyntaxUid(): string {
+    return cutCharacters(trimValues(this.#scanner.transferSyntaxUid), 64);
+  }
+
+  /** Multi-valued text stays joined by `\`. Null where the attribute is absent, `''` where it is empty. */
+  text(slot: number): string | null {
+    const bytes = this.#scanner.values[slot];
+    if (bytes === undefined) return null;
+    if (bytes === '') return '';
+    const dictionary = DICTIONARY_VRS[slot] ?? 0;
+    const binary = this.#binaryVr(slot);
+    if (binary !== undefined) return numbersText(bytes, binary, this.#scanner.bigEndian);
+    return trimValues(decodeText(bytes, this.#repertoire, dictionary === PERSON_NAME));
+  }
+
+  integer(slot: number): number | null {
+    const bytes = this.#scanner.values[slot];
+    if (bytes === undefined || bytes === '') return null;
+    const binary = this.#binaryVr(slot);
+    if (binary === undefined) return parseInteger(bytes);
+    const value = readNumber(bytes, 0, binary, this.#scanner.bigEndian);
+    return value === undefined ? null : toInt32(value);
+  }
+
+  decimal(slot: number): number | null {
+    const bytes = this.#scanner.values[slot];
+    if (bytes === undefined || bytes === '') return null;
+    const binary = this.#binaryVr(slot);
+    if (binary === undefined) return parseDecimal(bytes);
+    const value = readNumber(bytes, 0, binary, this.#scanner.bigEndian);
+    return value === undefined ? null : toFinite(value);
+  }
+
+  date(slot: number): string | null {
+    const bytes = this.#scanner.values[slot];
+    return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseDate(bytes);
+  }
+
+  time(slot: number): string | null {
+    const bytes = this.#scanner.values[slot];
+    return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseTime(bytes);
+  }
+
+  /** Checks in the contract's order; throws a DicomReadError that names the first attribute at fault. */
+  identity(): HeaderIdentity {
+    const identity = {
+      patientId: this.#required(PATIENT_ID),
+      studyInstanceUid: this.#required(STUDY_INSTANCE_UID),
+      seriesInstanceUid: this.#required(SERIES_INSTANCE_UID),
+      sopInstanceUid: this.#required(SOP_INSTANCE_UID),
+      sopClassUid: this.#required(SOP_CLASS_UID),
+      studyDate: this.#required(STUDY_DATE),
+    };
+    const { studyDate } = identity;
+    const [year, month, day] = [studyDate.slice(0, 4), studyDate.slice(4, 6), studyDate.slice(6)].map(Number);
+    if (!/^\d{8}$/.test(studyDate) || !isRealDate(year ?? 0, month ?? 0, day ?? 0)) {
+      throw new DicomReadError('invalid_date', STUDY_DATE.name);
+    }
+    return identity;
+  }
+
+  #required({ name, slot, max }: RequiredAttribute): string {
+    const value = this.text(slot);
+    if (value === null) throw new DicomReadError('missing_required', name);
+    if (value === '') throw new DicomReadError('empty_required', name);
+    if (cutCharacters(value, max) !== value) throw new DicomReadError('too_long', name);
+    return value;
+  }
+
+  #binaryVr(slot: number) {
+    return binaryVr(this.#scanner.vrs[slot] ?? 0, DICTIONARY_VRS[slot] ?? 0);
+  }
+}
+
+interface RequiredAttribute {
+  readonly name: string;
+  readonly slot: number;
+  readonly max: number;
+}
+
+function required(name: string, keyword: AttributeKeyword, max: number): RequiredAttribute {
+  return { name, slot: slotOf(keyword), max };
+}
+
+const PATIENT_ID = required('PATIENT_ID', 'PatientID', 64);
+const STUDY_INSTANCE_UID = required('STUDY_INSTANCE_UID', 'StudyInstanceUID', 64);
+const SERIES_INSTANCE_UID = required('SERIES_INSTANCE_UID', 'SeriesInstanceUID', 64);
+const SOP_INSTANCE_UID = required('SOP_INSTANCE_UID', 'SOPInstanceUID', 64);
+const SOP_CLASS_UID = required('SOP_CLASS_UID', 'SOPClassUID', 64);
+const STUDY_DATE = required('STUDY_DATE', 'StudyDate', 8);

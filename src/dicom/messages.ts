@@ -1,0 +1,53 @@
+/**
+ * What goes between the pool and its workers: one message a batch in each direction, its fields as lists of strings and numbers, since
+ * copying a list of strings costs a fraction of copying as many objects.
+ */
+import type { DicomReadErrorCode } from '../errors.ts';
+
+export interface WorkerSettings {
+  readonly storageRoots: readonly string[];
+  /** Two 32-bit counters shared with the pool: see `PROGRESS` and `CURRENT_FILE`. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Counts finished file system calls: a worker whose counter stands still is waiting for storage. */
+export const PROGRESS = 0;
+/** Position of the file that a careful batch is at, counted from 1: the one at fault if the worker doesn't come back. */
+export const CURRENT_FILE = 1;
+
+export interface BatchRequest {
+  readonly id: number;
+  /** Read one file after the other, in place: after a failure, so that a hang blocks no thread but the worker's own. */
+  readonly careful: boolean;
+  readonly tenantIds: readonly string[];
+  readonly paths: readonly string[];
+  readonly sizes: readonly number[];
+  readonly times: readonly string[];
+  readonly traceIds: readonly string[];
+}
+
+/** Rows in columns: the n-th of each list belongs to one row. */
+export interface RowLists {
+  readonly indexes: number[];
+  readonly identities: string[];
+  readonly keys: string[];
+  readonly jsons: string[];
+}
+
+export interface FailureLists {
+  readonly indexes: number[];
+  readonly codes: DicomReadErrorCode[];
+  readonly attributes: (string | undefined)[];
+}
+
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'batch';
+      readonly id: number;
+      readonly states: RowLists;
+      readonly images: RowLists;
+      readonly failures: FailureLists;
+    }
+  /** An error that no file can cause. `where` is its name and the places of its stack, never its message. */
+  | { readonly kind: 'bug'; readonly id: number; readonly where: string };

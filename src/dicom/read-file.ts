@@ -1,0 +1,114 @@
+/** Reads the header of one open file, window by window, as the scanner asks. */
+import { constants, inflateRawSync } from 'node:zlib';
+import { DicomReadError } from '../errors.ts';
+import { NOT_REGULAR, type Reading } from './file-calls.ts';
+import { systemCode } from './file-error.ts';
+import type { HeaderScanner } from './scan.ts';
+
+/** Bytes. The first window holds the whole header of 94 % of files; the next ones are for the others. */
+export const FIRST_WINDOW = 8 << 10;
+export const NEXT_WINDOW = 64 << 10;
+
+/** The bounds of a deflated data set (contract, "Rules"). Sizes in bytes. */
+const FIRST_COMPRESSED = 8 << 10;
+const MAX_INFLATED = 16 << 20;
+
+export interface WindowSizes {
+  readonly first: number;
+  readonly next: number;
+}
+
+const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
+
+/**
+ * Scans an open file; `window` is the buffer to read into, at least as large as the windows. Returns the file's size in bytes. Throws
+ * DicomReadError and file system errors; the descriptor stays open.
+ */
+export function* scanFile(
+  descriptor: number,
+  scanner: HeaderScanner,
+  window: Buffer,
+  sizes: WindowSizes = DEFAULT_WINDOWS,
+): Reading<number> {
+  const size = (yield { call: 'size', descriptor }) as number;
+  if (size === NOT_REGULAR) throw new DicomReadError('not_a_regular_file');
+  scanner.reset();
+  let length = sizes.first;
+  for (;;) {
+    const filled = yield* fill(descriptor, window, Math.max(length, scanner.wanted), scanner.offset, size);
+    if (scanner.scan(window, filled, scanner.offset + filled >= size)) break;
+    length = sizes.next;
+  }
+  if (scanner.deflated) yield* scanDeflated(descriptor, scanner, size, sizes);
+  return size;
+}
+
+/** Reads until the window is full or the file ends: a file system may give less than it was asked for. */
+function* fill(descriptor: number, window: Buffer, length: number, offset: number, size: number): Reading<number> {
+  const expected = Math.min(length, window.length, Math.max(0, size - offset));
+  let filled = 0;
+  while (filled < expected) {
+    const target = filled === 0 ? window : window.subarray(filled);
+    const count = (yield {
+      call: 'read',
+      descriptor,
+      window: target,
+      length: expected - filled,
+      offset: offset + filled,
+    }) as number;
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** Inflates longer and longer beginnings of the data set until the scanner has enough: a bomb behind the header never goes off. */
+function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number, sizes: WindowSizes): Reading<void> {
+  const start = scanner.offset;
+  const available = Math.max(0, size - start);
+  scanner.startInflated();
+  for (let length = FIRST_COMPRESSED; ; length *= 4) {
+    const wanted = Math.min(length, available, MAX_INFLATED);
+    const compressed = Buffer.allocUnsafe(wanted);
+    const filled = yield* fill(descriptor, compressed, wanted, start, size);
+    const whole = filled < wanted || wanted === available;
+    const inflated = inflateBeginning(compressed.subarray(0, filled));
+    if (scanInflated(scanner, inflated, whole, sizes)) return;
+    if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
+    if (whole) throw new DicomReadError('truncated');
+  }
+}
+
+function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
+  for (;;) {
+    const window = inflated.subarray(scanner.offset, scanner.offset + Math.max(sizes.next, scanner.wanted));
+    const atEnd = scanner.offset + window.length >= inflated.length;
+    // What is there isn't enough, and there is more to inflate.
+    if (atEnd && !whole && window.length < scanner.wanted) return false;
+    if (scanner.scan(window, window.length, atEnd && whole)) return true;
+  }
+}
+
+/** A beginning is enough: what the bytes given can say is inflated, the rest doesn't matter. */
+function inflateBeginning(compressed: Buffer): Buffer {
+  const raw = hasZlibHeader(compressed) ? compressed.subarray(2) : compressed;
+  try {
+    return inflateRawSync(raw, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      maxOutputLength: MAX_INFLATED,
+      chunkSize: NEXT_WINDOW,
+    });
+  } catch (error) {
+    throw new DicomReadError(systemCode(error) === 'ERR_BUFFER_TOO_LARGE' ? 'header_too_large' : 'bad_deflate');
+  }
+}
+
+/** PS3.5, A.5 asks for a bare deflate stream; some writers put zlib's header (RFC 1950) before it. A stored block is told by its length. */
+function hasZlibHeader(bytes: Buffer): boolean {
+  if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return false;
+  return (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) !== 0xffff;
+}
+
+function byteAt(bytes: Buffer, at: number): number {
+  return bytes[at] as number;
+}

@@ -1,0 +1,44 @@
+/** One file's header for the command line: read at once, on this thread, whatever path the user names. */
+import fs from 'node:fs';
+import type { DicomReadError } from '../errors.ts';
+import { type Reading, runSync } from './file-calls.ts';
+import { toReadError } from './file-error.ts';
+import { FileHeader } from './file-header.ts';
+import { imageMetaJson } from './image-meta.ts';
+import { stateMetaJson } from './state-meta.ts';
+
+/** The contract's state and image record without their timestamps, or why there are none. */
+export type HeaderReading =
+  | {
+      readonly ok: true;
+      readonly state: Readonly<Record<string, unknown>>;
+      readonly image: Readonly<Record<string, unknown>>;
+    }
+  | { readonly ok: false; readonly error: DicomReadError };
+
+let reader: FileHeader | undefined;
+
+/**
+ * Reads the header of a regular file; `space_size` is the file's size. Follows links and knows no storage roots: for paths that a user
+ * types, never for those of a record. `error.message` is `code` or `code:ATTRIBUTE`.
+ */
+export function readHeaderFile(path: string, tenantId: string): HeaderReading {
+  reader ??= new FileHeader();
+  try {
+    const size = runSync(reader.read(openAnywhere(path)), () => {});
+    const { header } = reader;
+    const identity = header.identity();
+    return {
+      ok: true,
+      state: JSON.parse(stateMetaJson(header, identity, tenantId, '')),
+      image: JSON.parse(imageMetaJson(header, identity, tenantId, size, '')),
+    };
+  } catch (error) {
+    return { ok: false, error: toReadError(error) };
+  }
+}
+
+function* openAnywhere(path: string): Reading<number> {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+  return (yield { call: 'open', path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY }) as number;
+}

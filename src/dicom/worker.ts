@@ -1,0 +1,44 @@
+/** The reader's thread: a batch in, records out. Started by the pool and by nothing else. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { BatchReader } from './batch-reader.ts';
+import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
+import { StorageRoots } from './storage-roots.ts';
+
+/** Milliseconds after which the handles of directories that nobody asks for any more are closed. */
+const RELEASE_EVERY = 10_000;
+
+const port = parentPort;
+if (port !== null) serve(port, workerData);
+
+function serve(requests: NonNullable<typeof parentPort>, { storageRoots, counters }: WorkerSettings): void {
+  const shared = new Int32Array(counters);
+  const roots = new StorageRoots(storageRoots);
+  const reader = new BatchReader(
+    roots,
+    () => {
+      Atomics.add(shared, PROGRESS, 1);
+    },
+    (index) => {
+      Atomics.store(shared, CURRENT_FILE, index + 1);
+    },
+  );
+  const answer = (message: WorkerMessage): void => requests.postMessage(message);
+  // One batch after the other: several at once would share the lanes.
+  let last: Promise<void> = Promise.resolve();
+  requests.on('message', (request: BatchRequest) => {
+    last = last
+      .then(() => reader.read(request))
+      .then(answer, (error: unknown) => {
+        answer({ kind: 'bug', id: request.id, where: placesOf(error) });
+      });
+  });
+  setInterval(() => roots.releaseIdle(), RELEASE_EVERY).unref();
+  answer({ kind: 'ready' });
+}
+
+/** An error's name and stack without its message, which might quote a value. */
+function placesOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return [error.name, ...places].join('\n');
+}
