@@ -9,7 +9,9 @@ const SECONDS = 1_000;
 await describeWith(['kafka', 'postgres'], `the built service on ${RECORDS} records`, ({ kafka, postgres }) => {
   const create = () => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
 
-  it('stores and publishes every record once, dead-letters the poison, commits to the end', { timeout: 300 * SECONDS }, async () => {
+  it('stores and publishes every record once, dead-letters the poison, commits to the end', {
+    timeout: 300 * SECONDS,
+  }, async () => {
     await using pipeline = await create();
     const load = await pipeline.publish({ count: RECORDS, poisonEvery: 500 });
     const service = pipeline.start();
@@ -31,7 +33,9 @@ await describeWith(['kafka', 'postgres'], `the built service on ${RECORDS} recor
     expect(await pipeline.endState()).toEqual(expectedState(load));
   });
 
-  it('ends with exit code 0 within ten seconds of SIGTERM, and the rest follows on restart', { timeout: 300 * SECONDS }, async () => {
+  it('ends with exit code 0 within ten seconds of SIGTERM, and the rest follows on restart', {
+    timeout: 300 * SECONDS,
+  }, async () => {
     await using pipeline = await create();
     const load = await pipeline.publish({ count: RECORDS });
     const first = pipeline.start();

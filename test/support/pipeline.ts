@@ -99,6 +99,7 @@ export class Pipeline {
         DEAD_LETTER_TOPIC: this.topics.deadLetter,
         CONSUMER_GROUP: this.group,
         HTTP_ADDRESS: '127.0.0.1:0',
+        FILE_WAIT: '2s',
         ...env,
       },
     });
