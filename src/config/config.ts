@@ -34,7 +34,6 @@ export interface HttpConfig {
   readonly port: number;
   /** A prefix under which every endpoint is offered a second time: `/benthos`. */
   readonly rootPath: string;
-  readonly debugEndpoints: boolean;
 }
 
 /** pino's level names; Redpanda Connect's `OFF` and `NONE` are `silent`, `ALL` is `trace`. */
@@ -165,10 +164,6 @@ export interface ProducerConfig extends KafkaConnectionConfig {
 /** One output topic. The record's key is always the metadata `key` that `group_dicom_state` sets: `${! @key }` in the file. */
 export interface TopicConfig extends ComponentConfig {
   readonly topic: string;
-  /** Batches that may wait for this topic's acknowledgement at once. */
-  readonly maxInFlight: number;
-  /** Metadata whose names begin so become headers; `__streams.errors.` on the dead-letter topic. */
-  readonly includePrefixes: readonly string[];
 }
 
 /** What to call a component in logs, errors and `describe`: its label, or its place where it has none. */

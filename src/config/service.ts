@@ -7,7 +7,7 @@ const httpSchema = mapping({
   enabled: bool().default(true),
   address: nonEmptyText().default('127.0.0.1:4195'),
   root_path: text().default('/benthos'),
-  debug_endpoints: bool().default(false),
+  debug_endpoints: onlyDefault(false),
   cert_file: onlyDefault(''),
   key_file: onlyDefault(''),
   cors: onlyDefault({ enabled: false, allowed_origins: [] }),
@@ -75,7 +75,6 @@ function readHttp(document: ConfigDocument): HttpConfig | undefined {
     enabled: fields.enabled,
     ...address,
     rootPath: fields.root_path.replace(/\/+$/, ''),
-    debugEndpoints: fields.debug_endpoints,
   };
 }
 

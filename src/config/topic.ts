@@ -14,7 +14,6 @@ import {
   oneOf,
   onlyDefault,
   text,
-  wholeNumber,
 } from './fields.ts';
 import { kafkaConnectionFields, readKafkaConnection } from './kafka-connection.ts';
 import { parseMetadataReference } from './record-expressions.ts';
@@ -45,7 +44,8 @@ const topicSchema = mapping({
   topic: fixedText(),
   key: nonEmptyText(),
   metadata: metadataSchema.default({ include_prefixes: [] }),
-  max_in_flight: wholeNumber(1, 100_000).default(256),
+  // What may be in flight is bounded by group_dicom_state's concurrency.
+  max_in_flight: onlyDefault(256),
   partition: onlyDefault(''),
   timestamp: onlyDefault(''),
   timestamp_ms: onlyDefault(''),
@@ -131,7 +131,5 @@ function toTopic({ component, fields }: TopicOutput): TopicConfig {
     label: component.label,
     path: component.path,
     topic: fields.topic,
-    maxInFlight: fields.max_in_flight,
-    includePrefixes: fields.metadata.include_prefixes,
   };
 }

@@ -13,7 +13,7 @@ describe('a configuration that can be run', () => {
   it("has Redpanda Connect's defaults", () => {
     const { http, input, shutdownDelayMs, shutdownTimeoutMs, topics } = loadConfig(writeText(MINIMAL), { env: {} });
     expect({ http, shutdownDelayMs, shutdownTimeoutMs }).toEqual({
-      http: { enabled: true, host: '127.0.0.1', port: 4195, rootPath: '/benthos', debugEndpoints: false },
+      http: { enabled: true, host: '127.0.0.1', port: 4195, rootPath: '/benthos' },
       shutdownDelayMs: 0,
       shutdownTimeoutMs: 20_000,
     });

@@ -26,7 +26,6 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.topics.state.topic).toBe('dicom_state_queue');
     expect(config.topics.image.topic).toBe('dicom_image_queue');
     expect(config.topics.deadLetter.topic).toBe('storage_queue.dlq');
-    expect(config.topics.deadLetter.includePrefixes).toEqual(['__streams.errors.']);
   });
 
   it('names components by the places that Redpanda Connect prints for this shape', () => {
@@ -78,6 +77,16 @@ describe('the shipped redpanda.yaml', () => {
     expect(text).not.toMatch(/postgres:\/\/[^@\s]*:[^@\s]*@/);
     expect(text).not.toMatch(/\$\{[A-Z_]+\}/);
     expect(lintConfig(file, { env: {} })).toEqual([]);
+  });
+
+  it('has its variables and their defaults in the documentation', () => {
+    const documented = readFileSync('docs/configuration.md', 'utf8');
+    const variables = readFileSync(file, 'utf8').matchAll(/\$\{([A-Z_]+):([^}]*)\}/g);
+    for (const [, name, standard] of variables) {
+      const value = standard === '' ? '' : `\`${standard}\``;
+      if (name?.startsWith('KAFKA_USER') || name?.startsWith('KAFKA_PASS')) expect(documented).toContain(`\`${name}\``);
+      else expect(documented).toContain(`| \`${name}\` |${value === '' ? '' : ` ${value}`} |`);
+    }
   });
 
   it('can be run with its commented tls and sasl lines uncommented', () => {
