@@ -72,41 +72,45 @@ function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number,
     const compressed = Buffer.allocUnsafe(wanted);
     const filled = yield* fill(descriptor, compressed, wanted, start, size);
     const whole = filled < wanted || wanted === available;
-    const inflated = inflateBeginning(compressed.subarray(0, filled));
-    if (scanInflated(scanner, inflated, whole, sizes)) return;
+    const stream = withoutZlibHeader(compressed.subarray(0, filled));
+    const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
+    if (scanInflated(scanner, inflated, false, sizes)) return;
     if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
-    if (whole) throw new DicomReadError('truncated');
+    if (!whole) continue;
+    // A data set ends where its stream ends, and nowhere before.
+    inflate(stream, constants.Z_FINISH);
+    if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
+    return;
   }
 }
 
+/** Returns false when `inflated` isn't enough; `whole` says that nothing follows it. */
 function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
   for (;;) {
     const window = inflated.subarray(scanner.offset, scanner.offset + Math.max(sizes.next, scanner.wanted));
     const atEnd = scanner.offset + window.length >= inflated.length;
-    // What is there isn't enough, and there is more to inflate.
     if (atEnd && !whole && window.length < scanner.wanted) return false;
     if (scanner.scan(window, window.length, atEnd && whole)) return true;
+    if (atEnd && whole) return false;
   }
 }
 
-/** A beginning is enough: what the bytes given can say is inflated, the rest doesn't matter. */
-function inflateBeginning(compressed: Buffer): Buffer {
-  const raw = hasZlibHeader(compressed) ? compressed.subarray(2) : compressed;
+/** `flush` tells whether a beginning will do (Z_SYNC_FLUSH) or the stream must reach its end (Z_FINISH). */
+function inflate(stream: Buffer, flush: number): Buffer {
   try {
-    return inflateRawSync(raw, {
-      finishFlush: constants.Z_SYNC_FLUSH,
-      maxOutputLength: MAX_INFLATED,
-      chunkSize: NEXT_WINDOW,
-    });
+    return inflateRawSync(stream, { finishFlush: flush, maxOutputLength: MAX_INFLATED, chunkSize: NEXT_WINDOW });
   } catch (error) {
-    throw new DicomReadError(systemCode(error) === 'ERR_BUFFER_TOO_LARGE' ? 'header_too_large' : 'bad_deflate');
+    const code = systemCode(error);
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new DicomReadError('header_too_large');
+    throw new DicomReadError(code === 'Z_BUF_ERROR' ? 'truncated' : 'bad_deflate');
   }
 }
 
 /** PS3.5, A.5 asks for a bare deflate stream; some writers put zlib's header (RFC 1950) before it. A stored block is told by its length. */
-function hasZlibHeader(bytes: Buffer): boolean {
-  if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return false;
-  return (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) !== 0xffff;
+function withoutZlibHeader(bytes: Buffer): Buffer {
+  if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return bytes;
+  const stored = (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) === 0xffff;
+  return stored ? bytes : bytes.subarray(2);
 }
 
 function byteAt(bytes: Buffer, at: number): number {

@@ -114,9 +114,6 @@ function escapeAt(bytes: string, at: number): { invocation: Invocation; length: 
 }
 
 function twoBytePairs(bytes: string, decode: Decode): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 2) {
-    text += at + 1 < bytes.length ? decode(bytes.slice(at, at + 2)) : '\ufffd';
-  }
-  return text;
+  const whole = bytes.length & ~1;
+  return whole === bytes.length ? decode(bytes) : `${decode(bytes.slice(0, whole))}\ufffd`;
 }

@@ -7,7 +7,7 @@ import { isRealDate } from '../records/calendar.ts';
 const DATE = /^(\d{4})(?:\.(\d\d)\.(\d\d)|(?:(\d\d)(\d\d)?)?)/;
 const TIME = /^(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?|(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)/;
 const INTEGER = /^[\s\0]*([+-]?\d+)[\s\0]*$/;
-const DECIMAL = /^[\s\0]*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[\s\0]*$/;
+const DECIMAL = /^[\s\0]*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)[\s\0]*$/;
 const INT32_MAX = 0x7fffffff;
 
 /** `YYYY-MM-DD` from `YYYYMMDD`, `YYYY.MM.DD`, `YYYYMM` or `YYYY`. */

@@ -1,0 +1,61 @@
+/** Reads the header of a file that is only in memory, through the same code as a real one: for tests, and to count what is read. */
+
+import type { FileAnswer, FileCall } from '../dicom/file-calls.ts';
+import { FileHeader } from '../dicom/file-header.ts';
+import { imageMetaJson } from '../dicom/image-meta.ts';
+import type { WindowSizes } from '../dicom/read-file.ts';
+import { stateMetaJson } from '../dicom/state-meta.ts';
+import { DicomReadError } from '../errors.ts';
+
+/** The two records as JSON texts without timestamps, or the error; and the reads that it took. Offsets and lengths in bytes. */
+export interface MemoryReading {
+  readonly error: DicomReadError | undefined;
+  readonly state: string;
+  readonly image: string;
+  readonly reads: readonly { readonly offset: number; readonly length: number }[];
+}
+
+export class MemoryReader {
+  readonly #file: FileHeader;
+
+  /** `windows` in bytes; the reader's own unless given. */
+  constructor(windows?: WindowSizes) {
+    this.#file = new FileHeader(windows);
+  }
+
+  read(bytes: Uint8Array, tenantId = 'tenant1'): MemoryReading {
+    const reads: { offset: number; length: number }[] = [];
+    try {
+      const reading = this.#file.read(opened());
+      let step = reading.next();
+      while (step.done !== true) {
+        if (step.value.call === 'read') reads.push({ offset: step.value.offset, length: step.value.length });
+        step = reading.next(answer(step.value, bytes));
+      }
+      const { header } = this.#file;
+      const identity = header.identity();
+      return {
+        error: undefined,
+        state: stateMetaJson(header, identity, tenantId, ''),
+        image: imageMetaJson(header, identity, tenantId, bytes.length, ''),
+        reads,
+      };
+    } catch (error) {
+      if (!(error instanceof DicomReadError)) throw error;
+      return { error, state: '', image: '', reads };
+    }
+  }
+}
+
+// biome-ignore lint/correctness/useYield: a reading that needs no call
+function* opened(): Generator<FileCall, number, FileAnswer> {
+  return 0;
+}
+
+function answer(step: FileCall, bytes: Uint8Array): FileAnswer {
+  if (step.call === 'size') return bytes.length;
+  if (step.call !== 'read') return 0;
+  const part = bytes.subarray(step.offset, step.offset + step.length);
+  step.window.set(part);
+  return part.length;
+}
