@@ -128,13 +128,16 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 
-/** Milliseconds from Go's notation (time.ParseDuration): `1m30s`, `500ms`, `1.5h`. Fractions of a millisecond are rounded up. */
-export function duration(least: '0s' | '1ms' | '1s' = '1ms') {
-  const leastMs = { '0s': 0, '1ms': 1, '1s': 1000 }[least];
-  return field(`a duration of at least ${least} and at most 24 days, such as 500ms or 1m30s`, (value) => {
+/**
+ * Milliseconds from Go's notation (time.ParseDuration): `1m30s`, `500ms`, `1.5h`. Fractions of a millisecond are rounded up. The bounds are
+ * written the same way; Node's timers end shortly after 596h and fire at once beyond.
+ */
+export function duration(least = '1ms', most = '576h') {
+  const leastMs = parseDuration(least) ?? 0;
+  const mostMs = parseDuration(most) ?? 0;
+  return field(`a duration from ${least} to ${most}, such as 500ms or 1m30s`, (value) => {
     const ms = parseDuration(readText(value) ?? '');
-    // Node's timers hold 31 bits of milliseconds and fire at once beyond.
-    return ms !== undefined && ms >= leastMs && ms < 2 ** 31 ? ms : undefined;
+    return ms !== undefined && ms >= leastMs && ms <= mostMs ? ms : undefined;
   });
 }
 
@@ -150,18 +153,22 @@ function parseDuration(written: string): number | undefined {
 
 const SIZE = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)$/i;
 
-/** Bytes from Redpanda Connect's notation: `1MiB` (1024²), `1MB` (1000²), `512`. */
-export function byteSize(least = 0) {
-  return field('a size such as 512, 50MB or 1MiB', (value) => {
-    const match = SIZE.exec(readText(value) ?? '');
-    if (match === null) return undefined;
-    const [, amount, scale = '', binary = '', unit = ''] = match;
-    if (scale === '' && binary !== '') return undefined;
-    const bytes = Math.trunc(
-      Number(amount) * (binary === '' ? 1000 : 1024) ** ' kmgt'.indexOf(scale.toLowerCase() || ' '),
-    );
-    return unit.length <= 1 && bytes >= least && bytes < 2 ** 31 ? bytes : undefined;
+/** Bytes from Redpanda Connect's notation: `1MiB` (1024²), `1MB` (1000²), `512`; the bounds are written the same way. */
+export function byteSize(least: string, most: string) {
+  const leastBytes = parseSize(least) ?? 0;
+  const mostBytes = parseSize(most) ?? 0;
+  return field(`a size from ${least} to ${most}, such as 50MB or 1MiB`, (value) => {
+    const bytes = parseSize(readText(value) ?? '');
+    return bytes !== undefined && bytes >= leastBytes && bytes <= mostBytes ? bytes : undefined;
   });
+}
+
+function parseSize(written: string): number | undefined {
+  const match = SIZE.exec(written);
+  if (match === null) return undefined;
+  const [, amount, scale = '', binary = ''] = match;
+  if (scale === '' && binary !== '') return undefined;
+  return Math.trunc(Number(amount) * (binary === '' ? 1000 : 1024) ** ' kmgt'.indexOf(scale.toLowerCase() || ' '));
 }
 
 /**

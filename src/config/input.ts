@@ -29,6 +29,7 @@ const unorderedProcessingSchema = mapping({
   batching: batchingSchema.default({ count: 50, period: 5000 }),
 });
 
+// The bounds are librdkafka's: what passes here must not fail when the client is made.
 const redpandaInputSchema = mapping({
   ...kafkaConnectionFields,
   topics: commaList(),
@@ -40,14 +41,14 @@ const redpandaInputSchema = mapping({
   transaction_isolation_level: oneOf(['read_uncommitted', 'read_committed']).default('read_uncommitted'),
   instance_id: text().default(''),
   rack_id: text().default(''),
-  session_timeout: duration('1s').default(60_000),
-  rebalance_timeout: duration('1s').default(45_000),
-  heartbeat_interval: duration().default(3000),
-  commit_period: duration().default(5000),
-  fetch_max_bytes: byteSize(1).default(50 * 1024 ** 2),
-  fetch_max_partition_bytes: byteSize(1).default(1024 ** 2),
-  fetch_min_bytes: byteSize(1).default(1),
-  fetch_max_wait: duration().default(5000),
+  session_timeout: duration('1s', '1h').default(60_000),
+  rebalance_timeout: duration('1s', '24h').default(45_000),
+  heartbeat_interval: duration('1ms', '1h').default(3000),
+  commit_period: duration('1ms', '24h').default(5000),
+  fetch_max_bytes: byteSize('1MB', '1GB').default(50 * 1024 ** 2),
+  fetch_max_partition_bytes: byteSize('1B', '1GB').default(1024 ** 2),
+  fetch_min_bytes: byteSize('1B', '100MB').default(1),
+  fetch_max_wait: duration('1ms', '5m').default(5000),
   partition_buffer_bytes: onlyDefault('1MB'),
   max_yield_batch_bytes: onlyDefault('32KB'),
   topic_lag_refresh_period: onlyDefault('5s'),

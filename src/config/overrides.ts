@@ -45,7 +45,7 @@ export function applyOverrides(document: Document, expressions: readonly string[
   return { origins, issues };
 }
 
-export function originName(key: string): string {
+function originName(key: string): string {
   return `--set ${key}`;
 }
 

@@ -38,6 +38,7 @@ describe('a duration', () => {
   it('may not be nothing where nothing has no meaning', () => {
     expect(duration().safeParse('0s').success).toBe(false);
     expect(duration('1s').safeParse('999ms').success).toBe(false);
+    expect(duration('1s', '1m').safeParse('61s').success).toBe(false);
   });
 });
 
@@ -52,11 +53,11 @@ describe('a size', () => {
     ['64Ki', 65_536],
     ['1GiB', 1_073_741_824],
   ])('%s is %d bytes', (written, bytes) => {
-    expect(byteSize().parse(written)).toBe(bytes);
+    expect(byteSize('0', '2GB').parse(written)).toBe(bytes);
   });
 
-  it.each(['', 'x', '1x', '-1', '1iB', '4GiB'])('%j is none', (written) => {
-    expect(byteSize().safeParse(written).success).toBe(false);
+  it.each(['', 'x', '1x', '-1', '1iB', '1KBB', '2GiB'])('%j is none', (written) => {
+    expect(byteSize('0', '2GB').safeParse(written).success).toBe(false);
   });
 });
 
