@@ -29,7 +29,7 @@ COPY --from=build /app/node_modules/@confluentinc/kafka-javascript/build /tmp/cl
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tini $(ldd /tmp/client/Release/*.node /tmp/client/deps/*.so* 2>/dev/null | grep -q 'not found' \
       && echo libcurl4 libssl3 libsasl2-2 liblz4-1 libzstd1 zlib1g) \
- && rm -rf /var/lib/apt/lists/* /tmp/client \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /tmp/client \
  && install -d -o node -g node /data/dicom \
  && ln -s /app/dist/src/cli/wado-consumer.cjs /usr/local/bin/wado-consumer
 WORKDIR /app

@@ -14,9 +14,7 @@ export NODE_IMAGE=${NODE_IMAGE:-node:24-bookworm-slim} BUILD_IMAGE=${BUILD_IMAGE
 studies=${SAMPLE_STUDIES:-300}
 limit_mb=300
 project=wado-image-test-$$
-read -r KAFKA_PORT POSTGRES_PORT HTTP_PORT < <(node -e '
-  const servers = [0, 0, 0].map(() => require("node:net").createServer().listen(0, "127.0.0.1"));
-  setTimeout(() => { console.log(servers.map((server) => server.address().port).join(" ")); process.exit(); }, 200);')
+read -r KAFKA_PORT POSTGRES_PORT _ HTTP_PORT < <(node scripts/ci/free-ports.mjs)
 export KAFKA_PORT POSTGRES_PORT HTTP_PORT
 
 passed=0 failed=0
@@ -73,8 +71,7 @@ container=$(compose ps -q service)
 check 'runs as' "$(docker exec "$container" id -un)" node
 check 'its root is read-only' "$(inspect '{{.HostConfig.ReadonlyRootfs}}')" true
 check 'HEALTHCHECK says' "$(inspect '{{.State.Health.Status}}')" healthy
-ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$HTTP_PORT/ready")" = 200 ]; }
-check '/ready from outside' "$(wait_for 30 readiness ready && echo 200)" 200
+check '/ready from outside' "$(node scripts/ci/answers.mjs "http://127.0.0.1:$HTTP_PORT/ready" 30 && echo 200)" 200
 
 # The service stands still while records come in, then has little CPU: so that the kill below falls in the middle.
 compose stop service >/dev/null 2>&1

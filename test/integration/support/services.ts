@@ -10,43 +10,25 @@ import { shared } from './shared-run.ts';
  *
  * `WADO_TEST_SERVICES=native` or `=testcontainers` forces a way; then a service that can't be had is an error, not a skip.
  */
-export interface PostgresService {
+interface DatabaseService {
+  /** What `pg` and `mysql2` take; its user may create databases. */
   dsn: string;
   how: string;
 }
-export interface KafkaService {
+interface KafkaService {
   /** `host:port`, several joined by commas, as `bootstrap.servers` takes them. */
   brokers: string;
   how: string;
 }
-export interface MariadbService {
-  dsn: string;
-  how: string;
-}
-export interface Services {
+interface Services {
+  /** One broker or more that create topics on first use with six partitions. */
   kafka: KafkaService;
-  postgres: PostgresService;
-  mariadb: MariadbService;
+  /** PostgreSQL 15 or newer. */
+  postgres: DatabaseService;
+  /** MariaDB or MySQL. */
+  mariadb: DatabaseService;
 }
-export type ServiceName = keyof Services;
-
-/** A PostgreSQL 15 or newer whose user may create databases. */
-export async function postgres(): Promise<PostgresService | null> {
-  const found = await find('postgres');
-  return found.address === null ? null : { dsn: found.address, how: found.how };
-}
-
-/** A Kafka broker that creates topics on first use with six partitions. */
-export async function kafka(): Promise<KafkaService | null> {
-  const found = await find('kafka');
-  return found.address === null ? null : { brokers: found.address, how: found.how };
-}
-
-/** A MariaDB or MySQL whose user may create databases. */
-export async function mariadb(): Promise<MariadbService | null> {
-  const found = await find('mariadb');
-  return found.address === null ? null : { dsn: found.address, how: found.how };
-}
+type ServiceName = keyof Services;
 
 /**
  * A `describe` whose tests need the named services. Await it at the top of a test file. Where one can't be had, the block holds one
@@ -75,7 +57,7 @@ export async function describeWith<N extends ServiceName>(
 }
 
 /** What a search came to: an address, or null and in `how` the reason. */
-export interface Found {
+interface Found {
   address: string | null;
   how: string;
 }
