@@ -57,6 +57,11 @@ export function sumsTable(sums: readonly Sum[]): string {
   return `${table(['', 'went in', 'found', 'read from', ''], rows)}\n${verdict}`;
 }
 
+/** Why records became dead letters. */
+export function reasonsTable(reasons: Readonly<Record<string, number>>): string {
+  return table(['dead letters, by their error', 'records'], Object.entries(reasons).sort());
+}
+
 const QUERIES = [
   'select modality, count(*) as series from dicom_state_meta group by 1 order by 2 desc',
   'select patient_id, patient_name, study_date, modality, series_description from dicom_state_meta order by updated_time desc limit 10',

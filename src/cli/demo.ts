@@ -1,17 +1,23 @@
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { startDatabase } from '../embedded/database.ts';
-import { DATABASE_FOLDER, type Demo, startDemo } from '../embedded/demo.ts';
+import { type Demo, startDemo } from '../embedded/demo.ts';
+import { FolderInUseError } from '../embedded/folder-lock.ts';
 import { addsUp } from '../embedded/sums.ts';
-import { connectTableCounter } from '../embedded/table-counts.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { CliError, EXIT } from './cli-error.ts';
-import { INTRODUCTION, keptHints, liveHints, progressLine, progressLines, sumsTable } from './demo-screen.ts';
+import {
+  INTRODUCTION,
+  keptHints,
+  liveHints,
+  progressLine,
+  progressLines,
+  reasonsTable,
+  sumsTable,
+} from './demo-screen.ts';
+import { askDemo } from './demo-sql.ts';
 import { liveBlock } from './terminal/live-block.ts';
-import { table } from './terminal/table.ts';
 
 interface DemoOptions {
   readonly once: boolean;
@@ -43,9 +49,9 @@ export function demoCommand(): Command {
       'where dashboard and metrics listen (default: 127.0.0.1:4195, or any port if that is taken)',
     )
     .option('--folder <path>', 'where database, files, configuration and log are kept', join('.wado', 'demo'))
-    .option('--sql <query>', 'only ask the database that the last demo kept')
+    .option('--sql <query>', 'only ask the database of the running demo, or the one that the last demo kept')
     .action(async (options: DemoOptions) => {
-      if (options.sql !== undefined) await ask(options.folder, options.sql);
+      if (options.sql !== undefined) process.stdout.write(`${await askDemo(options.folder, options.sql)}\n`);
       else await play(options);
     });
 }
@@ -68,8 +74,8 @@ async function play(options: DemoOptions): Promise<void> {
     const settled = await work(demo, options, stop.signal);
     screen.end();
     if (!settled) process.stdout.write(`\nThe service stands still; ${demo.logFile} has the reason.\n`);
-    const sums = await demo.finish();
-    process.stdout.write(`\n${sumsTable(sums)}\n${keptHints(options.folder)}`);
+    const { sums, reasons } = await demo.finish();
+    process.stdout.write(`\n${sumsTable(sums)}\n\n${reasonsTable(reasons)}\n${keptHints(options.folder)}`);
     if (!settled || !addsUp(sums)) throw new CliError(EXIT.failures, '');
   } finally {
     await demo.close();
@@ -82,9 +88,13 @@ async function start(options: DemoOptions): Promise<Demo> {
     const { folder, fresh, seed } = options;
     return await startDemo({ folder, fresh, seed, http: options.http ?? (await freeAddress()) });
   } catch (error) {
-    if (error instanceof CliError) throw error;
+    if (error instanceof FolderInUseError) throw new CliError(EXIT.usage, inUse(options.folder, error));
     throw new CliError(EXIT.broke, `the demo could not start (${errorCode(error)})`, { cause: error });
   }
+}
+
+function inUse(folder: string, { pid }: FolderInUseError): string {
+  return `${folder} is in use by another demo (process ${pid}): stop it, or give another --folder`;
 }
 
 /** Publishes and waits; without `--once` goes on, slowly, until it is stopped. Tells whether everything was worked off. */
@@ -140,25 +150,4 @@ async function freeAddress(): Promise<string> {
     probe.listen(port, host, () => probe.close(() => resolve(true)));
   });
   return `${host}:${free ? port : 0}`;
-}
-
-/** One query to the kept database, while no demo runs. */
-async function ask(folder: string, sql: string): Promise<void> {
-  const databaseFolder = join(folder, DATABASE_FOLDER);
-  if (!existsSync(databaseFolder)) throw new CliError(EXIT.usage, `nothing is kept in ${folder}: run the demo first`);
-  const database = await startDatabase({ folder: databaseFolder });
-  try {
-    const connection = await connectTableCounter(database.dsn);
-    try {
-      const { columns, rows } = await connection.query(sql);
-      process.stdout.write(`${table(columns, rows)}\n`);
-    } catch (error) {
-      // The query is the user's and the data is made up: here PostgreSQL's own words help.
-      throw new CliError(EXIT.usage, error instanceof Error ? error.message : 'the query failed');
-    } finally {
-      await connection.close();
-    }
-  } finally {
-    await database.close();
-  }
 }

@@ -17,15 +17,30 @@ export function headerCommand(): Command {
     .option('--strict', 'exit code 2 if a file could not be read as the contract asks', false)
     .action(async (files: readonly string[], options: HeaderOptions) => {
       let failed = 0;
-      for (const file of files) {
-        const reading = readHeaderFile(file, options.tenant);
-        if (!reading.ok) failed++;
-        const line = reading.ok
-          ? { file, ok: true, state: reading.state, image: reading.image }
-          : { file, ok: false, error: reading.error.message };
+      for (const { ok, line } of headerLines(files, options.tenant)) {
+        if (!ok) failed++;
         // A slow reader of the pipe must not fill this process's memory.
-        if (!process.stdout.write(`${JSON.stringify(line)}\n`)) await once(process.stdout, 'drain');
+        if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
       }
       if (options.strict && failed > 0) throw new CliError(EXIT.failures, `${failed} of ${files.length} files failed`);
     });
+}
+
+/** One JSON object a file, whatever the file is: `{file, ok: true, state, image}` or `{file, ok: false, error: "code[:ATTRIBUTE]"}`. */
+export function* headerLines(
+  files: readonly string[],
+  tenantId: string,
+): Generator<{ readonly ok: boolean; readonly line: string }> {
+  for (const file of files) {
+    const reading = readHeaderFile(file, tenantId);
+    const { ok } = reading;
+    yield {
+      ok,
+      line: JSON.stringify(
+        reading.ok
+          ? { file, ok, state: reading.state, image: reading.image }
+          : { file, ok, error: reading.error.message },
+      ),
+    };
+  }
 }

@@ -6,16 +6,23 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import { lockFolder } from './folder-lock.ts';
+import { FolderInUseError, lockFolder } from './folder-lock.ts';
+
+/** What it tells its parent, once: where it listens, or whose folder it is. */
+export type DatabaseMessage = { readonly port: number } | { readonly inUseBy: number };
 
 const MAX_CONNECTIONS = 8;
 // A parent that was killed leaves this process a moment behind: the next one waits for it.
-const LOCK_WAIT_MS = 10_000;
+const LOCK_WAIT_MS = 5_000;
 
 const [folder, fresh] = process.argv.slice(2);
 if (folder === undefined || process.send === undefined) throw new Error('this file is started by database.ts');
 
-const lock = await lockFolder(folder, LOCK_WAIT_MS);
+const lock = await lockFolder(folder, LOCK_WAIT_MS).catch((error: unknown) => {
+  if (!(error instanceof FolderInUseError)) throw error;
+  process.send?.({ inUseBy: error.pid } satisfies DatabaseMessage);
+  process.exit(1);
+});
 const data = join(folder, 'pgdata');
 if (fresh === 'fresh') await rm(data, { recursive: true, force: true });
 const database = await PGlite.create(data);
@@ -38,5 +45,4 @@ process.on('disconnect', () => void close());
 // Signals may reach the whole process group; the parent drains first and then says when to close.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
 
-const [host, port] = server.getServerConn().split(':');
-process.send({ host, port: Number(port) });
+process.send({ port: Number(server.getServerConn().split(':').at(-1)) } satisfies DatabaseMessage);

@@ -1,6 +1,8 @@
 /** PostgreSQL without an installation: PGlite in a child process, kept in a folder, reached through a socket like any other server. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { DatabaseMessage } from './database-process.ts';
+import { FolderInUseError } from './folder-lock.ts';
 
 export interface EmbeddedDatabase {
   /** `postgres://…`, for the service, for psql, for anything. At most 8 connections; they share one session. */
@@ -18,7 +20,7 @@ export interface EmbeddedDatabaseOptions {
 const START_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** Starts it and resolves when it takes connections. Rejects if another process keeps the folder for itself. */
+/** Starts it and resolves when it takes connections. Rejects with FolderInUseError if another process keeps the folder for itself. */
 export async function startDatabase({ folder, fresh = false }: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
   const { port, close } = await forkDatabase(fresh ? [folder, 'fresh'] : [folder]);
   return { dsn: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`, close };
@@ -32,15 +34,14 @@ async function forkDatabase(args: string[]): Promise<{ port: number; close: () =
       child.kill('SIGKILL');
       reject(new Error('the embedded database did not start in time'));
     }, START_TIMEOUT_MS);
-    child.once('message', (message: { port: number }) => {
+    child.once('message', (message: DatabaseMessage) => {
       clearTimeout(timer);
-      resolve(message.port);
+      if ('port' in message) resolve(message.port);
+      else reject(new FolderInUseError(message.inUseBy));
     });
     void exited.then(() => {
       clearTimeout(timer);
-      reject(
-        new Error('the embedded database ended as it started: its folder is in use, or broken (--fresh empties it)'),
-      );
+      reject(new Error('the embedded database ended as it started; --fresh empties its folder'));
     });
   });
   return {

@@ -36,6 +36,12 @@ export interface DemoProgress {
   readonly tables: TableCounts;
 }
 
+export interface Outcome {
+  readonly sums: readonly Sum[];
+  /** Dead letters by the text of their error header. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
 export interface Demo {
   readonly dsn: string;
   readonly url: string | undefined;
@@ -47,12 +53,17 @@ export interface Demo {
   /** Resolves when the service is done with everything published; `false` if it stands still for half a minute or has ended. */
   settled(): Promise<boolean>;
   /** Stops the service, then compares what went in with what the tables and topics hold. */
-  finish(): Promise<readonly Sum[]>;
+  finish(): Promise<Outcome>;
   close(): Promise<void>;
 }
 
-/** Where in the demo's folder the database is kept. */
-export const DATABASE_FOLDER = 'database';
+/** What lies where in the demo's folder. */
+export const DEMO_FILES = {
+  database: 'database',
+  store: 'store',
+  config: 'redpanda.yaml',
+  log: 'service.log',
+} as const;
 
 const COUNT_EVERY_MS = 500;
 const STANDSTILL_MS = 30_000;
@@ -72,15 +83,15 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
 async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
   const folder = resolve(options.folder);
-  const store = join(folder, 'store');
+  const store = join(folder, DEMO_FILES.store);
   const [database, broker] = await Promise.all([
-    parts.add(startDatabase({ folder: join(folder, DATABASE_FOLDER), fresh: options.fresh })),
+    parts.add(startDatabase({ folder: join(folder, DEMO_FILES.database), fresh: options.fresh })),
     parts.add(startBroker(Object.values(DEMO_TOPICS))),
   ]);
   if (options.fresh) await rm(store, { recursive: true, force: true });
   await mkdir(store, { recursive: true });
 
-  const configFile = join(folder, 'redpanda.yaml');
+  const configFile = join(folder, DEMO_FILES.config);
   const text = demoConfig({ broker: broker.address, dsn: database.dsn, store, http: options.http });
   await writeFile(configFile, text, { mode: 0o600 });
   const config = loadConfig(configFile, { env: {} });
@@ -90,9 +101,9 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
   const tally = await parts.add(tallyTopics({ broker: address, topics: Object.values(outputs), partitionsPerTopic }));
   const counter = await parts.add(connectTableCounter(database.dsn));
   const producer = await parts.add(connectedProducer(config));
-  const logFile = join(folder, 'service.log');
+  const logFile = join(folder, DEMO_FILES.log);
   const logger = createLogger({ ...config.logger, destination: createWriteStream(logFile) });
-  const service = await startService(config, { logger });
+  const service = await startService(config, { logger, groupProtocol: 'consumer' });
   parts.push({ close: () => stopped(service) });
 
   const origin = `DEMO_${Date.now().toString(36)}`;
@@ -127,13 +138,15 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
       // The tally reads what the service wrote: give it the moment that it is behind.
       await until(() => tally.count(outputs.deadLetter).distinct >= published.poison, TALLY_WAIT_MS);
       await until(() => tally.count(outputs.image).distinct >= published.images, TALLY_WAIT_MS);
-      return sumsOf(published, {
+      const deadLetters = tally.count(outputs.deadLetter);
+      const sums = sumsOf(published, {
         committed: await committedRecords(address, DEMO_GROUP, input, partitionsPerTopic),
         tables: await counter.count(origin),
         states: tally.count(outputs.state),
         images: tally.count(outputs.image),
-        deadLetters: tally.count(outputs.deadLetter),
+        deadLetters,
       });
+      return { sums, reasons: deadLetters.errors };
     },
     close: () => parts.close(),
   };

@@ -36,7 +36,7 @@ td { padding: 5px 0; border-bottom: 1px solid var(--line); } tr:last-child td { 
 
 const SCRIPT = `
 const byId = (id) => document.getElementById(id);
-const number = (value) => Math.round(value).toLocaleString('en-US');
+const number = (value) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
 const element = (tag, className, text) => {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -45,6 +45,8 @@ const element = (tag, className, text) => {
 };
 const HISTORY = 120;
 const history = [];
+const SMOOTH = 3;
+let recent = [];
 let previous;
 
 function rate(now, field) {
@@ -148,7 +150,9 @@ async function poll() {
     const response = await fetch('dashboard.json', { cache: 'no-store', signal: AbortSignal.timeout(3000) });
     const now = { at: performance.now(), snapshot: await response.json() };
     show(now);
-    previous = now;
+    // Rates are taken over the last few answers: a batch a second would make them jump.
+    recent = [...recent, now].slice(-SMOOTH);
+    previous = recent[0];
   } catch {
     const state = byId('state');
     state.className = 'pill bad';

@@ -39,8 +39,12 @@ export function poisonRecord(n: number, good: string, store: string): PoisonedRe
       return { key, value: JSON.stringify({ ...meta, trace_id: key, study_uid: undefined }), expected };
     case 'not_dicom':
       return withFile(Buffer.from('This file says that it is no DICOM file. '.repeat(20)));
-    case 'outside_storage_roots':
-      return { key, value: record({ file_path: join(store, '..', 'outside', 'no.dcm') }), expected };
+    case 'outside_storage_roots': {
+      // It is there and well, but no record may name it.
+      const outside = join(store, '..', 'outside', `${key}.dcm`);
+      const bytes = buildDicomFile({ dataSet: { StudyInstanceUID: meta.study_uid } });
+      return { key, value: record({ file_path: outside }), file: { path: outside, bytes }, expected };
+    }
     case 'missing_required':
       return withFile(buildDicomFile({ dataSet: { StudyInstanceUID: meta.study_uid, StudyDate: '20240101' } }));
     case 'truncated':

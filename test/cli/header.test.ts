@@ -1,0 +1,88 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CliError } from '../../src/cli/cli-error.ts';
+import { headerCommand, headerLines } from '../../src/cli/header.ts';
+import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'header-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const DATA_SET = {
+  PatientID: 'P1',
+  PatientName: 'Sample^Patient',
+  StudyInstanceUID: '1.2.3',
+  SeriesInstanceUID: '1.2.3.8',
+  SOPInstanceUID: '1.2.3.8.1',
+  SOPClassUID: '1.2.840.10008.5.1.4.1.1.2',
+  StudyDate: '20240229',
+  Rows: 16,
+};
+
+async function write(name: string, bytes: Buffer | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+const parsed = (files: readonly string[], tenant = 'tenant1') =>
+  [...headerLines(files, tenant)].map(({ line }) => JSON.parse(line));
+
+test('a readable file gives its state and image record, without timestamps', async () => {
+  const bytes = buildDicomFile({ dataSet: DATA_SET });
+  const file = await write('good.dcm', bytes);
+  const [line] = parsed([file], 'hospital-a');
+  expect(line).toMatchObject({
+    file,
+    ok: true,
+    state: { tenant_id: 'hospital-a', patient_name: 'Sample^Patient', study_uid_hash: '14152512315557983588' },
+    image: {
+      tenant_id: 'hospital-a',
+      sop_uid: '1.2.3.8.1',
+      width: 16,
+      space_size: bytes.length,
+      image_status: 'ACTIVE',
+    },
+  });
+  for (const record of [line.state, line.image]) {
+    expect(record).not.toHaveProperty('created_time');
+    expect(record).not.toHaveProperty('updated_time');
+  }
+});
+
+test('every file gets its line, in the order given, with the code of what is wrong with it', async () => {
+  const { PatientID: _, ...anonymous } = DATA_SET;
+  await mkdir(join(folder, 'folder'));
+  const files = [
+    await write('text.txt', 'This is no DICOM file. '.repeat(20)),
+    await write('anonymous.dcm', buildDicomFile({ dataSet: anonymous })),
+    join(folder, 'nowhere.dcm'),
+    join(folder, 'folder'),
+    await write('good.dcm', buildDicomFile({ dataSet: DATA_SET })),
+  ];
+  const lines = parsed(files);
+  expect(lines.map(({ file }) => file)).toEqual(files);
+  expect(lines.map(({ ok, error }) => (ok ? 'ok' : error))).toEqual([
+    'not_dicom',
+    'missing_required:PATIENT_ID',
+    'file_missing',
+    'not_a_regular_file',
+    'ok',
+  ]);
+});
+
+test('a failing file is an answer; only with --strict is it a failure', async () => {
+  const missing = join(folder, 'nowhere.dcm');
+  await expect(headerCommand().parseAsync([missing], { from: 'user' })).resolves.toBeDefined();
+  const strict = headerCommand().parseAsync(['--strict', missing], { from: 'user' });
+  await expect(strict).rejects.toThrow(CliError);
+  await expect(strict).rejects.toMatchObject({ exitCode: 2 });
+});
