@@ -27,7 +27,7 @@ const producerFields = {
   compression: oneOf([...COMPRESSIONS, '']).default(''),
   timeout: duration('1ms', '15m').default(10_000),
   max_message_bytes: byteSize('1kB', '1GB').default(1024 ** 2),
-  partitioner: oneOf(['', 'murmur2_hash']).default(''),
+  partitioner: onlyDefault(''),
   allow_auto_topic_creation: onlyDefault(true),
   broker_write_max_bytes: onlyDefault('100MiB'),
   max_buffered_records: onlyDefault(10_000),
