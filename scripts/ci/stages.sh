@@ -9,12 +9,16 @@ record=$work/readme-commands
 # stage NAME FUNCTION: runs the function in a subshell, shows its output as it comes, and adds up the test results in it. A failed stage
 # does not stop the others: one run shows everything.
 stage() {
-  local name=$1 run=$2 log=$work/stage.log began=$SECONDS code=0 passed failed skipped
+  local name=$1 run=$2 log=$work/stage.log began=$SECONDS code passed failed skipped
   printf '\n=== %s\n' "$name"
+  # Not as part of an `||` or `if`: there bash would ignore -e in the function, and only its last command would count.
+  set +e
   (
     set -euo pipefail
     "$run"
-  ) </dev/null 2>&1 | tee "$log" || code=$?
+  ) </dev/null 2>&1 | tee "$log"
+  code=${PIPESTATUS[0]}
+  set -e
   read -r passed failed skipped < <(node "$repo/scripts/ci/totals.mjs" "$log")
   # A stage without tests that fails, or a test file that doesn't load, counts as one failure.
   [ "$code" = 0 ] || [ "$failed" != 0 ] || failed=1
