@@ -137,7 +137,7 @@ const eucJp = multiByte('euc-jp');
 export const jisX0208: Decode = (bytes) => jisCharacters(eucJp(inHighHalf(bytes)));
 
 /** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. */
-export const jisX0212: Decode = (bytes) => jisCharacters(eucJp(inHighHalf(bytes).replace(/../gs, '\x8f$&')));
+export const jisX0212: Decode = (bytes) => eucJp(inHighHalf(bytes).replace(/../gs, '\x8f$&'));
 
 function inHighHalf(bytes: string): string {
   let high = '';

@@ -90,16 +90,14 @@ function decodeExtended(bytes: string, initial: Repertoire, delimiter: RegExp): 
       text += high(run);
       at += run.length;
     } else {
-      const pairs = /^[\x21-\xff]+/.exec(run)?.[0].length ?? 0;
-      text += twoBytePairs(run.slice(0, pairs), twoBytes);
-      at += pairs;
+      // Bytes above 0x7F are still those of G1.
+      const pairs = /^[!-~]+/.exec(run)?.[0] ?? '';
+      const highs = pairs === '' ? (/^[\x80-\xff]+/.exec(run)?.[0] ?? '') : '';
       // Controls and spaces are one byte in every set; the end of a line ends the extension.
-      if (pairs < run.length) {
-        const single = run[pairs] ?? '';
-        text += single;
-        at += 1;
-        if (delimiter.test(single)) twoBytes = undefined;
-      }
+      const single = pairs === '' && highs === '' ? run.slice(0, 1) : '';
+      text += twoBytePairs(pairs, twoBytes) + high(highs) + single;
+      at += pairs.length + highs.length + single.length;
+      if (delimiter.test(single)) twoBytes = undefined;
     }
   }
   return text;

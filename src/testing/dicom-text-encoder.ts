@@ -30,10 +30,24 @@ interface Extension {
   readonly encode: (character: string) => Buffer | null;
 }
 
+// Where the tables at hand follow Microsoft and not the standard (see src/dicom/character-sets.ts).
+const TABLE_CHARACTERS: Readonly<Record<string, string>> = { '‖': '∥', '−': '－', '¢': '￠', '£': '￡', '¬': '￢' };
+
+const jisX0208 = (character: string) =>
+  character === '〜'
+    ? Buffer.from([0x21, 0x41])
+    : eucBytes('euc-jp', 2, 0x7f)(TABLE_CHARACTERS[character] ?? character);
+
 const eucBytes = (encoding: string, length: number, mask: number) => (character: string) => {
   const bytes = iconv.encode(character, encoding);
   if (bytes.length !== length || bytes.some((byte) => byte < 0x80)) return null;
   return Buffer.from(bytes.map((byte) => byte & mask));
+};
+
+// Microsoft's further syllables have a second byte below 0x80.
+const koreanBytes = (character: string) => {
+  const bytes = iconv.encode(character, 'cp949');
+  return bytes.length === 2 ? bytes : null;
 };
 
 const jisSupplement = (character: string) => {
@@ -61,9 +75,9 @@ const EXTENSIONS: Readonly<Record<string, Extension>> = {
   'IR 166': { escape: '-T', set: 'G1', encode: latin('tis-620') },
   'IR 203': { escape: '-b', set: 'G1', encode: latin('iso-8859-15') },
   'IR 13': { escape: ')I', set: 'G1', encode: kana },
-  'IR 87': { escape: '$B', set: 'G0', encode: eucBytes('euc-jp', 2, 0x7f) },
+  'IR 87': { escape: '$B', set: 'G0', encode: jisX0208 },
   'IR 159': { escape: '$(D', set: 'G0', encode: jisSupplement },
-  'IR 149': { escape: '$)C', set: 'G1', encode: eucBytes('cp949', 2, 0xff) },
+  'IR 149': { escape: '$)C', set: 'G1', encode: koreanBytes },
   'IR 58': { escape: '$)A', set: 'G1', encode: eucBytes('gbk', 2, 0xff) },
 };
 
@@ -100,6 +114,8 @@ export function encodeText(text: string, characterSets: readonly string[]): Buff
     const found = extensions.find((extension) => extension.encode(character) !== null);
     const bytes = found?.encode(character);
     if (found === undefined || bytes == null) {
+      if (g0 !== ASCII) invoke(ASCII);
+      g0 = ASCII;
       parts.push(Buffer.from('?'));
       continue;
     }

@@ -1,0 +1,215 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runConcurrently, runSync } from '../../src/dicom/file-calls.ts';
+import { toReadError } from '../../src/dicom/file-error.ts';
+import { FileHeader } from '../../src/dicom/file-header.ts';
+import { StorageRoots } from '../../src/dicom/storage-roots.ts';
+import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { SAMPLE } from './sample.ts';
+
+const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'storage-roots-')));
+const store = join(folder, 'store');
+const outside = join(folder, 'outside');
+const file = buildDicomFile({ dataSet: SAMPLE });
+const reader = new FileHeader();
+let roots: StorageRoots;
+
+beforeAll(() => {
+  fs.mkdirSync(join(store, 'study'), { recursive: true });
+  fs.mkdirSync(outside);
+  fs.writeFileSync(join(store, 'study', 'a.dcm'), file);
+  fs.writeFileSync(join(outside, 'a.dcm'), file);
+  roots = new StorageRoots([store, join(folder, 'not-mounted-yet')]);
+});
+
+afterAll(() => {
+  roots.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+function outcome(path: string, under = roots): string {
+  try {
+    runSync(reader.read(under.open(path)), () => {});
+    return 'ok';
+  } catch (error) {
+    return toReadError(error).message;
+  }
+}
+
+function openDescriptors(): string[] {
+  return fs.readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      return [];
+    }
+  });
+}
+
+describe('storage roots', () => {
+  it('let files be read that lie under them', () => {
+    expect(outcome(join(store, 'study', 'a.dcm'))).toBe('ok');
+    expect(outcome(join(store, 'study', '..', 'study', 'a.dcm'))).toBe('ok');
+  });
+
+  it('keep everything else closed', () => {
+    for (const path of [
+      join(outside, 'a.dcm'),
+      `${store}/../outside/a.dcm`,
+      `${store}/study/../../outside/a.dcm`,
+      '/etc/passwd',
+      '/dev/zero',
+      'a.dcm',
+      '',
+      `${store}-like/a.dcm`,
+      `${store}/study/a.dcm\0`,
+      `${store}/study/${'x'.repeat(4096)}`,
+    ]) {
+      const result = outcome(path);
+      expect(['outside_storage_roots', 'file_missing'], path.slice(0, 80)).toContain(result);
+      if (fs.existsSync(path)) expect(result).toBe('outside_storage_roots');
+    }
+  });
+
+  it('take a root’s sibling with the same beginning for what it is', () => {
+    fs.mkdirSync(`${store}-like`);
+    fs.writeFileSync(`${store}-like/a.dcm`, file);
+    expect(outcome(`${store}-like/a.dcm`)).toBe('outside_storage_roots');
+  });
+
+  it('follow a link that stays inside, and none that leads out', () => {
+    fs.symlinkSync(join(store, 'study', 'a.dcm'), join(store, 'inside.dcm'));
+    fs.symlinkSync(join(outside, 'a.dcm'), join(store, 'leads-out.dcm'));
+    fs.symlinkSync(outside, join(store, 'directory-leads-out'));
+    fs.symlinkSync('loop.dcm', join(store, 'loop.dcm'));
+    expect(outcome(join(store, 'inside.dcm'))).toBe('ok');
+    expect(outcome(join(store, 'leads-out.dcm'))).toBe('outside_storage_roots');
+    expect(outcome(join(store, 'directory-leads-out', 'a.dcm'))).toBe('outside_storage_roots');
+    expect(outcome(join(store, 'loop.dcm'))).toBe('not_a_regular_file');
+  });
+
+  it('may themselves be reached by links', () => {
+    fs.symlinkSync(store, join(folder, 'alias'));
+    const aliased = new StorageRoots([join(folder, 'alias')]);
+    expect(outcome(join(store, 'study', 'a.dcm'), aliased)).toBe('ok');
+    expect(outcome(join(folder, 'alias', 'study', 'a.dcm'), aliased)).toBe('ok');
+    aliased.close();
+  });
+
+  it('hold no files while they don’t exist, and do once they are mounted', () => {
+    const late = join(folder, 'late');
+    const lateRoots = new StorageRoots([late]);
+    expect(outcome(join(late, 'a.dcm'), lateRoots)).toBe('file_missing');
+    fs.mkdirSync(late);
+    fs.writeFileSync(join(late, 'a.dcm'), file);
+    expect(outcome(join(late, 'a.dcm'), lateRoots)).toBe('ok');
+    lateRoots.close();
+  });
+
+  it('read regular files only, and wait for none', () => {
+    execFileSync('mkfifo', [join(store, 'fifo')]);
+    fs.mkdirSync(join(store, 'directory.dcm'));
+    fs.symlinkSync('/dev/zero', join(store, 'zero'));
+    expect(outcome(join(store, 'fifo'))).toBe('not_a_regular_file');
+    expect(outcome(join(store, 'directory.dcm'))).toBe('not_a_regular_file');
+    expect(outcome(`${store}/directory.dcm/`)).toBe('not_a_regular_file');
+    expect(outcome(`${store}/study/..`)).toBe('not_a_regular_file');
+    expect(outcome(join(store, 'zero'))).toBe('outside_storage_roots');
+  });
+
+  it('refuse a socket', async () => {
+    const socket = join(store, 'socket');
+    const server = createServer().listen(socket);
+    await new Promise((resolve) => server.once('listening', resolve));
+    expect(outcome(socket)).toBe('not_a_regular_file');
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('tell a file that is missing from one that can’t be read', () => {
+    expect(outcome(join(store, 'study', 'missing.dcm'))).toBe('file_missing');
+    expect(outcome(join(store, 'missing', 'a.dcm'))).toBe('file_missing');
+    expect(outcome(join(store, 'study', 'a.dcm', 'x.dcm'))).toBe('file_missing');
+    const locked = join(store, 'locked.dcm');
+    fs.writeFileSync(locked, file, { mode: 0 });
+    if (process.getuid?.() !== 0) expect(outcome(locked)).toBe('file_unreadable');
+    expect(toReadError(Object.assign(new Error('EACCES: /secret/path'), { code: 'EACCES' })).message).toBe(
+      'file_unreadable',
+    );
+    expect(toReadError(Object.assign(new Error('EIO: /secret/path'), { code: 'EIO' })).message).toBe('read_failed');
+  });
+
+  it('see a file that comes later into a directory they know, and a directory that was replaced', () => {
+    const series = join(store, 'series');
+    fs.mkdirSync(series);
+    expect(outcome(join(series, 'late.dcm'))).toBe('file_missing');
+    fs.writeFileSync(join(series, 'late.dcm'), file);
+    expect(outcome(join(series, 'late.dcm'))).toBe('ok');
+    fs.renameSync(series, join(store, 'old-series'));
+    fs.mkdirSync(series);
+    fs.writeFileSync(join(series, 'newer.dcm'), file);
+    expect(outcome(join(series, 'newer.dcm'))).toBe('ok');
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'are not deceived by a directory that is swapped for a link after it was checked',
+    () => {
+      const swapped = join(store, 'swapped');
+      fs.mkdirSync(swapped);
+      fs.writeFileSync(join(swapped, 'a.dcm'), file);
+      const fresh = new StorageRoots([store]);
+      const reading = fresh.open(join(swapped, 'b.dcm'));
+      let step = reading.next();
+      // Right between the resolving of the directory and its opening.
+      while (step.done !== true && step.value.call !== 'open') {
+        step = reading.next(fs.realpathSync(step.value.call === 'realpath' ? step.value.path : store));
+      }
+      fs.renameSync(swapped, join(folder, 'moved-away'));
+      fs.symlinkSync(outside, swapped);
+      if (step.done === true || step.value.call !== 'open') throw new Error('expected an opening');
+      const { path, flags } = step.value;
+      expect(() => fs.openSync(path, flags)).toThrow(/ENOTDIR|ELOOP/);
+      fs.unlinkSync(swapped);
+      fs.renameSync(join(folder, 'moved-away'), swapped);
+      // And swapped under a handle that is kept.
+      expect(outcome(join(swapped, 'a.dcm'), fresh)).toBe('ok');
+      fs.renameSync(swapped, join(store, 'elsewhere'));
+      fs.symlinkSync(outside, swapped);
+      fs.writeFileSync(join(outside, 'only-outside.dcm'), file);
+      expect(outcome(join(swapped, 'only-outside.dcm'), fresh)).toBe('outside_storage_roots');
+      fresh.close();
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')('open nothing outside, and leave nothing open', async () => {
+    const fresh = new StorageRoots([store]);
+    const before = openDescriptors().length;
+    const paths = Array.from({ length: 200 }, (_, index) => {
+      const directory = join(store, 'many', String(index % 100));
+      fs.mkdirSync(directory, { recursive: true });
+      const path = join(directory, `${index}.dcm`);
+      if (index % 3 > 0) fs.writeFileSync(path, index % 3 === 1 ? file : Buffer.alloc(3));
+      return path;
+    });
+    await Promise.all(
+      paths.map(
+        (path) =>
+          new Promise<void>((resolve) => {
+            runConcurrently(
+              new FileHeader().read(fresh.open(path)),
+              () => {},
+              () => resolve(),
+              () => resolve(),
+            );
+          }),
+      ),
+    );
+    for (const path of paths) outcome(path, fresh);
+    expect(openDescriptors().length - before).toBeLessThanOrEqual(64);
+    fresh.close();
+    expect(openDescriptors().length).toBe(before);
+  });
+});
