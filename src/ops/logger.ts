@@ -1,7 +1,6 @@
 /** The log: one JSON object a line on stdout, ISO time, level names, no value of any record (see serialize-error.ts). */
 import pino, { type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import type { LogLevel } from '../config/config.ts';
-import type { ConsumedRecord } from '../records/records.ts';
 import { serializeError } from './serialize-error.ts';
 
 /** What may stand in a log line beside its message. Errors are reduced to name, code, context and stack frames, under whatever name. */
@@ -96,51 +95,4 @@ function safeValue(value: unknown, depth: number): unknown {
   // Only plain fields of ours: a buffer, a client or a row object of some class has no place in a log.
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ? safeFields({ ...value }, depth + 1) : '[object]';
-}
-
-/** What one committed batch was. */
-export interface CommittedBatchSummary {
-  readonly sources: readonly ConsumedRecord[];
-  readonly states: number;
-  readonly images: number;
-  readonly deadLetters: number;
-  /** From the batch's making to its last acknowledgement. */
-  readonly milliseconds: number;
-}
-
-/** The one line per batch: which offsets are done, and how many of what came out of them. */
-export function logBatchCommitted(logger: Logger, batch: CommittedBatchSummary): void {
-  if (!logger.isLevelEnabled('info')) return;
-  logger.info(
-    {
-      partitions: offsetRanges(batch.sources),
-      records: batch.sources.length,
-      states: batch.states,
-      images: batch.images,
-      dead_letters: batch.deadLetters,
-      ms: Math.round(batch.milliseconds * 10) / 10,
-    },
-    'batch committed',
-  );
-}
-
-export interface OffsetRange {
-  readonly topic: string;
-  readonly partition: number;
-  /** First and last offset, both inclusive; offsets between them may belong to another batch. */
-  readonly first: number;
-  readonly last: number;
-}
-
-/** The span of offsets per partition, in the order in which partitions first appear. */
-export function offsetRanges(records: readonly ConsumedRecord[]): readonly OffsetRange[] {
-  const ranges = new Map<string, OffsetRange>();
-  for (const { topic, partition, offset } of records) {
-    const place = `${topic}/${partition}`;
-    const range = ranges.get(place);
-    const first = Math.min(range?.first ?? offset, offset);
-    const last = Math.max(range?.last ?? offset, offset);
-    ranges.set(place, { topic, partition, first, last });
-  }
-  return [...ranges.values()];
 }

@@ -77,8 +77,9 @@ function safeName(error: Error): string {
 function frames(error: Error): string {
   const stack = typeof error.stack === 'string' ? error.stack : '';
   // A message may itself contain lines that look like frames: it is cut off first, where it stands.
-  const at = error.message === '' ? -1 : stack.indexOf(error.message);
-  const rest = at < 0 ? stack : stack.slice(at + error.message.length);
+  const message = String(error.message);
+  const at = message === '' ? -1 : stack.indexOf(message);
+  const rest = at < 0 ? stack : stack.slice(at + message.length);
   return rest
     .split('\n')
     .filter((line) => FRAME.test(line))

@@ -1,9 +1,8 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { DicomReadError, ParseError, SinkError } from '../../src/errors.ts';
-import { createLogger, logBatchCommitted, offsetRanges } from '../../src/ops/logger.ts';
+import { createLogger } from '../../src/ops/logger.ts';
 import { errorCode, serializeError } from '../../src/ops/serialize-error.ts';
-import type { ConsumedRecord } from '../../src/records/records.ts';
 
 const CANARY = 'CANARY^PATIENT';
 
@@ -35,10 +34,6 @@ function driverError(): Error {
     where: `COPY dicom_state_meta, line 1: "${CANARY}"`,
     query: `insert into dicom_state_meta values ('${CANARY}')`,
   });
-}
-
-function record(partition: number, offset: number, topic = 'storage_queue'): ConsumedRecord {
-  return { topic, partition, offset, key: null, value: Buffer.from(CANARY), headers: [], timestamp: 0 };
 }
 
 describe('the log', () => {
@@ -113,33 +108,6 @@ describe('the log', () => {
     expect(err.stack).toContain('logger.test.ts');
     expect(err.stack).not.toContain('unavailable');
   });
-
-  test('says of a committed batch which offsets, how many records and how long', () => {
-    const out = capture();
-    logBatchCommitted(createLogger({ destination: out.destination }), {
-      sources: [record(1, 7), record(0, 4), record(1, 9), record(1, 8)],
-      states: 2,
-      images: 3,
-      deadLetters: 1,
-      milliseconds: 12.345,
-    });
-    expect(out.records()).toEqual([
-      expect.objectContaining({
-        level: 'info',
-        msg: 'batch committed',
-        partitions: [
-          { topic: 'storage_queue', partition: 1, first: 7, last: 9 },
-          { topic: 'storage_queue', partition: 0, first: 4, last: 4 },
-        ],
-        records: 4,
-        states: 2,
-        images: 3,
-        dead_letters: 1,
-        ms: 12.3,
-      }),
-    ]);
-    expect(out.text()).not.toContain('CANARY');
-  });
 });
 
 describe('serializeError', () => {
@@ -167,13 +135,6 @@ describe('serializeError', () => {
     error.cause = error;
     expect(JSON.stringify(serializeError(error)).length).toBeLessThan(20_000);
   });
-});
-
-test('the span of offsets is kept per topic and partition', () => {
-  expect(offsetRanges([record(0, 3, 'a'), record(0, 1, 'b'), record(0, 2, 'a')])).toEqual([
-    { topic: 'a', partition: 0, first: 2, last: 3 },
-    { topic: 'b', partition: 0, first: 1, last: 1 },
-  ]);
 });
 
 function syntaxError(): Error {
