@@ -35,8 +35,9 @@ export interface DemoInput {
 // The embedded broker keeps 5 MB a partition and drops the oldest without a word: 2,000 records are 1.5 MB in all.
 const MAX_LAG = 2_000;
 const LAG_POLL_MS = 20;
+const AT_ONCE = 8;
 
-export const DEMO_TENANT = 'demo';
+const DEMO_TENANT = 'demo';
 
 export function createDemoInput({ seed, store, origin, producer, done }: DemoInputOptions): DemoInput {
   const studies = generateStudies({ seed, store, tenantId: DEMO_TENANT, origin });
@@ -62,9 +63,11 @@ export function createDemoInput({ seed, store, origin, producer, done }: DemoInp
   return {
     published,
     publish: async (count, signal) => {
-      for (let i = 0; i < count && !signal.aborted; i++) {
+      for (let left = count; left > 0 && !signal.aborted; left -= AT_ONCE) {
         while (published.records - done() > MAX_LAG && !signal.aborted) await sleep(LAG_POLL_MS);
-        if (!signal.aborted) await publishStudy(studies.next().value);
+        if (signal.aborted) return;
+        const next = Array.from({ length: Math.min(left, AT_ONCE) }, () => studies.next().value);
+        await Promise.all(next.map(publishStudy));
       }
     },
   };

@@ -56,7 +56,7 @@ function ownContext(error: Error): { code: string; context: Record<string, unkno
 }
 
 /** The code of an error that isn't ours, if it is one: a short word in capitals, or a number. */
-export function foreignCode(error: unknown): string | number | undefined {
+function foreignCode(error: unknown): string | number | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   const { code } = error;
   if (typeof code === 'number' && Number.isFinite(code)) return code;
