@@ -44,6 +44,8 @@ export function producerSettings(producer: ProducerConfig): NativeConfig {
     ...connectionSettings(producer),
     'enable.idempotence': producer.idempotentWrite,
     acks: -1,
+    // Java's and Redpanda Connect's choice: the same key goes to the same partition whoever writes it.
+    partitioner: 'murmur2_random',
     'compression.codec': producer.compression,
     'request.timeout.ms': producer.timeoutMs,
     'message.max.bytes': producer.maxMessageBytes,

@@ -108,10 +108,10 @@ export class Pipeline {
     return service;
   }
 
-  /** Records not committed yet, as the broker counts them. */
-  async lag(): Promise<number> {
+  /** Records not committed yet, as the broker counts them; of this pipeline's group unless another is named. */
+  async lag(group = this.group): Promise<number> {
     const committed = new Map(
-      (await this.#admin.committedOffsets(this.group, this.topics.input)).map((each) => [each.partition, each.offset]),
+      (await this.#admin.committedOffsets(group, this.topics.input)).map((each) => [each.partition, each.offset]),
     );
     const ends = await this.#admin.endOffsets(this.topics.input);
     return ends.reduce((sum, { partition, offset }) => sum + offset - (committed.get(partition) ?? 0), 0);
@@ -122,10 +122,15 @@ export class Pipeline {
     await this.untilLag((lag) => lag === 0, timeoutMs);
   }
 
-  async untilLag(enough: (lag: number) => boolean, timeoutMs: number): Promise<void> {
+  /** The same for another group on this pipeline's input. */
+  async untilGroupCommitted(group: string, timeoutMs: number): Promise<void> {
+    await this.untilLag((lag) => lag === 0, timeoutMs, group);
+  }
+
+  async untilLag(enough: (lag: number) => boolean, timeoutMs: number, group = this.group): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const lag = await this.lag();
+      const lag = await this.lag(group);
       if (enough(lag)) return;
       if (performance.now() > deadline) throw new Error(`lag is still ${lag} after ${timeoutMs} ms; see ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Pipeline } from '../test/support/pipeline.ts';
+
+export interface Result {
+  readonly name: string;
+  readonly rate: number;
+  readonly cpuMicros: number;
+  readonly rssMb: number;
+  readonly loopDelayMs?: number;
+}
+
+export interface Arena {
+  /** Holds the input topic and the files. */
+  readonly source: Pipeline;
+  /** Holds the database, the output topics and the group of this contender alone. */
+  readonly target: Pipeline;
+  readonly records: number;
+}
+
+export interface Contender {
+  readonly name: string;
+  /** Without this file or folder it is left out. */
+  readonly needs?: string;
+  run(arena: Arena): Promise<Omit<Result, 'name'>>;
+}
+
+const PROTOTYPES = '../shared/prototypes';
+
+export const CONTENDERS: readonly Contender[] = [
+  { name: 'plain', run: (arena) => reporting(['dist/bench/plain.js'], arena) },
+  { name: 'prototype', needs: PROTOTYPES, run: runPrototype },
+  { name: 'service', run: runService },
+];
+
+/** The service tells of every committed batch in its log: the first and the last make the rate. */
+async function runService({ source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
+  const service = target.start({
+    STORAGE_TOPIC: source.topics.input,
+    STORAGE_ROOT: source.store,
+    HTTP_ADDRESS: '127.0.0.1:4295',
+    ...(process.env.READER_WORKERS === undefined ? {} : { READER_WORKERS: process.env.READER_WORKERS }),
+  });
+  const usage = watch(service.pid);
+  await source.untilGroupCommitted(target.group, 600_000);
+  const loopDelayMs = await loopDelay('http://127.0.0.1:4295/metrics');
+  const { cpuSeconds, rssMb } = usage();
+  await service.signal('SIGTERM');
+  const batches = target
+    .logText()
+    .split('\n')
+    .filter((line) => line.includes('"batch committed"'))
+    .map((line) => JSON.parse(line) as { time: string; ms: number; records: number });
+  const first = batches[0];
+  const last = batches.at(-1);
+  if (first === undefined || last === undefined) throw new Error(`nothing was committed; see ${target.log}`);
+  const seconds = (Date.parse(last.time) - Date.parse(first.time) + first.ms) / 1_000;
+  return { rate: records / seconds, cpuMicros: (cpuSeconds * 1e6) / records, rssMb, loopDelayMs };
+}
+
+/** The worst p99 of the event loop's delay that the service's own metric shows. */
+async function loopDelay(url: string): Promise<number> {
+  const text = await (await fetch(url)).text();
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)?.[1] ?? Number.NaN) * 1_000;
+}
+
+/** Runs from a copy below this project, where it finds its packages. */
+async function runPrototype(arena: Arena): Promise<Omit<Result, 'name'>> {
+  rmSync('tmp/prototypes', { recursive: true, force: true });
+  cpSync(PROTOTYPES, 'tmp/prototypes', { recursive: true });
+  writeFileSync('tmp/prototypes/kafka/package.json', '{"type":"commonjs"}');
+  const { source, target, records } = arena;
+  const args = [
+    'tmp/prototypes/end-to-end/run.mjs',
+    source.topics.input,
+    target.group,
+    String(records),
+    '50',
+    '40',
+    '2',
+    '1',
+  ];
+  return await reporting(args, arena);
+}
+
+/** For a contender that prints its own rate, `{"rec_s": …}`, and ends. */
+async function reporting(args: readonly string[], { source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
+  if (!existsSync(args[0] ?? '')) throw new Error(`there is no ${args[0]}`);
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      KAFKA: source.brokers,
+      PGURL: target.dsn,
+      INPUT_TOPIC: source.topics.input,
+      GROUP: target.group,
+      RECORDS: String(records),
+      STORAGE_ROOT: source.store,
+      STATE_TOPIC: target.topics.state,
+      IMAGE_TOPIC: target.topics.image,
+    },
+  });
+  const usage = watch(child.pid ?? 0);
+  const printed = await output(child);
+  const { cpuSeconds, rssMb } = usage();
+  const { rec_s, lagMax } = JSON.parse(printed.trim().split('\n').at(-1) ?? '{}') as { rec_s: number; lagMax?: number };
+  return {
+    rate: rec_s,
+    cpuMicros: (cpuSeconds * 1e6) / records,
+    rssMb,
+    ...(lagMax === undefined ? {} : { loopDelayMs: lagMax }),
+  };
+}
+
+function output(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    child.once('error', reject);
+    child.once('exit', () => resolve(text));
+  });
+}
+
+/** Samples a process; calling the result ends it and tells its CPU time and the most memory it held. */
+function watch(pid: number): () => { cpuSeconds: number; rssMb: number } {
+  let cpuSeconds = 0;
+  let rssMb = 0;
+  const sample = () => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      cpuSeconds = (Number(stat[11]) + Number(stat[12])) / 100;
+      rssMb = Math.max(
+        rssMb,
+        Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+      );
+    } catch {
+      // It has ended: the last sample stands.
+    }
+  };
+  const timer = setInterval(sample, 50);
+  return () => {
+    sample();
+    clearInterval(timer);
+    return { cpuSeconds, rssMb };
+  };
+}

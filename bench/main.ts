@@ -1,0 +1,13 @@
+/** `npm run bench -- NAME [OPTIONS]`: one benchmark, one table. Figures are only comparable within one table. */
+const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
+  pipeline: () => import('./pipeline.ts'),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const load = BENCHES[name];
+if (load === undefined) {
+  console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`);
+  process.exit(1);
+}
+await (await load()).run(args);
+process.exit(0);

@@ -1,0 +1,90 @@
+/**
+ * The built service on real Kafka and PostgreSQL, beside other ways to do the same, in one run over the same records and files.
+ *
+ *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 1] [--only service]
+ *
+ * Rates are between the first and the last batch, as each contender itself reports them; CPU is that of its whole process, start included.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { migratePostgres } from '../src/db/migrate.ts';
+import type { LoadRecord } from '../src/testing/load.ts';
+import { Pipeline } from '../test/support/pipeline.ts';
+import { CONTENDERS, type Contender, type Result } from './contenders.ts';
+import { markdown } from './markdown.ts';
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { records: { type: 'string' }, rounds: { type: 'string' }, only: { type: 'string' } },
+  });
+  const records = Number(values.records ?? 100_000);
+  const brokers = process.env.WADO_TEST_KAFKA_BROKERS;
+  const dsn = process.env.WADO_TEST_POSTGRES_DSN;
+  if (brokers === undefined || dsn === undefined) throw new Error('start the services first: scripts/services.sh up');
+
+  await using source = await Pipeline.create({ brokers, dsn });
+  console.error(`writing and publishing ${records} records with their files`);
+  const load = await source.publish({ count: records });
+  const contenders = CONTENDERS.filter((each) => values.only === undefined || each.name.startsWith(values.only)).filter(
+    isThere,
+  );
+
+  const results: Result[] = [];
+  for (let round = 0; round < Number(values.rounds ?? 1); round++) {
+    for (const contender of contenders) {
+      await warm(load);
+      await using target = await Pipeline.create({ brokers, dsn });
+      await migratePostgres(target.dsn);
+      console.error(`running ${contender.name}`);
+      const result = await contender.run({ source, target, records });
+      console.error(JSON.stringify(result));
+      results.push({ ...result, name: contender.name });
+    }
+  }
+  console.log(
+    markdown(['contender', 'records/s', '× baseline', 'CPU µs/record', 'RSS MB', 'loop delay p99 ms'], rows(results)),
+  );
+}
+
+function isThere(contender: Contender): boolean {
+  if (contender.needs === undefined || existsSync(contender.needs)) return true;
+  console.error(`left out: ${contender.name} (there is no ${contender.needs})`);
+  return false;
+}
+
+/** Pages that nobody has touched for a while are cold; every contender begins with warm files. */
+async function warm(load: readonly LoadRecord[]): Promise<void> {
+  for (let i = 0; i < load.length; i += 64) {
+    await Promise.all(
+      load.slice(i, i + 64).map(async (record) => {
+        const path =
+          record.expected === undefined ? undefined : (JSON.parse(record.value) as { file_path: string }).file_path;
+        if (path !== undefined) await readFile(path);
+      }),
+    );
+  }
+}
+
+function rows(results: readonly Result[]): string[][] {
+  const baseline = median(results.filter((result) => result.name === 'plain').map((result) => result.rate));
+  return [...new Set(results.map((result) => result.name))].map((name) => {
+    const mine = results.filter((result) => result.name === name);
+    const rate = median(mine.map((result) => result.rate));
+    return [
+      name,
+      String(Math.round(rate)),
+      Number.isNaN(baseline) ? '' : (rate / baseline).toFixed(2),
+      String(Math.round(median(mine.map((result) => result.cpuMicros)))),
+      String(Math.round(Math.max(...mine.map((result) => result.rssMb)))),
+      mine.some((result) => result.loopDelayMs === undefined)
+        ? ''
+        : String(Math.round(Math.max(...mine.map((result) => result.loopDelayMs ?? 0)))),
+    ];
+  });
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
