@@ -91,6 +91,20 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
     expect(await database.query('select patient_id from dicom_state_meta')).toEqual([{ patient_id: 'later' }]);
   });
 
+  it("compares trace ids by bytes, whatever the database's collation", async (context) => {
+    await start();
+    const [icu] = await database.query(`select 1 as there from pg_collation where collname = 'en-x-icu'`);
+    if (icu === undefined) context.skip('this server lacks the ICU collations');
+    await database.query('alter table dicom_state_meta alter source_trace_id type varchar(36) collate "en-x-icu"');
+    const written = (letter: string) =>
+      sink.write(
+        batchOf([{ series_uid: '1.1', sop_uid: '1.1.1', trace_id: letter.padEnd(36, '0'), patient_id: letter }]),
+      );
+    await written('a');
+    await written('B');
+    expect(await database.query('select patient_id from dicom_state_meta')).toEqual([{ patient_id: 'a' }]);
+  });
+
   it('replaces an object by a later one with its trace id, and only by that', async () => {
     await start();
     const object = { trace_id: trace(1) };
