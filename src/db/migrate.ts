@@ -16,7 +16,8 @@ const LOCK = '7737284116391274837';
 
 // A migration waits for whoever uses the tables, and everyone else then waits behind it: better to give up and come back.
 const LOCK_TIMEOUT_MS = 10_000;
-const MIGRATION_TIMEOUT_MS = 60_000;
+// No statement of a migration reads or rewrites a table, so this is ample; a dead line is noticed within it.
+const MIGRATION_TIMEOUT_MS = 28_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface MigratePostgresOptions {
@@ -24,6 +25,8 @@ export interface MigratePostgresOptions {
   readonly name?: string;
   /** Milliseconds [5000]. */
   readonly connectTimeoutMs?: number;
+  /** Milliseconds to wait for tables that others hold [10000]. */
+  readonly lockTimeoutMs?: number;
 }
 
 /**
@@ -39,19 +42,19 @@ export async function migratePostgres(dsn: string, options: MigratePostgresOptio
     connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     statementTimeoutMs: MIGRATION_TIMEOUT_MS,
   });
-  const deadline = setTimeout(() => connection.destroy(), 2 * MIGRATION_TIMEOUT_MS);
+  const deadline = setTimeout(() => connection.destroy(), MIGRATION_TIMEOUT_MS);
   try {
-    return await migrateOn(connection, name);
+    return await migrateOn(connection, name, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
   } finally {
     clearTimeout(deadline);
     await connection.close();
   }
 }
 
-async function migrateOn(connection: PostgresConnection, name: string): Promise<number> {
+async function migrateOn(connection: PostgresConnection, name: string, lockTimeoutMs: number): Promise<number> {
   const folder = migrationsFolder('pg');
   if ((await pending(connection, folder)) === 0) return 0;
-  await connection.query({ text: `set lock_timeout = ${LOCK_TIMEOUT_MS}` });
+  await connection.query({ text: `set lock_timeout = ${lockTimeoutMs}` });
   // Until the session ends: other processes wait here, and then find nothing left to do.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
   const count = await pending(connection, folder);

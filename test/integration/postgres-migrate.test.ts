@@ -115,6 +115,17 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
     expect(await database.query("select to_regclass('public.dicom_state_meta') as there")).toEqual([{ there: null }]);
   });
 
+  it('gives way to a transaction that holds the tables, and comes back', async () => {
+    await database.query(UPSTREAM);
+    await database.session(async (other) => {
+      await other('begin; select from dicom_state_meta');
+      const migrated = migratePostgres(database.dsn, { lockTimeoutMs: 200 });
+      await expect(migrated).rejects.toMatchObject({ code: 'conflict', detail: '55P03' });
+      await other('commit');
+    });
+    expect(await migratePostgres(database.dsn)).toBe(1);
+  });
+
   it('says that a right is missing', async () => {
     const role = freshName('weak');
     await database.query(`create role ${role} login password 'weak'`);

@@ -15,7 +15,7 @@ create unique index index_state_unique4study on dicom_state_meta (tenant_id, stu
 create unique index index_state_unique4patient on dicom_state_meta (tenant_id, patient_id, study_uid, series_uid);
 `;
 
-export const UPSTREAM_IMAGE = `
+const UPSTREAM_IMAGE = `
 create table dicom_image_meta (
   tenant_id varchar(64) not null, patient_id varchar(64) not null, study_uid varchar(64) not null, series_uid varchar(64) not null,
   sop_uid varchar(64) not null, study_uid_hash varchar(20) not null, series_uid_hash varchar(20) not null, content_date date,
@@ -31,7 +31,7 @@ create table dicom_image_meta (
 );
 `;
 
-export const UPSTREAM_OBJECT = `
+const UPSTREAM_OBJECT = `
 create table dicom_object_meta (
   trace_id varchar(36) not null, worker_node_id varchar(64) not null, tenant_id varchar(64) not null,
   patient_id varchar(64) not null, study_uid varchar(64), series_uid varchar(64), sop_uid varchar(64), file_size bigint,
