@@ -28,7 +28,13 @@ export function formatConfigIssue(issue: ConfigIssue): string {
   return `${issue.file}(${issue.line},${issue.column}) ${issue.message}`;
 }
 
-export type ParseErrorCode = 'null_value' | 'not_utf8' | 'not_json' | 'not_an_object' | 'invalid_field';
+export type ParseErrorCode =
+  | 'null_value'
+  | 'not_utf8'
+  | 'too_many_values'
+  | 'not_json'
+  | 'not_an_object'
+  | 'invalid_field';
 
 /** An input record that isn't a DicomStoreMeta (contract, "In"). `fields` names the fields at fault, never their values. */
 export class ParseError extends Error {

@@ -38,6 +38,8 @@ function parseJson(value: Buffer | null): unknown {
   } catch {
     throw new ParseError('not_utf8', 'value is not UTF-8');
   }
+  if (value.length > MAX_VALUES && countValues(value) > MAX_VALUES)
+    throw new ParseError('too_many_values', `value holds more than ${MAX_VALUES} JSON values`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -50,6 +52,29 @@ function parseJson(value: Buffer | null): unknown {
   }
   return parsed;
 }
+
+/**
+ * What JSON.parse costs goes by the number of values, not of bytes: ten megabytes of text take some milliseconds, as many bytes of
+ * tiny fields or brackets more than a second, and nothing else would run meanwhile. A DicomStoreMeta holds twenty.
+ */
+const MAX_VALUES = 20_000;
+
+/** The commas and opening brackets outside of texts: at least as many as there are values below the outermost. */
+function countValues(json: Buffer): number {
+  let count = 0;
+  let inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (inText) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) inText = false;
+    } else if (byte === QUOTE) inText = true;
+    else if (byte === COMMA || byte === BRACKET || byte === BRACE) count++;
+  }
+  return count;
+}
+
+const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACE] = Buffer.from('"\\,[{');
 
 function countUnknown(meta: object): number {
   const count = Object.keys(meta).length - KNOWN;
