@@ -1,19 +1,19 @@
 /** One file's header: what a lane of the reader works with, again and again, so that a file costs no allocation of its own. */
 import type { Reading } from './file-calls.ts';
 import { DicomHeader } from './header.ts';
-import { FIRST_WINDOW, NEXT_WINDOW, scanFile, type WindowSizes } from './read-file.ts';
+import { DEFAULT_WINDOWS, NEXT_WINDOW, scanFile, type WindowSizes } from './read-file.ts';
 import { HeaderScanner } from './scan.ts';
 
 export class FileHeader {
   readonly #scanner = new HeaderScanner();
   readonly #sizes: WindowSizes;
-  // Not from Node's shared pool: nothing else may come to lie in the window.
   readonly #window: Buffer;
   readonly header = new DicomHeader(this.#scanner);
 
-  constructor(sizes: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW }) {
+  /** `sizes` in bytes; `window` is the memory to read into, for those who want to look at it. */
+  constructor(sizes: WindowSizes = DEFAULT_WINDOWS, window: Buffer = allocateWindow(sizes)) {
     this.#sizes = sizes;
-    this.#window = Buffer.allocUnsafeSlow(Math.max(sizes.first, sizes.next, NEXT_WINDOW));
+    this.#window = window;
   }
 
   /** Reads the file that `opening` opens; afterwards `header` holds its values. Returns the file's size in bytes. */
@@ -28,4 +28,9 @@ export class FileHeader {
     this.header.refresh();
     return size;
   }
+}
+
+/** Not from Node's shared pool: nothing else may come to lie in it. */
+export function allocateWindow(sizes: WindowSizes = DEFAULT_WINDOWS): Buffer {
+  return Buffer.allocUnsafeSlow(Math.max(sizes.first, sizes.next, NEXT_WINDOW));
 }

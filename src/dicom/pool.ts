@@ -26,7 +26,7 @@ export interface HeaderPool extends HeaderReader {
 // Two batches a worker: the next one waits at the worker's door, so that it needn't wait for the main thread.
 const BATCHES_PER_WORKER = 2;
 const TICKS_PER_TIMEOUT = 5;
-// A hanging system call holds its thread until the storage lets go. With so many held, more would only eat memory.
+// A hanging system call holds its thread until the storage lets go. With so many held, none is started any more: they only eat memory.
 const MAX_STUCK = 8;
 const MAX_FAILED_STARTS = 3;
 const START_TIMEOUT_MS = 30_000;

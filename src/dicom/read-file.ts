@@ -6,7 +6,7 @@ import { systemCode } from './file-error.ts';
 import type { HeaderScanner } from './scan.ts';
 
 /** Bytes. The first window holds the whole header of 94 % of files; the next ones are for the others. */
-export const FIRST_WINDOW = 8 << 10;
+const FIRST_WINDOW = 8 << 10;
 export const NEXT_WINDOW = 64 << 10;
 
 /** The bounds of a deflated data set (contract, "Rules"). Sizes in bytes. */
@@ -18,7 +18,7 @@ export interface WindowSizes {
   readonly next: number;
 }
 
-const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
+export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
 
 /**
  * Scans an open file; `window` is the buffer to read into, at least as large as the windows. Returns the file's size in bytes. Throws

@@ -99,9 +99,19 @@ export class HeaderScanner {
     this.#scannedBytes += length;
     if (this.#scannedBytes > SCAN_LIMITS.scannedBytes) fail('header_too_large');
     // The window after a skip starts one byte early, which proves that the file reaches that far.
-    let at = this.#skipped ? 1 : 0;
+    const at = this.#skipped ? 1 : 0;
     this.#skipped = false;
-    if (at > length) fail('truncated');
+    try {
+      if (at > length) fail('truncated');
+      return this.#scanFrom(window, at, length, atEnd);
+    } catch (error) {
+      if (this.#searching && error instanceof DicomReadError) return true;
+      throw error;
+    }
+  }
+
+  #scanFrom(window: Buffer, start: number, length: number, atEnd: boolean): boolean {
+    let at = start;
     if (this.#phase === 'preamble') {
       if (length < 132 && !atEnd) return this.#more(0, 132);
       at = afterPrefix(window, length);
@@ -112,12 +122,7 @@ export class HeaderScanner {
       if (at < 0) return false;
       if (this.deflated) return true;
     }
-    try {
-      return this.#scanData(window, at, length, atEnd);
-    } catch (error) {
-      if (this.#searching && error instanceof DicomReadError) return true;
-      throw error;
-    }
+    return this.#scanData(window, at, length, atEnd);
   }
 
   /** The file meta group: always explicit little endian (PS3.10, 7.1), ends where another group begins. Returns -1 for "more". */

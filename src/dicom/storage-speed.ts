@@ -34,10 +34,8 @@ export class StorageSpeed {
 
   /** Milliseconds that a file read in place waited for the file system. */
   record(milliseconds: number): void {
-    if (this.#warmUp > 0 && milliseconds < 2) {
-      this.#warmUp--;
-      return;
-    }
+    // Many milliseconds are the storage's even so.
+    if (this.#warmUp-- > 0 && milliseconds < 2) return;
     this.#recent.push(milliseconds);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
     const enough = this.#slow ? PROBE_FILES : ENOUGH;

@@ -1,9 +1,9 @@
 /** Reads the header of a file that is only in memory, through the same code as a real one: for tests, and to count what is read. */
 
 import type { FileAnswer, FileCall } from '../dicom/file-calls.ts';
-import { FileHeader } from '../dicom/file-header.ts';
+import { allocateWindow, FileHeader } from '../dicom/file-header.ts';
 import { imageMetaJson } from '../dicom/image-meta.ts';
-import type { WindowSizes } from '../dicom/read-file.ts';
+import { DEFAULT_WINDOWS, type WindowSizes } from '../dicom/read-file.ts';
 import { stateMetaJson } from '../dicom/state-meta.ts';
 import { DicomReadError } from '../errors.ts';
 
@@ -17,10 +17,13 @@ export interface MemoryReading {
 
 export class MemoryReader {
   readonly #file: FileHeader;
+  /** The memory that files are read into: what is left of one file must never show in the next. */
+  readonly window: Buffer;
 
   /** `windows` in bytes; the reader's own unless given. */
-  constructor(windows?: WindowSizes) {
-    this.#file = new FileHeader(windows);
+  constructor(windows: WindowSizes = DEFAULT_WINDOWS) {
+    this.window = allocateWindow(windows);
+    this.#file = new FileHeader(windows, this.window);
   }
 
   read(bytes: Uint8Array, tenantId = 'tenant1'): MemoryReading {

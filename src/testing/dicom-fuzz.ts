@@ -1,0 +1,74 @@
+/** Feeds mutants to the header reader and watches what must never happen. */
+
+import { MemoryReader } from './dicom-memory.ts';
+import { mutant } from './dicom-mutants.ts';
+
+export interface FuzzOptions {
+  /** Good files to start from. */
+  readonly corpus: readonly Buffer[];
+  readonly seed: number;
+  /** Number of the first mutant. */
+  readonly from: number;
+  readonly count: number;
+  /** Milliseconds that reading one mutant may take. */
+  readonly limitMs: number;
+}
+
+export interface FuzzReport {
+  /** How often each outcome came: `ok` or an error's text. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly slowestMs: number;
+  /** What must not happen, with the mutant's number: run it again with `from` and `count: 1`. */
+  readonly violations: readonly { readonly number: number; readonly what: string }[];
+}
+
+const CANARY = 'CANARY';
+// Every so many mutants are read once more, through windows so small that every path of resuming is taken.
+const COMPARE_EVERY = 8;
+const SMALL_WINDOWS = { first: 150, next: 40 };
+
+/** Pure: reads no file and draws no number of its own. */
+export function fuzzHeaders({ corpus, seed, from, count, limitMs }: FuzzOptions): FuzzReport {
+  const outcomes: Record<string, number> = {};
+  const violations: { number: number; what: string }[] = [];
+  const reader = new MemoryReader();
+  const resuming = new MemoryReader(SMALL_WINDOWS);
+  const soiled = Buffer.alloc(reader.window.length, CANARY);
+  let slowestMs = 0;
+  for (let number = from; number < from + count; number++) {
+    const bytes = mutant(corpus, seed, number);
+    const violate = (what: string) => violations.push({ number, what });
+    // What the window held before must not show, nor what lies behind the file's end.
+    soiled.copy(reader.window);
+    try {
+      const start = performance.now();
+      const { error, state, image } = reader.read(bytes);
+      const took = performance.now() - start;
+      const outcome = error?.message ?? 'ok';
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      if (state.includes(CANARY) || image.includes(CANARY)) violate('a value from outside the file');
+      if (took > limitMs && fastestOf(3, () => reader.read(bytes)) > limitMs) violate(`took ${took.toFixed(1)} ms`);
+      else slowestMs = Math.max(slowestMs, took > limitMs ? limitMs : took);
+      if (number % COMPARE_EVERY !== 0) continue;
+      const again = resuming.read(bytes);
+      if (again.error?.message !== error?.message || again.state !== state || again.image !== image) {
+        violate(`${outcome} in one window, ${again.error?.message ?? 'ok'} in small ones`);
+      }
+      if (error === undefined) JSON.parse(`[${state},${image}]`);
+    } catch (error) {
+      violate(`threw ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+  return { outcomes, slowestMs, violations };
+}
+
+// A slow run may be the machine's doing, three are the reader's.
+function fastestOf(runs: number, run: () => void): number {
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let each = 0; each < runs; each++) {
+    const start = performance.now();
+    run();
+    fastest = Math.min(fastest, performance.now() - start);
+  }
+  return fastest;
+}

@@ -1,0 +1,207 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createHeaderPool, type HeaderPool, type HeaderPoolOptions } from '../../src/dicom/pool.ts';
+import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
+import type { FileToRead } from '../../topology/nodes.ts';
+import { REQUIRED, SAMPLE } from './sample.ts';
+
+const faultyWorker = join(import.meta.dirname, 'workers/faulty-worker.mjs');
+let folder: string;
+let pool: HeaderPool;
+let lost: string[];
+
+beforeEach(() => {
+  // The pool runs the built worker; `npm test` builds it, and so does scripts/setup.mjs --build.
+  expect(existsSync(createRequire(import.meta.url).resolve('#dicom-worker'))).toBe(true);
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'header-pool-')));
+  lost = [];
+});
+
+afterEach(async () => {
+  const descriptors = letGo();
+  await pool.close();
+  rmSync(folder, { recursive: true });
+  for (const descriptor of descriptors) closeSync(descriptor);
+});
+
+/** Lets go of the threads that hang. Opened for reading too, a FIFO waits for nobody. */
+function letGo(): number[] {
+  const fifos = readdirSync(folder).filter((name) => name.startsWith('fifo-'));
+  return fifos.map((name) => openSync(join(folder, name), constants.O_RDWR | constants.O_NONBLOCK));
+}
+
+function start(options: Partial<HeaderPoolOptions> = {}): void {
+  pool = createHeaderPool({
+    storageRoots: [folder],
+    workers: 2,
+    readTimeoutMs: 5_000,
+    onWorkerLost: (reason) => lost.push(reason),
+    ...options,
+  });
+}
+
+function store(name: string, dataSet: Readonly<Record<string, ElementValue>> = SAMPLE): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, buildDicomFile({ dataSet }));
+  return path;
+}
+
+function file(path: string, seconds = 0, traceId = 'a', tenantId = 'tenant1'): FileToRead {
+  const time = `2025-01-01T00:00:${String(seconds).padStart(2, '0')}.000000`;
+  return { tenantId, path, size: 1234, version: { time, traceId } };
+}
+
+const instance = (number: number) => ({ ...SAMPLE, SOPInstanceUID: `1.2.3.${number}`, InstanceNumber: String(number) });
+
+describe('a batch', () => {
+  it('becomes one state per series and one image per instance, with keys, identities and JSON', async () => {
+    start();
+    const files = [1, 2, 3].map((number) => file(store(`${number}.dcm`, instance(number)), number));
+    const { states, images, failures } = await pool.read(files);
+    expect(failures).toEqual([]);
+    expect(states.map(({ index }) => index)).toEqual([2]);
+    expect(images.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+    const [state] = states;
+    const uids = `${SAMPLE.StudyInstanceUID}_${SAMPLE.SeriesInstanceUID}`;
+    expect(state?.identity).toBe(`tenant1\0${uids.replace('_', '\0')}`);
+    expect(state?.key).toMatch(/^[0-9a-f]{32}$/);
+    expect(JSON.parse(state?.json ?? '')).toMatchObject({
+      tenant_id: 'tenant1',
+      patient_id: 'PID-1',
+      study_date: '2024-02-29',
+    });
+    expect(Object.keys(JSON.parse(state?.json ?? '')).slice(-2)).toEqual(['created_time', 'updated_time']);
+    expect(JSON.parse(images[0]?.json ?? '')).toMatchObject({ space_size: 1234, image_status: 'ACTIVE', width: 512 });
+  });
+
+  it('is reduced by the greatest time, then the greatest trace id, whatever the order', async () => {
+    start();
+    const path = store('a.dcm');
+    const files = [file(path, 5, 'b'), file(path, 9, 'a'), file(path, 9, 'c'), file(path, 9, 'b'), file(path, 1, 'z')];
+    expect((await pool.read(files)).images.map(({ index }) => index)).toEqual([2]);
+    expect((await pool.read(files.toReversed())).states.map(({ index }) => index)).toEqual([2]);
+  });
+
+  it('tells tenants apart, and takes the winner among the files that can be read', async () => {
+    start();
+    const good = store('a.dcm');
+    const bad = store('b.dcm', { ...REQUIRED, PatientID: '' });
+    const { states, failures } = await pool.read([file(good, 1), file(good, 1, 'a', 'tenant2'), file(bad, 9)]);
+    expect(states.map(({ index }) => index).sort()).toEqual([0, 1]);
+    expect(failures).toMatchObject([{ index: 2, error: { code: 'empty_required', attribute: 'PATIENT_ID' } }]);
+  });
+
+  it('says of each file what is wrong with it', async () => {
+    start();
+    const files = [file('/etc/passwd'), file(join(folder, 'missing.dcm')), file(folder), file(store('good.dcm'))];
+    const { states, failures } = await pool.read(files);
+    expect(states).toHaveLength(1);
+    expect(failures.map(({ error }) => error.message).sort()).toEqual([
+      'file_missing',
+      'outside_storage_roots',
+      'outside_storage_roots',
+    ]);
+  });
+
+  it('may be empty, and many may be read at once', async () => {
+    start();
+    expect(await pool.read([])).toEqual({ states: [], images: [], failures: [] });
+    const paths = Array.from({ length: 20 }, (_, number) => store(`${number % 4}/${number}.dcm`, instance(number)));
+    const batches = await Promise.all(Array.from({ length: 30 }, () => pool.read(paths.map((path) => file(path)))));
+    for (const { images } of batches) expect(images).toHaveLength(20);
+  });
+});
+
+describe('a worker', () => {
+  it('that hangs once costs its batch a retry and nothing else', async () => {
+    start({ workerScript: faultyWorker, readTimeoutMs: 300 });
+    const { images, failures } = await pool.read([
+      file(store('a.dcm', instance(1))),
+      file(store('hiccup/b.dcm', instance(2))),
+    ]);
+    expect(failures).toEqual([]);
+    expect(images).toHaveLength(2);
+    expect(lost).toEqual(['read_timeout']);
+    expect(pool.stuckWorkers).toBe(1);
+  });
+
+  it('that hangs at one file again and again fails that file alone', async () => {
+    start({ workerScript: faultyWorker, readTimeoutMs: 300 });
+    const paths = [store('a.dcm', instance(1)), store('hang/b.dcm', instance(2)), store('c.dcm', instance(3))];
+    const { images, failures } = await pool.read(paths.map((path, at) => file(path, at)));
+    expect(images.map(({ index }) => index).sort()).toEqual([0, 2]);
+    expect(failures).toMatchObject([{ index: 1, error: { code: 'read_timeout' } }]);
+    expect(lost).toEqual(['read_timeout', 'read_timeout']);
+  });
+
+  it('that dies at one file fails that file alone, and leaves other batches alone', async () => {
+    start({ workerScript: faultyWorker, workers: 1 });
+    const good = [file(store('a.dcm', instance(1)))];
+    const [bad, ...others] = await Promise.all([
+      pool.read([file(store('die/b.dcm', instance(2)), 1), file(store('c.dcm', instance(3)))]),
+      pool.read(good),
+      pool.read(good),
+    ]);
+    expect(bad?.images.map(({ index }) => index)).toEqual([1]);
+    expect(bad?.failures).toMatchObject([{ index: 0, error: { code: 'read_failed' } }]);
+    for (const { images, failures } of others) expect([images.length, failures.length]).toEqual([1, 0]);
+    expect(lost).toEqual(['died', 'died']);
+  });
+
+  it('that meets a bug rejects its batch, without telling a value', async () => {
+    start({ workerScript: faultyWorker });
+    const error = await pool.read([file(store('bug/a.dcm'))]).catch((thrown: Error) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toContain('TypeError');
+    expect(String(error)).not.toContain('must not be told');
+    expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
+  });
+
+  it('that can’t start rejects what waits for it', async () => {
+    start({ workerScript: join(folder, 'no-such-script.mjs') });
+    await expect(pool.read([file(store('a.dcm'))])).rejects.toThrow('does not start');
+  });
+});
+
+describe('storage that hangs for good', () => {
+  it('costs a bounded number of threads, and every read still ends', async () => {
+    start({ workerScript: faultyWorker, readTimeoutMs: 100 });
+    const paths = Array.from({ length: 12 }, (_, number) => store(`hang/${number}.dcm`, instance(number)));
+    const { failures } = await pool.read(paths.map((path) => file(path)));
+    expect(failures.map(({ index }) => index).sort((a, b) => a - b)).toEqual(paths.map((_, index) => index));
+    for (const { error } of failures) expect(error.code).toBe('read_timeout');
+    // Eight, and the second of the two workers that hung at that moment.
+    expect(pool.stuckWorkers).toBeLessThanOrEqual(9);
+    // It comes back as soon as the storage lets go.
+    const descriptors = letGo();
+    await expect.poll(() => pool.stuckWorkers).toBe(0);
+    for (const descriptor of descriptors) closeSync(descriptor);
+    expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
+  }, 20_000);
+
+  it('does not hold up close', async () => {
+    start({ workerScript: faultyWorker, readTimeoutMs: 60_000 });
+    const reading = pool.read([file(store('hang/a.dcm'))]).catch((error: Error) => error);
+    await expect.poll(() => readdirSync(folder).some((name) => name.startsWith('fifo-'))).toBe(true);
+    const began = performance.now();
+    await pool.close();
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(await reading).toBeInstanceOf(Error);
+    await expect(pool.read([])).rejects.toThrow('closed');
+  });
+});

@@ -1,0 +1,29 @@
+// The real worker, but files with certain names hang its thread in a system call, end it, or throw where no file can.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { workerData } from 'node:worker_threads';
+
+const folder = workerData.storageRoots[0];
+const openSync = fs.openSync;
+fs.openSync = (path, flags) => {
+  const name = String(path);
+  if (name.includes('hang')) hang();
+  if (name.includes('hiccup') && !fs.existsSync(join(folder, 'hiccupped'))) {
+    fs.writeFileSync(join(folder, 'hiccupped'), '');
+    hang();
+  }
+  if (name.includes('die')) process.exit(1);
+  if (name.includes('bug')) throw new TypeError('a value that must not be told');
+  return openSync(path, flags);
+};
+
+// A FIFO opened for reading without a writer: no terminate() ends this, only a writer.
+function hang() {
+  const fifo = join(folder, `fifo-${process.hrtime.bigint()}`);
+  execFileSync('mkfifo', [fifo]);
+  openSync(fifo, 'r');
+}
+
+await import(createRequire(import.meta.url).resolve('#dicom-worker'));
