@@ -8,7 +8,7 @@ cache=${WADO_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wado-consumer}
 
 # Not inside the clone: the postgres and mysql users must be able to walk there, and a clone may lie under /root.
 data=${WADO_SERVICES_DIR:-/var/tmp/wado-services-$(id -u)-$(printf %s "$repo" | cksum | cut -d' ' -f1)}
-env_file=$repo/.services/env
+env_file=${WADO_SERVICES_ENV_FILE:-$repo/.services/env}
 
 kafka_port=${WADO_KAFKA_PORT:-19092}
 postgres_port=${WADO_POSTGRES_PORT:-15432}

@@ -36,6 +36,7 @@ transaction.state.log.num.partitions=10
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+${WADO_KAFKA_PROPERTIES:-}
 P
 }
 

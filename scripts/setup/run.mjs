@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,7 @@ export function run(program, args, { name, cwd = root, env = {}, timeoutSeconds 
   });
   closeSync(out);
   const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-25).join('\n');
+  if (status === 0) rmSync(log);
   return { ok: status === 0, log, tail };
 }
 
