@@ -1,6 +1,7 @@
 /** The log: one JSON object a line on stdout, ISO time, level names, no value of any record (see serialize-error.ts). */
 import pino, { type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import type { LogLevel } from '../config/config.ts';
+import { logOutput } from './log-output.ts';
 import { serializeError } from './serialize-error.ts';
 
 /** What may stand in a log line beside its message. Errors are reduced to name, code, context and stack frames, under whatever name. */
@@ -33,10 +34,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-// A stuck reader of stdout must cost log lines, not the service's memory.
-const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
-
-/** Makes the program's one logger. Lines are written asynchronously and flushed when the process exits by itself. */
+/** Makes the program's one logger. Lines go out at once; a reader that doesn't keep up loses some. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   return guard(
     pino(
@@ -46,7 +44,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
       },
-      options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES }),
+      options.destination ?? logOutput(process.stdout),
     ),
   );
 }

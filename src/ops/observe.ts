@@ -1,6 +1,7 @@
 /** Nodes with a counter in front: each wrapper is the same port again, so the graph doesn't know whether it is watched. */
 import type { HeaderReader, Sink } from '../../topology/nodes.ts';
 import { DicomReadError, ParseError, SinkError } from '../errors.ts';
+import type { Transactions } from '../kafka/transactions.ts';
 import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
 import type { ComponentHealth } from './health.ts';
 import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
@@ -14,7 +15,45 @@ export interface SinkObservation {
 }
 
 /** Counts what a sink makes durable, times it, and tells whether it is connected: by its last write, not by its first connect. */
-export function observeSink(sink: Sink, { metrics, health, recordsOf }: SinkObservation): Sink {
+export function observeSink(sink: Sink, observation: SinkObservation): Sink {
+  const { watchConnect, watchWrite } = watcher(observation);
+  return {
+    name: sink.name,
+    connect: () => watchConnect(() => sink.connect()),
+    write: (batch) => watchWrite([batch], () => sink.write(batch)),
+    close: () => sink.close(),
+  };
+}
+
+/** The same for outputs that are written together: each counts its own part, all share the fate. */
+export function observeTransactions(
+  transactions: Transactions,
+  observations: readonly SinkObservation[],
+  ledger: RecordLedger,
+): Transactions {
+  const watchers = observations.map(watcher);
+  return {
+    connect: () =>
+      watchers.reduce(
+        (connect, { watchConnect }) =>
+          () =>
+            watchConnect(connect),
+        () => transactions.connect(),
+      )(),
+    async commit(batches) {
+      await watchers.reduce(
+        (commit, { watchWrite }) =>
+          () =>
+            watchWrite(batches, commit),
+        () => transactions.commit(batches),
+      )();
+      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLettered(codeOf(record));
+    },
+    close: () => transactions.close(),
+  };
+}
+
+function watcher({ metrics, health, recordsOf }: SinkObservation) {
   let up = false;
   const succeeded = () => {
     if (up) return;
@@ -22,39 +61,37 @@ export function observeSink(sink: Sink, { metrics, health, recordsOf }: SinkObse
     metrics.connectionUp();
     health.connected();
   };
-  const failed = (error: unknown, connecting: boolean) => {
-    if (connecting) metrics.connectionFailed();
-    else metrics.error();
+  const failed = (error: unknown) => {
     if (!(error instanceof SinkError) || error.code === 'conflict' || error.code === 'rejected') return;
     if (up) metrics.connectionLost();
     up = false;
     health.failed(error.detail);
   };
   return {
-    name: sink.name,
-    async connect() {
+    async watchConnect(connect: () => Promise<void>): Promise<void> {
       try {
-        await sink.connect();
+        await connect();
         succeeded();
       } catch (error) {
-        failed(error, true);
+        metrics.connectionFailed();
+        failed(error);
         throw error;
       }
     },
-    async write(batch) {
+    async watchWrite<T>(batches: readonly GroupedBatch[], write: () => Promise<T>): Promise<T> {
       const begun = performance.now();
       try {
-        const rejections = await sink.write(batch);
+        const result = await write();
         succeeded();
-        metrics.sent(recordsOf(batch));
+        for (const batch of batches) metrics.sent(recordsOf(batch));
         metrics.latency(performance.now() - begun);
-        return rejections;
+        return result;
       } catch (error) {
-        failed(error, false);
+        metrics.error();
+        failed(error);
         throw error;
       }
     },
-    close: () => sink.close(),
   };
 }
 
