@@ -11,7 +11,7 @@ import { bar, liveBlock } from './terminal/live-block.ts';
 import { count } from './terminal/table.ts';
 
 interface PublishCommandOptions {
-  readonly brokers: readonly string[];
+  readonly brokers?: readonly string[];
   readonly config?: string;
   readonly topic?: string;
   readonly tenant: string;
@@ -20,6 +20,7 @@ interface PublishCommandOptions {
   readonly storageRootAs?: string;
 }
 
+const DEFAULT_BROKER = '127.0.0.1:9092';
 const DEFAULT_TOPIC = 'storage_queue';
 const MAX_CONCURRENCY = 256;
 // librdkafka gives a record up after 30 s; this only ends what it has forgotten.
@@ -30,7 +31,7 @@ export function publishCommand(): Command {
   return new Command('publish')
     .description('Publish the DicomStoreMeta of every DICOM file below a folder')
     .argument('<dir>', 'the folder; files that are not DICOM are counted and passed over')
-    .option('--brokers <host:port,...>', 'where to publish', brokerList, ['127.0.0.1:9092'])
+    .option('--brokers <host:port,...>', `where to publish (default: ${DEFAULT_BROKER})`, brokerList)
     .option('--config <redpanda.yaml>', 'take brokers, TLS, SASL and topic from the input of this file instead')
     .option('--topic <name>', `the topic (default: ${DEFAULT_TOPIC}, or that of --config)`)
     .option('--tenant <id>', 'the tenant_id of the records', 'tenant1')
@@ -105,7 +106,10 @@ function target(options: PublishCommandOptions): { readonly topic: string; reado
     maxMessageBytes: 1024 * 1024,
   };
   if (options.config === undefined) {
-    return { topic: options.topic ?? DEFAULT_TOPIC, producer: { ...settings, seedBrokers: options.brokers } };
+    return {
+      topic: options.topic ?? DEFAULT_TOPIC,
+      producer: { ...settings, seedBrokers: options.brokers ?? [DEFAULT_BROKER] },
+    };
   }
   const { input } = loadConfig(options.config);
   const { seedBrokers, tls, sasl, topics } = input;
