@@ -84,11 +84,17 @@ export class Pipeline {
     return records;
   }
 
-  start(env: Record<string, string> = {}, args: readonly string[] = []): ServiceProcess {
+  /** `log` is the process' own log file; `command` replaces the built service, e.g. by one under another user. */
+  start(
+    env: Record<string, string> = {},
+    args: readonly string[] = [],
+    { log = this.log, command }: { readonly log?: string; readonly command?: readonly string[] } = {},
+  ): ServiceProcess {
     const service = startServiceProcess({
       config: 'redpanda.yaml',
-      log: this.log,
+      log,
       args,
+      ...(command === undefined ? {} : { command }),
       env: {
         KAFKA_BROKERS: this.brokers,
         POSTGRES_DSN: this.dsn,

@@ -1,0 +1,57 @@
+/**
+ * The broker's own record of a group's commits, `__consumer_offsets`: every commit with its time, none missed as a sampler between two looks
+ * would. Formats: Kafka's OffsetCommitKey.json (versions 0, 1) and OffsetCommitValue.json (3, 4).
+ */
+import { readTopic } from '../../../src/kafka/read-topic.ts';
+
+export interface Commit {
+  readonly partition: number;
+  /** The next offset to read. */
+  readonly offset: number;
+  /** When the broker took it; milliseconds since the epoch. */
+  readonly time: number;
+}
+
+const TOPIC = '__consumer_offsets';
+const PARTITIONS = 10;
+
+/** Every commit of the group for the topic, in the order of the broker's log. */
+export async function readCommits(brokers: string, group: string, topic: string): Promise<readonly Commit[]> {
+  const commits: Commit[] = [];
+  const options = { partition: partitionOf(group) };
+  for await (const { key, value } of readTopic({ 'bootstrap.servers': brokers }, TOPIC, options)) {
+    if (key === null || value === null) continue;
+    const of = readKey(key);
+    if (of?.group === group && of.topic === topic) commits.push({ partition: of.partition, ...readValue(value) });
+  }
+  return commits;
+}
+
+/** Java's String.hashCode without its sign, as the group coordinator is chosen. */
+function partitionOf(group: string): number {
+  let hash = 0;
+  for (let i = 0; i < group.length; i++) hash = (Math.imul(hash, 31) + group.charCodeAt(i)) | 0;
+  return (hash & 0x7fffffff) % PARTITIONS;
+}
+
+function readKey(key: Buffer): { group: string; topic: string; partition: number } | undefined {
+  // Versions above 1 are the group's own metadata.
+  if (key.readInt16BE(0) > 1) return undefined;
+  const group = readString(key, 2);
+  const topic = readString(key, group.next);
+  return { group: group.text, topic: topic.text, partition: key.readInt32BE(topic.next) };
+}
+
+function readValue(value: Buffer): { offset: number; time: number } {
+  const version = value.readInt16BE(0);
+  const offset = Number(value.readBigInt64BE(2));
+  // Then the leader's epoch and the metadata, which we leave empty.
+  if (version === 3) return { offset, time: Number(value.readBigInt64BE(readString(value, 14).next)) };
+  if (version === 4) return { offset, time: Number(value.readBigInt64BE(14 + value.readUInt8(14))) };
+  throw new Error(`OffsetCommitValue version ${version} is new`);
+}
+
+function readString(from: Buffer, at: number): { text: string; next: number } {
+  const length = Math.max(0, from.readInt16BE(at));
+  return { text: from.toString('utf8', at + 2, at + 2 + length), next: at + 2 + length };
+}

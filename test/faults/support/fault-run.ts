@@ -1,0 +1,128 @@
+/** One run of the service between servers that break: its processes, the proxies in front of the servers, and the verdict at the end. */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
+import { Pipeline } from '../../support/pipeline.ts';
+import { commitProblems, endProblems } from './evidence.ts';
+import type { Machine } from './machine.ts';
+import { Member, sleep } from './member.ts';
+import { type LoadPlan, type SteadyLoad, startLoad } from './steady-load.ts';
+
+export interface MemberOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** `--set` expressions and other arguments of `run`. */
+  readonly args?: readonly string[];
+  /** Past the proxies, straight to the servers. */
+  readonly direct?: boolean;
+  readonly command?: readonly string[];
+}
+
+export interface FaultRunOptions {
+  readonly partitions?: number;
+  /** For every member. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+}
+
+/** Short times, so that a sequence of faults fits into seconds. Names are the configuration's. */
+export const QUICK = [
+  'input.redpanda.session_timeout=2s',
+  'input.redpanda.heartbeat_interval=500ms',
+  'input.redpanda.commit_period=200ms',
+  'input.redpanda.unordered_processing.batching.period=300ms',
+  'output.reject_errored.broker.outputs.0.dicom_store.statement_timeout=3s',
+].flatMap((setting) => ['--set', setting]);
+
+export class FaultRun {
+  readonly machine: Machine;
+  readonly pipeline: Pipeline;
+  readonly database: TcpProxy;
+  readonly broker: TcpProxy;
+  /** What the watchers found, in sentences. */
+  readonly problems: string[] = [];
+  readonly members: Member[] = [];
+  readonly #options: FaultRunOptions;
+  readonly #loads: SteadyLoad[] = [];
+  readonly #dsn: string;
+
+  static async create(machine: Machine, options: FaultRunOptions = {}): Promise<FaultRun> {
+    const partitions = options.partitions === undefined ? {} : { partitions: options.partitions };
+    const pipeline = await Pipeline.create({ brokers: machine.brokers, dsn: machine.dsn, ...partitions });
+    const server = new URL(pipeline.dsn);
+    const database = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
+    const broker = await startTcpProxy({ target: machine.kafkaBehindProxy, port: machine.kafkaProxyPort });
+    return new FaultRun(machine, pipeline, database, broker, options);
+  }
+
+  private constructor(
+    machine: Machine,
+    pipeline: Pipeline,
+    database: TcpProxy,
+    broker: TcpProxy,
+    options: FaultRunOptions,
+  ) {
+    this.machine = machine;
+    this.pipeline = pipeline;
+    this.database = database;
+    this.broker = broker;
+    this.#options = options;
+    const through = new URL(pipeline.dsn);
+    through.port = String(database.port);
+    this.#dsn = through.href;
+  }
+
+  start(options: MemberOptions = {}): Member {
+    const name = `member ${this.members.length + 1}`;
+    const log = join(this.pipeline.folder, `${name.replace(' ', '-')}.log`);
+    appendFileSync(log, '');
+    const { direct = false, command } = options;
+    const process = this.pipeline.start(
+      {
+        ...(direct ? {} : { KAFKA_BROKERS: `127.0.0.1:${this.broker.port}`, POSTGRES_DSN: this.#dsn }),
+        READER_WORKERS: '1',
+        ...this.#options.env,
+        ...options.env,
+      },
+      [...(this.#options.args ?? []), ...(options.args ?? [])],
+      { log, ...(command === undefined ? {} : { command }) },
+    );
+    const member = new Member(name, process, log, (text) => this.problems.push(text));
+    this.members.push(member);
+    return member;
+  }
+
+  load(plan: LoadPlan): SteadyLoad {
+    const load = startLoad(this.pipeline, plan);
+    this.#loads.push(load);
+    return load;
+  }
+
+  /** Waits until everything that was sent is committed; then what the members' watchers found, and what the end state and the commits say. */
+  async verdict(timeoutMs = 60_000): Promise<readonly string[]> {
+    for (const load of this.#loads) await load.done;
+    const caughtUp = await this.#caughtUp(timeoutMs);
+    const records = this.#loads.flatMap((load) => load.records);
+    return [
+      ...this.problems,
+      ...(caughtUp ? [] : [`records are still uncommitted ${timeoutMs} ms after the last fault`]),
+      ...(await endProblems(this.pipeline, records)),
+      ...(await commitProblems(this.pipeline, records)),
+    ].slice(0, 20);
+  }
+
+  async #caughtUp(timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline) {
+      // A broker that has just come back may not answer yet.
+      if ((await this.pipeline.lag().catch(() => Number.NaN)) === 0) return true;
+      await sleep(100);
+    }
+    return false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.members.filter((member) => member.running).map((member) => member.kill()));
+    await Promise.all([this.database.close(), this.broker.close()]);
+    await this.pipeline[Symbol.asyncDispose]();
+  }
+}

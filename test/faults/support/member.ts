@@ -1,0 +1,153 @@
+/** One process of the service, watched: its books, its memory, whether it ends by itself. */
+import { readFileSync } from 'node:fs';
+import type { Exit, ServiceProcess } from '../../../src/testing/service-process.ts';
+
+export interface Figures {
+  readonly consumed: number;
+  readonly acked: number;
+  readonly deadLettered: number;
+  readonly released: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly lag: number;
+  readonly rssMb: number;
+}
+
+/** SIGTERM must have ended it by then (promise 12). */
+const STOP_MS = 10_000;
+const SAMPLE_MS = 300;
+
+export class Member {
+  readonly name: string;
+  readonly process: ServiceProcess;
+  readonly log: string;
+  peakRssMb = 0;
+  #ending = false;
+  #stopped = false;
+  readonly #problem: (text: string) => void;
+
+  constructor(name: string, process: ServiceProcess, log: string, problem: (text: string) => void) {
+    this.name = name;
+    this.process = process;
+    this.log = log;
+    this.#problem = problem;
+    void process.exited.then(({ code, signal }) => {
+      this.#stopped = true;
+      if (!this.#ending) problem(`${name} ended by itself: code ${code}, signal ${signal}`);
+    });
+    void this.#watch();
+  }
+
+  get running(): boolean {
+    return !this.#ending;
+  }
+
+  /** Each line of its log that is JSON. */
+  logLines(): readonly Record<string, unknown>[] {
+    return readFileSync(this.log, 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        try {
+          return [JSON.parse(line)];
+        } catch {
+          return [];
+        }
+      });
+  }
+
+  async until(what: string, test: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await test())) {
+      if (performance.now() > deadline)
+        throw new Error(`${this.name}: not within ${timeoutMs} ms: ${what}; see ${this.log}`);
+      await sleep(50);
+    }
+  }
+
+  async untilLogged(msg: string, timeoutMs?: number): Promise<void> {
+    await this.until(`"${msg}"`, () => this.logLines().some((line) => line.msg === msg), timeoutMs);
+  }
+
+  /** Where its admin endpoints are; undefined before they are. */
+  url(): string | undefined {
+    const started = this.logLines().find((line) => line.msg === 'started');
+    return typeof started?.url === 'string' ? started.url : undefined;
+  }
+
+  async ready(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url()}/ready`, { signal: AbortSignal.timeout(2_000) })).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Its own figures; undefined while it doesn't answer. */
+  async figures(): Promise<Figures | undefined> {
+    try {
+      const response = await fetch(`${this.url()}/metrics`, { signal: AbortSignal.timeout(5_000) });
+      return toFigures(await response.text());
+    } catch {
+      return undefined;
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.#ending = true;
+    await this.process.signal('SIGKILL');
+  }
+
+  /** SIGTERM; notes when it took too long, or ended otherwise than by 0 or (with `mayForce`) 4. */
+  async stop({ mayForce = false } = {}): Promise<Exit> {
+    this.#ending = true;
+    const began = performance.now();
+    const late = setTimeout(() => void this.process.signal('SIGKILL'), STOP_MS * 2);
+    const exit = await this.process.signal('SIGTERM');
+    clearTimeout(late);
+    const ms = Math.round(performance.now() - began);
+    if (ms > STOP_MS) this.#problem(`${this.name} took ${ms} ms to end after SIGTERM`);
+    if (exit.code !== 0 && !(mayForce && exit.code === 4))
+      this.#problem(`${this.name} ended with code ${exit.code}, signal ${exit.signal} after SIGTERM`);
+    return exit;
+  }
+
+  /** Promise 17, looked at all the while. */
+  async #watch(): Promise<void> {
+    while (!this.#stopped) {
+      const figures = await this.figures();
+      if (figures !== undefined) {
+        this.peakRssMb = Math.max(this.peakRssMb, figures.rssMb);
+        const { consumed, acked, deadLettered, released, inFlight, waiting } = figures;
+        if (consumed !== acked + deadLettered + released + inFlight + waiting)
+          this.#problem(
+            `${this.name}: consumed ${consumed} is not acked ${acked} + dead-lettered ${deadLettered} + released ${released} ` +
+              `+ in flight ${inFlight} + waiting ${waiting}`,
+          );
+      }
+      await sleep(SAMPLE_MS);
+    }
+  }
+}
+
+function toFigures(text: string): Figures {
+  const sums = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const [, name, value] = /^(\w+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
+    if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + Number(value));
+  }
+  const of = (name: string) => sums.get(name) ?? 0;
+  return {
+    consumed: of('wado_records_consumed'),
+    acked: of('wado_records_acked'),
+    deadLettered: of('wado_records_dead_lettered'),
+    released: of('wado_records_released'),
+    inFlight: of('wado_records_in_flight'),
+    waiting: of('wado_records_waiting'),
+    lag: of('redpanda_lag'),
+    rssMb: of('process_resident_memory_bytes') / 1024 / 1024,
+  };
+}
+
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

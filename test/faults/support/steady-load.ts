@@ -1,0 +1,97 @@
+/** A load that goes on while things break: files and records at a steady pace, some of them late, cut short or sent twice. */
+import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { createProducer } from '../../../src/kafka/producer.ts';
+import { type LoadRecord, makeLoad } from '../../../src/testing/load.ts';
+import { seededRandom } from '../../../src/testing/seeded-random.ts';
+import type { Pipeline } from '../../support/pipeline.ts';
+import { sleep } from './member.ts';
+
+export interface LoadPlan {
+  readonly seed: number;
+  readonly count: number;
+  /** Default: as fast as it goes. */
+  readonly perSecond?: number;
+  /** Every n-th record can't be processed. Default: none. */
+  readonly poisonEvery?: number;
+  /** Every n-th file is missing or half-written when its record is sent, and complete soon after. Default: none. */
+  readonly lateEvery?: number;
+  /** Every n-th record is sent again some time later. Default: none. */
+  readonly repeatEvery?: number;
+}
+
+export interface SteadyLoad {
+  /** What was sent so far. */
+  readonly records: readonly LoadRecord[];
+  /** Everything is sent and every file is complete. */
+  readonly done: Promise<void>;
+}
+
+const BATCH = 25;
+const LATE_MS = [200, 900] as const;
+const WHOLE_HEADER = 700;
+
+export function startLoad(pipeline: Pipeline, plan: LoadPlan): SteadyLoad {
+  const records: LoadRecord[] = [];
+  const done = send(pipeline, plan, records);
+  done.catch(() => undefined);
+  return { records, done };
+}
+
+async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[]): Promise<void> {
+  const { seed, count, poisonEvery = 0, lateEvery = 0, repeatEvery = 0 } = plan;
+  const random = seededRandom(seed ^ 0x10ad);
+  const publisher = createProducer({
+    name: 'load',
+    config: { 'bootstrap.servers': pipeline.brokers, 'message.timeout.ms': 5_000, 'reconnect.backoff.max.ms': 500 },
+    deadlineMs: 10_000,
+  });
+  const late: Promise<void>[] = [];
+  const again: LoadRecord[] = [];
+  let batch: LoadRecord[] = [];
+  const began = performance.now();
+  const flush = async () => {
+    await insist(() => publisher.send(batch.map(({ key, value }) => ({ topic: pipeline.topics.input, key, value }))));
+    batch = [];
+    if (plan.perSecond !== undefined)
+      await sleep(began + (records.length / plan.perSecond) * 1_000 - performance.now());
+  };
+
+  for await (const record of makeLoad({ root: pipeline.store, seed, count, poisonEvery, fileBytes: 1_024 })) {
+    records.push(record);
+    batch.push(record);
+    const n = records.length;
+    if (lateEvery > 0 && n % lateEvery === 0 && record.expected !== undefined)
+      late.push((await damage(record, random.between(0, 1) === 0))(random.between(...LATE_MS)));
+    if (repeatEvery > 0 && n % repeatEvery === 0) again.push(record);
+    if (again.length > 20) batch.push(...again.splice(random.between(0, 10), 10));
+    if (batch.length >= BATCH) await flush();
+  }
+  batch.push(...again);
+  await flush();
+  await Promise.all(late);
+  await publisher.close();
+}
+
+/** Hides the file or cuts it within its header; returns what mends it, after so many milliseconds. */
+async function damage(record: LoadRecord, hide: boolean): Promise<(afterMs: number) => Promise<void>> {
+  const { file_path: path } = JSON.parse(record.value) as { file_path: string };
+  if (hide) {
+    await rename(path, `${path}.part`);
+    return (afterMs) => sleep(afterMs).then(() => rename(`${path}.part`, path));
+  }
+  const whole = await readFile(path);
+  await truncate(path, WHOLE_HEADER);
+  return (afterMs) => sleep(afterMs).then(() => writeFile(path, whole));
+}
+
+/** A load outlives the broker's absence; records that are sent twice by it are part of the game. */
+async function insist(attempt: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries === 60) throw error;
+      await sleep(500);
+    }
+  }
+}
