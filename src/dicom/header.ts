@@ -14,6 +14,7 @@ import {
   parseTime,
   toFinite,
   toInt32,
+  trimEnd,
   trimValues,
 } from './values.ts';
 import { binaryVr, vrCode } from './vr.ts';
@@ -21,6 +22,7 @@ import { binaryVr, vrCode } from './vr.ts';
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
 const DICTIONARY_VRS = Uint16Array.from(ATTRIBUTES, ({ vr }) => vrCode(vr));
 const PERSON_NAME = vrCode('PN');
+const NOT_ONE_ASCII_VALUE = /[^ -[\]-~]/;
 
 /** The values that tell a file's patient, study, series and instance: without them there is no record. */
 export interface HeaderIdentity {
@@ -60,6 +62,9 @@ export class DicomHeader {
     const dictionary = DICTIONARY_VRS[slot] ?? 0;
     const binary = this.#binaryVr(slot);
     if (binary !== undefined) return numbersText(bytes, binary, this.#scanner.bigEndian);
+    const trimmed = trimEnd(bytes);
+    // Most text is one value of plain ASCII.
+    if (!NOT_ONE_ASCII_VALUE.test(trimmed)) return trimmed;
     return trimValues(decodeText(bytes, this.#repertoire, dictionary === PERSON_NAME));
   }
 

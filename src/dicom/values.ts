@@ -59,17 +59,20 @@ function firstValue(bytes: string): string {
 
 /** Trailing spaces and NULs of every value are padding; NULs inside are removed, since databases refuse them. Leading spaces stay. */
 export function trimValues(text: string): string {
-  if (!PADDED.test(text)) return text;
-  const clean = text.replaceAll('\0', '');
-  return clean.includes('\\') ? clean.split('\\').map(trimSpaces).join('\\') : trimSpaces(clean);
+  const trimmed = trimEnd(text);
+  if (!trimmed.includes('\0') && !trimmed.includes(' \\')) return trimmed;
+  return trimmed.replaceAll('\0', '').split('\\').map(trimEnd).join('\\');
 }
 
-const PADDED = /\0| (?:\\|$)/;
-
-function trimSpaces(text: string): string {
+/** Without the spaces and NULs at the end. */
+export function trimEnd(text: string): string {
   let end = text.length;
-  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
+  while (end > 0 && isPadding(text.charCodeAt(end - 1))) end--;
   return end === text.length ? text : text.slice(0, end);
+}
+
+function isPadding(code: number): boolean {
+  return code === 0x20 || code === 0;
 }
 
 /** At most `max` characters; a character is a Unicode code point, as varchar counts. */

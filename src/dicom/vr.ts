@@ -26,25 +26,33 @@ export interface BinaryVr {
   readonly kind: 'unsigned' | 'signed' | 'float';
 }
 
-const BINARY: ReadonlyMap<number, BinaryVr> = new Map<number, BinaryVr>([
-  [vrCode('US'), { size: 2, kind: 'unsigned' }],
-  [vrCode('SS'), { size: 2, kind: 'signed' }],
-  [vrCode('UL'), { size: 4, kind: 'unsigned' }],
-  [vrCode('OL'), { size: 4, kind: 'unsigned' }],
-  [vrCode('SL'), { size: 4, kind: 'signed' }],
-  [vrCode('FL'), { size: 4, kind: 'float' }],
-  [vrCode('OF'), { size: 4, kind: 'float' }],
-  [vrCode('UV'), { size: 8, kind: 'unsigned' }],
-  [vrCode('OV'), { size: 8, kind: 'unsigned' }],
-  [vrCode('SV'), { size: 8, kind: 'signed' }],
-  [vrCode('FD'), { size: 8, kind: 'float' }],
-  [vrCode('OD'), { size: 8, kind: 'float' }],
-]);
+const NUMBERS: readonly (readonly [letters: string, number: BinaryVr])[] = [
+  ['US', { size: 2, kind: 'unsigned' }],
+  ['SS', { size: 2, kind: 'signed' }],
+  ['UL', { size: 4, kind: 'unsigned' }],
+  ['OL', { size: 4, kind: 'unsigned' }],
+  ['SL', { size: 4, kind: 'signed' }],
+  ['FL', { size: 4, kind: 'float' }],
+  ['OF', { size: 4, kind: 'float' }],
+  ['UV', { size: 8, kind: 'unsigned' }],
+  ['OV', { size: 8, kind: 'unsigned' }],
+  ['SV', { size: 8, kind: 'signed' }],
+  ['FD', { size: 8, kind: 'float' }],
+  ['OD', { size: 8, kind: 'float' }],
+];
 
+const TEXT = 0;
 // These say nothing about what the bytes mean: the dictionary's VR counts instead (contract, "Rules").
-const TELLS_NOTHING = new Set([NO_VR, UN, vrCode('OB'), vrCode('OW')]);
+const TELLS_NOTHING = 0xff;
+const MEANING = new Uint8Array(0x10000);
+NUMBERS.forEach(([letters], index) => {
+  MEANING[vrCode(letters)] = index + 1;
+});
+for (const vr of [NO_VR, UN, vrCode('OB'), vrCode('OW')]) MEANING[vr] = TELLS_NOTHING;
 
 /** How to read the numbers of an element, or undefined where its value is text. */
 export function binaryVr(written: number, dictionary: number): BinaryVr | undefined {
-  return BINARY.get(TELLS_NOTHING.has(written) ? dictionary : written);
+  let meaning = MEANING[written];
+  if (meaning === TELLS_NOTHING) meaning = MEANING[dictionary];
+  return meaning === undefined || meaning === TEXT ? undefined : NUMBERS[meaning - 1]?.[1];
 }
