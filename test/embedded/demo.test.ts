@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { addsUp, sumsOf } from '../../src/embedded/sums.ts';
 import { SAMPLE_PEOPLE } from '../../src/testing/studies-catalog.ts';
 
@@ -17,6 +17,18 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
+});
+
+const running = new Set<ChildProcess>();
+
+// A test that failed must leave nobody in the folder.
+afterEach(async () => {
+  await Promise.all(
+    [...running].map((child) => {
+      child.kill('SIGKILL');
+      return new Promise((resolve) => child.once('close', resolve));
+    }),
+  );
 });
 
 interface Run {
@@ -35,7 +47,14 @@ function demo(...args: readonly string[]): Run {
   child.stderr.on('data', (chunk) => {
     text += chunk;
   });
-  return { child, output: () => text, code: new Promise((resolve) => child.once('close', resolve)) };
+  running.add(child);
+  const code = new Promise<number | null>((resolve) => {
+    child.once('close', (exitCode) => {
+      running.delete(child);
+      resolve(exitCode);
+    });
+  });
+  return { child, output: () => text, code };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -82,6 +101,19 @@ describe('demo', () => {
     run.child.kill('SIGINT');
     expect(await run.code, run.output()).toBe(0);
     expect(run.output()).toContain('accounted for');
+  });
+
+  test('exits with 2 when a row is missing in the end', async () => {
+    const run = demo('--studies', '5');
+    await until(() => /studies [1-9].*lag 0/.test(run.output()));
+    const vandal = demo(
+      '--sql',
+      'delete from dicom_image_meta where sop_uid = (select max(sop_uid) from dicom_image_meta where source_trace_id in (select trace_id from dicom_object_meta where worker_node_id = (select max(worker_node_id) from dicom_object_meta))) returning 1 as gone',
+    );
+    expect(await vandal.code, vandal.output()).toBe(0);
+    run.child.kill('SIGTERM');
+    expect(await run.code, run.output()).toBe(2);
+    expect(run.output()).toMatch(/images .*dicom_image_meta +DIFFERS/);
   });
 
   test('begins again where a killed one left its database', async () => {
