@@ -17,7 +17,7 @@ export const CURRENT_FILE = 1;
 
 export interface BatchRequest {
   readonly id: number;
-  /** Read one file after the other, in place: after a failure, so that a hang blocks no thread but the worker's own. */
+  /** Read one file after the other, in place. So after a failure: then a hang blocks no thread but the worker's own. */
   readonly careful: boolean;
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];

@@ -12,6 +12,8 @@ export interface HeaderPoolOptions {
   readonly workers: number;
   /** Milliseconds that the storage may leave a read unanswered. */
   readonly readTimeoutMs: number;
+  /** Whether slow storage is read many files at a time; otherwise always one after the other. Default: true. */
+  readonly readSideBySide?: boolean;
   /** Called when a worker was given up, with the reason: for a counter. */
   readonly onWorkerLost?: (reason: 'read_timeout' | 'died') => void;
   /** Another script than the built worker: for tests. */
@@ -179,7 +181,7 @@ class WorkerPool implements HeaderPool {
       const id = this.#nextId++;
       if (lane.jobs.size === 0) lane.worker.restartClock();
       lane.jobs.set(id, job);
-      lane.worker.send(request(id, job));
+      lane.worker.send(request(id, job, this.#options.readSideBySide === false));
     }
     this.#watchWhileBusy();
   }
@@ -221,11 +223,11 @@ class WorkerPool implements HeaderPool {
   }
 }
 
-function request(id: number, { files, indexes, attempts }: Job): BatchRequest {
+function request(id: number, { files, indexes, attempts }: Job, inPlace: boolean): BatchRequest {
   const chosen = indexes.flatMap((index) => files[index] ?? []);
   return {
     id,
-    careful: attempts > 0,
+    careful: inPlace || attempts > 0,
     tenantIds: chosen.map(({ tenantId }) => tenantId),
     paths: chosen.map(({ path }) => path),
     sizes: chosen.map(({ size }) => size),

@@ -69,25 +69,78 @@ function nested(depth: number, undefinedLength: boolean): ElementValue {
   return { items, undefinedLength };
 }
 
-const PRIVATE: Readonly<Record<string, ElementValue>> = Object.fromEntries([
-  ['(0009,0010)', { vr: 'LO', value: 'MADE UP PRIVATE' }],
-  ...Array.from({ length: 60 }, (_, at) => [
-    `(0009,${(0x1000 + at).toString(16)})`,
-    { vr: 'LO', value: `VALUE ${at}` },
-  ]),
-]);
+/** What a scanner adds to the wanted attributes: 35 public ones, and some 150 in private groups, of the usual VRs. */
+const PUBLIC_BY_SCANNER: readonly (readonly [tag: string, vr: string, value: string])[] = [
+  ['(0008,0012)', 'DA', '20240301'],
+  ['(0008,0013)', 'TM', '101546'],
+  ['(0008,0014)', 'UI', '1.2.826.0.1.3680043.10.9999.5'],
+  ['(0008,0022)', 'DA', '20240301'],
+  ['(0008,0032)', 'TM', '101540'],
+  ['(0008,0080)', 'LO', 'MADE-UP HOSPITAL'],
+  ['(0008,0090)', 'PN', 'ROE^RICHARD'],
+  ['(0008,1010)', 'SH', 'STATION1'],
+  ['(0008,1090)', 'LO', 'SCANNER 3000'],
+  ['(0010,21b0)', 'LT', ''],
+  ['(0018,0010)', 'LO', 'NONE'],
+  ['(0018,0022)', 'CS', 'HELICAL MODE'],
+  ['(0018,0090)', 'DS', '500.0'],
+  ['(0018,1020)', 'LO', '05'],
+  ['(0018,1100)', 'DS', '350.000000'],
+  ['(0018,1110)', 'DS', '949.075'],
+  ['(0018,1111)', 'DS', '541.0'],
+  ['(0018,1120)', 'DS', '0.0'],
+  ['(0018,1130)', 'DS', '157.5'],
+  ['(0018,1150)', 'IS', '700'],
+  ['(0018,1151)', 'IS', '220'],
+  ['(0018,1152)', 'IS', '154'],
+  ['(0018,1160)', 'SH', 'BODY FILTER'],
+  ['(0018,1190)', 'DS', '0.7'],
+  ['(0018,1210)', 'SH', 'STANDARD'],
+  ['(0018,5100)', 'CS', 'HFS'],
+  ['(0020,0012)', 'IS', '1'],
+  ['(0020,0052)', 'UI', '1.2.826.0.1.3680043.10.9999.6.1'],
+  ['(0020,0060)', 'CS', ''],
+  ['(0020,1040)', 'LO', 'SN'],
+  ['(0020,4000)', 'LT', 'MADE UP'],
+  ['(0028,0030)', 'DS', '0.683594\\0.683594'],
+];
+
+function scannerElements(): Readonly<Record<string, ElementValue>> {
+  const elements: Record<string, ElementValue> = {};
+  for (const [tag, vr, value] of PUBLIC_BY_SCANNER) elements[tag] = { vr, value };
+  const privateValues: readonly ElementValue[] = [
+    { vr: 'SS', value: -3 },
+    { vr: 'SL', value: 70_000 },
+    { vr: 'DS', value: '0.500000' },
+    { vr: 'FL', value: 0.25 },
+    { vr: 'SH', value: 'AB' },
+    { vr: 'US', value: [1, 2, 3] },
+  ];
+  for (const [group, count] of [
+    ['0009', 8],
+    ['0019', 60],
+    ['0021', 12],
+    ['0025', 10],
+    ['0027', 40],
+  ] as const) {
+    elements[`(${group},0010)`] = { vr: 'LO', value: 'MADE UP 01' };
+    for (let at = 0; at < count; at++) {
+      elements[`(${group},${(0x1001 + at).toString(16)})`] = privateValues[at % privateValues.length] ?? '';
+    }
+  }
+  return elements;
+}
 
 const VARIANTS: Readonly<
   Record<string, Omit<DicomFileOptions, 'dataSet'> & { readonly more?: Readonly<Record<string, ElementValue>> }>
 > = {
-  'explicit CT': {},
-  'implicit CT': { transferSyntaxUid: TRANSFER_SYNTAX.implicitLittleEndian },
+  'explicit VR': {},
+  'implicit VR': { transferSyntaxUid: TRANSFER_SYNTAX.implicitLittleEndian },
   'big endian': {
     transferSyntaxUid: TRANSFER_SYNTAX.explicitBigEndian,
     more: { ReferencedImageSequence: nested(1, true) },
   },
   deflated: { transferSyntaxUid: TRANSFER_SYNTAX.deflated },
-  'private group': { more: PRIVATE },
   'sequences, defined length': { more: { ReferencedStudySequence: nested(4, false) } },
   'sequences, undefined length': {
     more: { ReferencedStudySequence: nested(4, true), ReferencedImageSequence: nested(2, true) },
@@ -108,12 +161,23 @@ const VARIANTS: Readonly<
   },
 };
 
-/** Good files by what is special about them. `pixelBytes` is the size of the pixel data of each. */
-export function dicomCorpus(pixelBytes = 64): ReadonlyMap<string, Buffer> {
+export interface CorpusOptions {
+  /** Size of the pixel data of each. Default: 64. */
+  readonly pixelBytes?: number;
+  /** Some 200 elements a header, as scanners write them, instead of the 50 that matter here. Default: false. */
+  readonly asScannersWrite?: boolean;
+}
+
+/** Good files by what is special about them. */
+export function dicomCorpus({
+  pixelBytes = 64,
+  asScannersWrite = false,
+}: CorpusOptions = {}): ReadonlyMap<string, Buffer> {
+  const around = asScannersWrite ? scannerElements() : {};
   const files = Object.entries(VARIANTS).map(([kind, { more = {}, ...options }]) => {
     const pixels = Buffer.alloc(pixelBytes);
     const pixelData = options.transferSyntaxUid === TRANSFER_SYNTAX.jpeg2000Lossless ? [pixels] : pixels;
-    return [kind, buildDicomFile({ dataSet: { ...CT, ...more }, pixelData, ...options })] as const;
+    return [kind, buildDicomFile({ dataSet: { ...CT, ...around, ...more }, pixelData, ...options })] as const;
   });
   return new Map(files);
 }

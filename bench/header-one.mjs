@@ -1,0 +1,41 @@
+// One contender on one thread, for bench/header.ts: header-one.mjs READER ROOT KINDS ROUNDS prints {kind: {cpuUs, perSecond} | null}.
+import { readFileSync } from 'node:fs';
+import { READERS } from './header-readers.mjs';
+
+const [name, root, kindsFile, rounds] = process.argv.slice(2);
+const kinds = JSON.parse(readFileSync(kindsFile, 'utf8'));
+const read = await READERS[name](root);
+const MEASURE_MS = 400;
+
+const figures = {};
+for (const [kind, paths] of Object.entries(kinds)) {
+  figures[kind] = null;
+  // The first pass also warms the page cache.
+  if (!readsAll(paths)) continue;
+  let best = Number.POSITIVE_INFINITY;
+  let perSecond = 0;
+  for (let round = 0; round < Number(rounds); round++) {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    let files = 0;
+    while (performance.now() - start < MEASURE_MS) {
+      for (const path of paths) read(path);
+      files += paths.length;
+    }
+    const milliseconds = performance.now() - start;
+    const { user, system } = process.cpuUsage(cpu);
+    const cpuUs = (user + system) / files;
+    if (cpuUs < best) [best, perSecond] = [cpuUs, Math.round((files / milliseconds) * 1000)];
+  }
+  figures[kind] = { cpuUs: best, perSecond };
+}
+console.log(JSON.stringify(figures));
+
+function readsAll(paths) {
+  try {
+    for (let pass = 0; pass < 3; pass++) for (const path of paths) read(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

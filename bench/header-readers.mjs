@@ -1,0 +1,91 @@
+/**
+ * The contenders of the header benchmark: each makes the same two JSON records of a file, on one thread. Plain JavaScript, since the built
+ * reader is measured and not its sources as some loader translates them.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import dicomParser from 'dicom-parser';
+import { ATTRIBUTES } from '../dist/src/dicom/attributes.js';
+import { runSync } from '../dist/src/dicom/file-calls.js';
+import { FileHeader } from '../dist/src/dicom/file-header.js';
+import { DicomHeader } from '../dist/src/dicom/header.js';
+import { imageMetaJson } from '../dist/src/dicom/image-meta.js';
+import { HeaderScanner } from '../dist/src/dicom/scan.js';
+import { stateMetaJson } from '../dist/src/dicom/state-meta.js';
+import { StorageRoots } from '../dist/src/dicom/storage-roots.js';
+import { vrCode } from '../dist/src/dicom/vr.js';
+
+const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":"2025-01-01T00:00:00.000000"';
+
+/** The length of what was made, so that nothing can be left out as unused. */
+function recordsLength(header, size) {
+  const identity = header.identity();
+  const state = stateMetaJson(header, identity, 'tenant1', TIMESTAMPS);
+  return state.length + imageMetaJson(header, identity, 'tenant1', size, TIMESTAMPS).length;
+}
+
+/** By name: a function that takes the storage root and gives a function from a path to the records' length. */
+export const READERS = {
+  /** With everything the service does for a file: only under storage roots, only regular files. */
+  'wado-consumer': (root) => {
+    const file = new FileHeader();
+    const roots = new StorageRoots([root]);
+    const onProgress = () => {};
+    return (path) => {
+      const size = runSync(file.read(roots.open(path)), onProgress);
+      return recordsLength(file.header, size);
+    };
+  },
+
+  /** Over the first 16 KB. What it finds goes through our values, since it has none of its own: no character sets, no rules. */
+  'dicom-parser': () => {
+    const window = Buffer.alloc(16 << 10);
+    const found = new HeaderScanner();
+    const header = new DicomHeader(found);
+    const wanted = ATTRIBUTES.map(({ tag }) => `x${tag.toString(16).padStart(8, '0')}`);
+    return (path) => {
+      const { bytes, size } = readBeginning(path, window);
+      const dataSet = dicomParser.parseDicom(bytes, { untilTag: 'x7fe00010' });
+      const { buffer, byteOffset, length } = dataSet.byteArray;
+      const text = Buffer.from(buffer, byteOffset, length).latin1Slice();
+      found.reset();
+      found.transferSyntaxUid = dataSet.string('x00020010');
+      found.bigEndian = found.transferSyntaxUid === '1.2.840.10008.1.2.2';
+      for (let slot = 0; slot < wanted.length; slot++) {
+        const element = dataSet.elements[wanted[slot]];
+        if (element === undefined) continue;
+        found.values[slot] = text.substring(element.dataOffset, element.dataOffset + element.length);
+        found.vrs[slot] = element.vr === undefined ? 0 : vrCode(element.vr);
+      }
+      header.refresh();
+      return recordsLength(header, size);
+    };
+  },
+
+  /** Over the first 64 KB. That its values would still have to become records counts for it. */
+  dcmjs: async () => {
+    const module = await import('./header-peers/node_modules/dcmjs/build/dcmjs.js');
+    const dcmjs = module.default ?? module;
+    dcmjs.log.setLevel('silent');
+    const window = Buffer.alloc(64 << 10);
+    return (path) => {
+      const { bytes } = readBeginning(path, window);
+      const copy = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+      const { dict } = dcmjs.data.DicomMessage.readFile(copy, {
+        untilTag: '7FE00010',
+        includeUntilTagValue: false,
+        ignoreErrors: true,
+      });
+      return Object.keys(dict).length;
+    };
+  },
+};
+
+function readBeginning(path, window) {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    return { bytes: window.subarray(0, readSync(descriptor, window, 0, window.length, 0)), size };
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Reading DICOM headers: CPU and files a second on one thread, ours beside dicom-parser and dcmjs over the same files in one run; then ours in
+ * worker threads over warm files, cold files, and a file system that takes 5 ms a call.
+ *
+ *   npm run bench -- header [--files 200] [--rounds 3] [--without-peers]
+ *
+ * Needs a build. Cold files want `dd`, the slow file system a C compiler; a line is left out where they are missing. CPU figures and ratios are what
+ * to trust on a machine that does other things too.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { dicomCorpus } from '../src/testing/dicom-corpus.ts';
+import { markdown } from './markdown.ts';
+
+const PIXEL_BYTES = 3_000;
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { files: { type: 'string' }, rounds: { type: 'string' }, 'without-peers': { type: 'boolean' } },
+  });
+  const files = Number(values.files ?? 200);
+  const rounds = Number(values.rounds ?? 3);
+  const folder = mkdtempSync(join(tmpdir(), 'bench-header-'));
+  try {
+    const kinds = writeFiles(folder, files);
+    const peers = values['without-peers'] === true ? [] : ['dicom-parser', 'dcmjs'];
+    if (peers.length > 0) installPeers();
+    console.log(oneThread(folder, kinds, rounds, ['wado-consumer', ...peers]));
+    console.log();
+    console.log(workerThreads(folder, [...kinds.values()].flat()));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Every kind in a folder of its own, as a store has one for each series. */
+function writeFiles(folder: string, files: number): ReadonlyMap<string, readonly string[]> {
+  const corpus = new Map([
+    ['only what is wanted', dicomCorpus({ pixelBytes: PIXEL_BYTES }).get('explicit VR') ?? Buffer.alloc(0)],
+    ...dicomCorpus({ pixelBytes: PIXEL_BYTES, asScannersWrite: true }),
+  ]);
+  const kinds = new Map<string, string[]>();
+  for (const [kind, bytes] of corpus) {
+    const series = join(folder, kind.replaceAll(/\W+/g, '-'));
+    mkdirSync(series);
+    const paths = Array.from({ length: files }, (_, number) => join(series, `${number}.dcm`));
+    for (const path of paths) writeFileSync(path, bytes);
+    kinds.set(kind, paths);
+  }
+  return kinds;
+}
+
+interface Figures {
+  readonly cpuUs: number;
+  readonly perSecond: number;
+}
+
+type FiguresByKind = Readonly<Record<string, Figures | null>>;
+
+/** Each contender in a process of its own, so that none disturbs another's compiled code and heap. */
+function oneThread(
+  folder: string,
+  kinds: ReadonlyMap<string, readonly string[]>,
+  rounds: number,
+  names: readonly string[],
+): string {
+  const list = join(folder, 'kinds.json');
+  const inTurn = 'all of them in turn';
+  writeFileSync(list, JSON.stringify({ ...Object.fromEntries(kinds), [inTurn]: interleave([...kinds.values()]) }));
+  const script = join(import.meta.dirname, 'header-one.mjs');
+  const contenders = names.map((name): FiguresByKind => {
+    console.error(`measuring ${name}`);
+    return JSON.parse(
+      execFileSync(process.execPath, [script, name, folder, list, String(rounds)], { encoding: 'utf8' }),
+    );
+  });
+  const rows = [...kinds.keys(), inTurn].map((kind) => {
+    const figures = contenders.map((contender) => contender[kind] ?? null);
+    const ours = figures[0] ?? null;
+    return [
+      kind,
+      ...figures.map(cpuText),
+      ...figures.slice(1).map((theirs) => ratio(theirs, ours)),
+      String(ours?.perSecond ?? '–'),
+    ];
+  });
+  const peers = names.slice(1);
+  const headings = [
+    ...names.map((name) => `${name}, CPU µs a file`),
+    ...peers.map((name) => `${name} ÷ ours`),
+    'ours, files/s',
+  ];
+  return markdown(['warm, one thread', ...headings], rows);
+}
+
+function cpuText(figures: Figures | null): string {
+  return figures === null ? 'can’t' : figures.cpuUs.toFixed(1);
+}
+
+function ratio(theirs: Figures | null, ours: Figures | null): string {
+  return theirs === null || ours === null ? '–' : (theirs.cpuUs / ours.cpuUs).toFixed(1);
+}
+
+function interleave(lists: readonly (readonly string[])[]): string[] {
+  const longest = Math.max(...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, at) => lists.flatMap((list) => list[at] ?? [])).flat();
+}
+
+function installPeers(): void {
+  const folder = join(import.meta.dirname, 'header-peers');
+  if (existsSync(join(folder, 'node_modules/dcmjs'))) return;
+  console.error('installing what only this benchmark compares with');
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder, stdio: 'ignore' });
+}
+
+/** Each in a process of its own: the storage is learned anew, and the slow file system must be there from the start. */
+function workerThreads(folder: string, paths: readonly string[]): string {
+  const list = join(folder, 'list.json');
+  writeFileSync(list, JSON.stringify(paths));
+  const pool = (name: string, rounds: number, env: Readonly<Record<string, string>> = {}): string[][] => {
+    const script = join(import.meta.dirname, 'header-pool.mjs');
+    const { UV_THREADPOOL_SIZE: threads = '16' } = process.env;
+    const options = { env: { ...process.env, UV_THREADPOOL_SIZE: threads, ...env }, encoding: 'utf8' } as const;
+    const lines = execFileSync(process.execPath, [script, folder, list, String(rounds)], options);
+    return lines
+      .trim()
+      .split('\n')
+      .slice(-1)
+      .map((line) => [name, ...line.split(' ')]);
+  };
+  const rows = [...pool('warm', 12)];
+  if (forget(paths)) {
+    rows.push(...pool('cold, as the pool chooses', 1));
+    if (forget(paths)) rows.push(...pool('cold, in place only', 1, { READ_IN_PLACE: '1' }));
+  }
+  const library = delayLibrary(folder);
+  if (library !== undefined) {
+    const few = { LD_PRELOAD: library, DELAY_PREFIX: folder, DELAY_US: '5000', FILES: '600' };
+    rows.push(...pool('5 ms a call, as the pool chooses', 1, few));
+    rows.push(...pool('5 ms a call, in place only', 1, { ...few, READ_IN_PLACE: '1' }));
+  }
+  return markdown(
+    ['two worker threads, batches of 50', 'files/s', 'CPU µs a file', 'RSS MB', 'main thread’s longest stall, ms'],
+    rows,
+  );
+}
+
+/** Takes the files out of the page cache. */
+function forget(paths: readonly string[]): boolean {
+  try {
+    execFileSync('sync');
+    execFileSync('xargs', ['-n1', '-P2', 'sh', '-c', 'exec dd if="$0" iflag=nocache count=0 status=none'], {
+      input: paths.join('\n'),
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function delayLibrary(folder: string): string | undefined {
+  const library = join(folder, 'delay.so');
+  const source = join(import.meta.dirname, 'header-peers/delay.c');
+  try {
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], { stdio: 'ignore' });
+    return library;
+  } catch {
+    return undefined;
+  }
+}
