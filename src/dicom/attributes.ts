@@ -73,3 +73,15 @@ const slots = new Map<string, number>(TABLE.map(([keyword], slot) => [keyword, s
 export function slotOf(keyword: AttributeKeyword): number {
   return slots.get(keyword) ?? -1;
 }
+
+const MAYBE_WANTED = new Uint8Array(1 << 14);
+for (const { tag } of ATTRIBUTES) MAYBE_WANTED[maybeKey(tag >>> 16, tag & 0xffff)] = 1;
+
+function maybeKey(group: number, element: number): number {
+  return ((group & 0x38) << 8) | (element & 0x7ff);
+}
+
+/** A cheap first question about an even group: false means that the tag isn't wanted, true that it may be. */
+export function maybeWanted(group: number, element: number): boolean {
+  return MAYBE_WANTED[maybeKey(group, element)] === 1;
+}

@@ -113,8 +113,50 @@ function singleByte(encoding: string): Decode {
   };
 }
 
+/**
+ * The library's decoders take microseconds a call, and names are short: what each byte or pair of bytes stands for is asked once and kept.
+ * Anything longer than a pair, and anything invalid, is left to the library as a whole.
+ */
 function multiByte(encoding: string): Decode {
-  return (bytes) => iconv.decode(Buffer.from(bytes, 'latin1'), encoding);
+  const decode = (bytes: string) => iconv.decode(Buffer.from(bytes, 'latin1'), encoding);
+  const singles = new Uint16Array(0x100);
+  const pairs = new Uint16Array(0x10000);
+  return (bytes) => {
+    let text = '';
+    for (let at = 0; at < bytes.length; at++) {
+      const first = bytes.charCodeAt(at);
+      let code = first;
+      if (first >= 0x80) {
+        code = remembered(singles, first, bytes, at, 1, decode);
+        if (code === NO_CHARACTER && at + 1 < bytes.length) {
+          code = remembered(pairs, (first << 8) | bytes.charCodeAt(at + 1), bytes, at, 2, decode);
+          at++;
+        }
+      }
+      if (code === NO_CHARACTER) return decode(bytes);
+      text += String.fromCharCode(code);
+    }
+    return text;
+  };
+}
+
+// No set has a character of its own for this: it is what stands for an invalid one.
+const NO_CHARACTER = 0xfffd;
+
+function remembered(
+  table: Uint16Array,
+  key: number,
+  bytes: string,
+  at: number,
+  length: number,
+  decode: Decode,
+): number {
+  const known = table[key] ?? 0;
+  if (known !== 0) return known;
+  const text = decode(bytes.substring(at, at + length));
+  const code = text.length === 1 ? text.charCodeAt(0) : NO_CHARACTER;
+  table[key] = code;
+  return code;
 }
 
 // The tables at hand follow Microsoft for six characters; the standards (JIS X 0208, and ISO-2022-JP everywhere else) have these.

@@ -38,10 +38,6 @@ export function time(name: string, keyword: AttributeKeyword): Column {
   return column(name, (header) => digits(header.time(slot)));
 }
 
-export function constant(name: string, json: string): Column {
-  return column(name, () => json);
-}
-
 export function columnsJson(columns: readonly Column[], header: DicomHeader): string {
   let json = '';
   for (const { label, write } of columns) json += label + write(header);

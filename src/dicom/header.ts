@@ -22,7 +22,7 @@ import { binaryVr, vrCode } from './vr.ts';
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
 const DICTIONARY_VRS = Uint16Array.from(ATTRIBUTES, ({ vr }) => vrCode(vr));
 const PERSON_NAME = vrCode('PN');
-const NOT_ONE_ASCII_VALUE = /[^ -[\]-~]/;
+const NOT_ASCII = /[^ -~]/;
 
 /** The values that tell a file's patient, study, series and instance: without them there is no record. */
 export interface HeaderIdentity {
@@ -63,8 +63,8 @@ export class DicomHeader {
     const binary = this.#binaryVr(slot);
     if (binary !== undefined) return numbersText(bytes, binary, this.#scanner.bigEndian);
     const trimmed = trimEnd(bytes);
-    // Most text is one value of plain ASCII.
-    if (!NOT_ONE_ASCII_VALUE.test(trimmed)) return trimmed;
+    // Most text is plain ASCII, its values not padded one by one.
+    if (!NOT_ASCII.test(trimmed) && !trimmed.includes(' \\')) return trimmed;
     return trimValues(decodeText(bytes, this.#repertoire, dictionary === PERSON_NAME));
   }
 

@@ -1,7 +1,7 @@
 /** DicomImageMeta: the record of an instance (contract, "Between"), as JSON in the contract's order. */
-import { columnsJson, constant, date, decimal, integer, quote, text, time } from './column.ts';
+import { columnsJson, date, decimal, integer, quote, text, time } from './column.ts';
 import type { DicomHeader, HeaderIdentity } from './header.ts';
-import { hashUid } from './uid-hash.ts';
+import type { RecordBeginning } from './record-beginning.ts';
 
 const BEFORE_TRANSFER_SYNTAX = [
   integer('instance_number', 'InstanceNumber'),
@@ -29,23 +29,17 @@ const BEFORE_TRANSFER_SYNTAX = [
   text('window_width', 'WindowWidth', 64),
 ];
 
-const AFTER_TRANSFER_SYNTAX = [constant('pixel_data_location', 'null'), constant('thumbnail_location', 'null')];
-
 /** One JSON object; `fileSize` in bytes; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
 export function imageMetaJson(
   header: DicomHeader,
-  identity: HeaderIdentity,
-  tenantId: string,
+  { sopInstanceUid, sopClassUid }: HeaderIdentity,
+  { keys, hashes }: RecordBeginning,
   fileSize: number,
   timestamps: string,
 ): string {
   return (
-    `{"tenant_id":${quote(tenantId)},"patient_id":${quote(identity.patientId)}` +
-    `,"study_uid":${quote(identity.studyInstanceUid)},"series_uid":${quote(identity.seriesInstanceUid)}` +
-    `,"sop_uid":${quote(identity.sopInstanceUid)}` +
-    `,"study_uid_hash":"${hashUid(identity.studyInstanceUid)}","series_uid_hash":"${hashUid(identity.seriesInstanceUid)}"` +
-    `${columnsJson(BEFORE_TRANSFER_SYNTAX, header)},"transfer_syntax_uid":${quote(header.transferSyntaxUid)}` +
-    `${columnsJson(AFTER_TRANSFER_SYNTAX, header)},"sop_class_uid":${quote(identity.sopClassUid)}` +
-    `,"image_status":"ACTIVE","space_size":${fileSize}${timestamps}}`
+    `${keys},"sop_uid":${quote(sopInstanceUid)}${hashes}${columnsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
+    `,"transfer_syntax_uid":${quote(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +
+    `,"sop_class_uid":${quote(sopClassUid)},"image_status":"ACTIVE","space_size":${fileSize}${timestamps}}`
   );
 }

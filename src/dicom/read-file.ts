@@ -1,6 +1,7 @@
 /** Reads the header of one open file, window by window, as the scanner asks. */
 import { constants, inflateRawSync } from 'node:zlib';
 import { DicomReadError } from '../errors.ts';
+import { byteAt } from './bytes.ts';
 import { NOT_REGULAR, type Reading } from './file-calls.ts';
 import { systemCode } from './file-error.ts';
 import type { HeaderScanner } from './scan.ts';
@@ -35,25 +36,29 @@ export function* scanFile(
   scanner.reset();
   let length = sizes.first;
   for (;;) {
-    const filled = yield* fill(descriptor, window, Math.max(length, scanner.wanted), scanner.offset, size);
-    if (scanner.scan(window, filled, scanner.offset + filled >= size)) break;
+    const { offset } = scanner;
+    const expected = Math.min(Math.max(length, scanner.wanted), window.length, Math.max(0, size - offset));
+    let filled = (yield { call: 'read', descriptor, window, length: expected, offset }) as number;
+    // A file system may give less than it was asked for.
+    if (filled > 0 && filled < expected)
+      filled += yield* fill(descriptor, window.subarray(filled, expected), offset + filled);
+    if (scanner.scan(window, filled, filled < expected || offset + filled >= size)) break;
     length = sizes.next;
   }
   if (scanner.deflated) yield* scanDeflated(descriptor, scanner, size, sizes);
   return size;
 }
 
-/** Reads until the window is full or the file ends: a file system may give less than it was asked for. */
-function* fill(descriptor: number, window: Buffer, length: number, offset: number, size: number): Reading<number> {
-  const expected = Math.min(length, window.length, Math.max(0, size - offset));
+/** Reads until the buffer is full or the file ends; returns how many bytes are in it. */
+function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<number> {
   let filled = 0;
-  while (filled < expected) {
-    const target = filled === 0 ? window : window.subarray(filled);
+  while (filled < buffer.length) {
+    const window = buffer.subarray(filled);
     const count = (yield {
       call: 'read',
       descriptor,
-      window: target,
-      length: expected - filled,
+      window,
+      length: window.length,
       offset: offset + filled,
     }) as number;
     if (count === 0) break;
@@ -70,7 +75,7 @@ function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number,
   for (let length = FIRST_COMPRESSED; ; length *= 4) {
     const wanted = Math.min(length, available, MAX_INFLATED);
     const compressed = Buffer.allocUnsafe(wanted);
-    const filled = yield* fill(descriptor, compressed, wanted, start, size);
+    const filled = yield* fill(descriptor, compressed, start);
     const whole = filled < wanted || wanted === available;
     const stream = withoutZlibHeader(compressed.subarray(0, filled));
     const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
@@ -111,8 +116,4 @@ function withoutZlibHeader(bytes: Buffer): Buffer {
   if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return bytes;
   const stored = (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) === 0xffff;
   return stored ? bytes : bytes.subarray(2);
-}
-
-function byteAt(bytes: Buffer, at: number): number {
-  return bytes[at] as number;
 }

@@ -3,7 +3,8 @@
  * fed windows of bytes and says which it wants next, so that a file, an inflated buffer or a ranged read fits behind it.
  */
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
-import { ATTRIBUTES, LAST_WANTED_TAG, slotOf } from './attributes.ts';
+import { ATTRIBUTES, LAST_WANTED_TAG, maybeWanted, slotOf } from './attributes.ts';
+import { byteAt, tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';
 import { looksLikeVr, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
 /** The bounds of one header (contract, "Rules"). Sizes in bytes. */
@@ -27,6 +28,7 @@ const EXPLICIT_BIG_ENDIAN = '1.2.840.10008.1.2.2';
 const DEFLATED = new Set(['1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.4.95', '1.2.840.10008.1.2.4.205']);
 
 const SLOT_OF_TAG = new Map(ATTRIBUTES.map(({ tag }, slot) => [tag, slot]));
+const LAST_WANTED_GROUP = LAST_WANTED_TAG >>> 16;
 const REQUIRED_SLOTS = (
   ['PatientID', 'StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID', 'SOPClassUID', 'StudyDate'] as const
 ).map(slotOf);
@@ -189,6 +191,10 @@ export class HeaderScanner {
         fail('truncated');
       }
       if (this.#beforeFirstElement) this.#recogniseVrForm(window, at);
+      if (!this.bigEndian) {
+        at = this.#stepOver(window, at, length);
+        if (at + 8 > length) continue;
+      }
       const tag = this.bigEndian ? tagBigEndian(window, at) : tagLittleEndian(window, at);
       if (tag > LAST_WANTED_TAG && tag < FIRST_DELIMITER && (tag >= PIXEL_DATA_GROUP || !this.#keepsSearching()))
         return true;
@@ -215,6 +221,31 @@ export class HeaderScanner {
       at = valueAt + this.#length;
       if (at > length) return atEnd ? fail('truncated') : this.#skipTo(at);
     }
+  }
+
+  /**
+   * Most of a header is short elements that nobody wants, many of them private (odd groups; PS3.5, 7.8): this steps over those that end
+   * within the window, and leaves everything else to the caller.
+   */
+  #stepOver(window: Buffer, start: number, length: number): number {
+    const implicit = this.#implicit;
+    let at = start;
+    let count = 0;
+    while (at + 8 <= length) {
+      const group = byteAt(window, at) | (byteAt(window, at + 1) << 8);
+      if (group >= LAST_WANTED_GROUP) break;
+      const element = byteAt(window, at + 2) | (byteAt(window, at + 3) << 8);
+      if ((group & 1) === 0 && maybeWanted(group, element)) break;
+      const low = byteAt(window, at + 4) | (byteAt(window, at + 5) << 8);
+      const high = byteAt(window, at + 6) | (byteAt(window, at + 7) << 8);
+      if (!implicit && SHORT_FORM[((low & 0xff) << 8) | (low >> 8)] !== 1) break;
+      const next = at + 8 + (implicit ? low + high * 0x10000 : high);
+      if (next > length) break;
+      at = next;
+      count++;
+    }
+    this.#elements += count;
+    return at;
   }
 
   /** Walks sequences and items of undefined length to their ends (PS3.5, 7.5). Returns -1 for "more". */
@@ -358,22 +389,4 @@ function isPrefix(window: Buffer, at: number): boolean {
 
 function uidText(value: string): string {
   return value.replace(/[\s\0]+$/, '');
-}
-
-function byteAt(window: Buffer, at: number): number {
-  return window[at] as number;
-}
-
-function tagLittleEndian(window: Buffer, at: number): number {
-  const group = byteAt(window, at) | (byteAt(window, at + 1) << 8);
-  return group * 0x10000 + (byteAt(window, at + 2) | (byteAt(window, at + 3) << 8));
-}
-
-function tagBigEndian(window: Buffer, at: number): number {
-  const group = (byteAt(window, at) << 8) | byteAt(window, at + 1);
-  return group * 0x10000 + ((byteAt(window, at + 2) << 8) | byteAt(window, at + 3));
-}
-
-function unsigned32(window: Buffer, at: number, bigEndian: boolean): number {
-  return bigEndian ? window.readUInt32BE(at) : window.readUInt32LE(at);
 }

@@ -1,7 +1,7 @@
 /** DicomStateMeta: the record of a series (contract, "Between"), as JSON in the contract's order. */
-import { columnsJson, date, decimal, integer, quote, text, time } from './column.ts';
+import { columnsJson, date, decimal, integer, text, time } from './column.ts';
 import type { DicomHeader, HeaderIdentity } from './header.ts';
-import { hashUid } from './uid-hash.ts';
+import type { RecordBeginning } from './record-beginning.ts';
 
 const BEFORE_STUDY_DATE = [
   text('patient_name', 'PatientName', 64),
@@ -31,16 +31,12 @@ const AFTER_STUDY_DATE = [
 /** One JSON object; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
 export function stateMetaJson(
   header: DicomHeader,
-  identity: HeaderIdentity,
-  tenantId: string,
+  { studyDate }: HeaderIdentity,
+  { keys, hashes }: RecordBeginning,
   timestamps: string,
 ): string {
-  const { studyDate } = identity;
   return (
-    `{"tenant_id":${quote(tenantId)},"patient_id":${quote(identity.patientId)}` +
-    `,"study_uid":${quote(identity.studyInstanceUid)},"series_uid":${quote(identity.seriesInstanceUid)}` +
-    `,"study_uid_hash":"${hashUid(identity.studyInstanceUid)}","series_uid_hash":"${hashUid(identity.seriesInstanceUid)}"` +
-    `,"study_date_origin":"${studyDate}"${columnsJson(BEFORE_STUDY_DATE, header)}` +
+    `${keys}${hashes},"study_date_origin":"${studyDate}"${columnsJson(BEFORE_STUDY_DATE, header)}` +
     `,"study_date":"${studyDate.slice(0, 4)}-${studyDate.slice(4, 6)}-${studyDate.slice(6)}"` +
     `${columnsJson(AFTER_STUDY_DATE, header)}${timestamps}}`
   );

@@ -31,6 +31,8 @@ const KEPT_MS = 5_000;
 
 interface Directory {
   readonly descriptor: number;
+  /** What a name in it is put behind to be opened. */
+  readonly prefix: string;
   readonly openedAt: number;
   /** Openings in it that are under way: its descriptor's number must not be reused before they are done. */
   users: number;
@@ -49,15 +51,28 @@ export class StorageRoots {
 
   /** Opens a regular file's path for reading and returns the descriptor. Throws DicomReadError and file system errors. */
   *open(file: string): Reading<number> {
+    const slash = file.lastIndexOf('/');
+    const directoryPath = slash > 0 ? file.slice(0, slash) : '/';
+    const name = file.slice(slash + 1);
     if (!path.isAbsolute(file) || file.includes('\0')) throw new DicomReadError('outside_storage_roots');
+    // They name directories, and `..` would climb out of the handle.
+    if (name === '' || name === '.' || name === '..') throw new DicomReadError('not_a_regular_file');
+    const kept = this.#kept(directoryPath);
     try {
-      return yield* this.#openIn(path.dirname(file), path.basename(file), file);
+      if (kept === undefined) return yield* this.#openIn(directoryPath, name);
+      kept.users++;
+      return (yield { call: 'open', path: `${kept.prefix}${name}`, flags: FILE_FLAGS }) as number;
     } catch (error) {
-      if (systemCode(error) !== 'ELOOP') throw error;
+      const code = systemCode(error);
+      // The directory may have been replaced since: only a new handle can say that the file is missing.
+      if (code === 'ENOENT' && kept !== undefined) return yield* this.#openIn(directoryPath, name);
+      if (code !== 'ELOOP') throw error;
+    } finally {
+      if (kept !== undefined) release(kept);
     }
     // The last place is a link: followed once, if what it stands for lies under the roots.
     const target = (yield { call: 'realpath', path: file }) as string;
-    return yield* this.#openIn(path.dirname(target), path.basename(target), target);
+    return yield* this.#openIn(path.dirname(target), path.basename(target));
   }
 
   /** Drops the directory handles that are older than some seconds; to be called now and then. Closing a handle touches no storage. */
@@ -71,31 +86,15 @@ export class StorageRoots {
     for (const [name, directory] of this.#directories) this.#drop(name, directory);
   }
 
-  *#openIn(directoryPath: string, name: string, file: string): Reading<number> {
-    // They name directories, and `..` would climb out of the handle.
-    if (name === '' || name === '.' || name === '..' || file.endsWith('/'))
-      throw new DicomReadError('not_a_regular_file');
+  *#openIn(directoryPath: string, name: string): Reading<number> {
     if (!HAS_HANDLES) return yield* this.#openByPath(directoryPath, name);
-    const kept = this.#kept(directoryPath);
-    if (kept !== undefined) {
-      try {
-        return yield* this.#openAt(kept, name);
-      } catch (error) {
-        // The directory may have been replaced since: only a new handle can say that the file is missing.
-        if (systemCode(error) !== 'ENOENT') throw error;
-      }
-    }
     const descriptor = yield* this.#openDirectory(directoryPath);
-    return yield* this.#openAt(this.#keep(directoryPath, descriptor), name);
-  }
-
-  *#openAt(directory: Directory, name: string): Reading<number> {
+    const directory = this.#keep(directoryPath, descriptor);
     directory.users++;
     try {
-      return (yield { call: 'open', path: `${HANDLES}/${directory.descriptor}/${name}`, flags: FILE_FLAGS }) as number;
+      return (yield { call: 'open', path: `${directory.prefix}${name}`, flags: FILE_FLAGS }) as number;
     } finally {
-      directory.users--;
-      closeUnused(directory);
+      release(directory);
     }
   }
 
@@ -160,7 +159,8 @@ export class StorageRoots {
         break;
       }
     }
-    const directory = { descriptor, openedAt: performance.now(), users: 0, dropped: false };
+    const prefix = `${HANDLES}/${descriptor}/`;
+    const directory = { descriptor, prefix, openedAt: performance.now(), users: 0, dropped: false };
     this.#directories.set(directoryPath, directory);
     return directory;
   }
@@ -170,6 +170,11 @@ export class StorageRoots {
     directory.dropped = true;
     closeUnused(directory);
   }
+}
+
+function release(directory: Directory): void {
+  directory.users--;
+  closeUnused(directory);
 }
 
 function closeUnused(directory: Directory): void {

@@ -1,0 +1,19 @@
+/** Numbers out of a window (DICOM PS3.5, 7.3). None checks that the window reaches that far: who calls has. */
+
+export function byteAt(window: Buffer, at: number): number {
+  return window[at] as number;
+}
+
+export function tagLittleEndian(window: Buffer, at: number): number {
+  const group = byteAt(window, at) | (byteAt(window, at + 1) << 8);
+  return group * 0x10000 + (byteAt(window, at + 2) | (byteAt(window, at + 3) << 8));
+}
+
+export function tagBigEndian(window: Buffer, at: number): number {
+  const group = (byteAt(window, at) << 8) | byteAt(window, at + 1);
+  return group * 0x10000 + ((byteAt(window, at + 2) << 8) | byteAt(window, at + 3));
+}
+
+export function unsigned32(window: Buffer, at: number, bigEndian: boolean): number {
+  return bigEndian ? window.readUInt32BE(at) : window.readUInt32LE(at);
+}
