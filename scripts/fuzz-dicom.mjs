@@ -8,6 +8,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { dicomCorpus } from '../dist/src/testing/dicom-corpus.js';
 import { fuzzHeaders } from '../dist/src/testing/dicom-fuzz.js';
@@ -20,7 +21,8 @@ const { values } = parseArgs({
   },
 });
 const [mutants, seed, from] = [values.mutants, values.seed, values.from].map(Number);
-const STEP = 100_000;
+const STEP = 10_000;
+const STEPS_A_LINE = 25;
 const LIMIT_MS = 50;
 
 const folder = join(import.meta.dirname, '../test/fixtures/dicom/files');
@@ -44,11 +46,15 @@ for (let at = from; at < from + mutants; at += STEP) {
   slowest = Math.max(slowest, report.slowestMs);
   bad += report.violations.length;
   for (const { number, what } of report.violations.slice(0, 10)) console.log(`mutant ${number}: ${what}`);
+  // zlib frees what it held for a broken stream in a later turn of the event loop.
+  await setImmediate();
+  const read = at + count - from;
   // The heap has its size after the first steps.
-  if (at - from === 2 * STEP) settled = megabytes();
-  const perSecond = Math.round((at + count - from) / ((performance.now() - began) / 1000));
+  if (read === STEP * STEPS_A_LINE) settled = megabytes();
+  if (read % (STEP * STEPS_A_LINE) > 0 && read < mutants) continue;
+  const perSecond = Math.round(read / ((performance.now() - began) / 1000));
   console.log(
-    `${at + count - from} read, ${perSecond}/s, slowest ${slowest.toFixed(1)} ms, RSS ${megabytes()} MB, ${bad} violations`,
+    `${read} read, ${perSecond}/s, slowest ${slowest.toFixed(1)} ms, RSS ${megabytes()} MB, ${bad} violations`,
   );
 }
 console.log(Object.fromEntries(Object.entries(outcomes).sort(([, a], [, b]) => b - a)));

@@ -80,8 +80,10 @@ function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number,
     const stream = withoutZlibHeader(compressed.subarray(0, filled));
     const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
     if (scanInflated(scanner, inflated, false, sizes)) return;
-    if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
-    if (!whole) continue;
+    if (!whole) {
+      if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
+      continue;
+    }
     // A data set ends where its stream ends, and nowhere before.
     inflate(stream, constants.Z_FINISH);
     if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
@@ -92,11 +94,12 @@ function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number,
 /** Returns false when `inflated` isn't enough; `whole` says that nothing follows it. */
 function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
   for (;;) {
-    const window = inflated.subarray(scanner.offset, scanner.offset + Math.max(sizes.next, scanner.wanted));
-    const atEnd = scanner.offset + window.length >= inflated.length;
-    if (atEnd && !whole && window.length < scanner.wanted) return false;
-    if (scanner.scan(window, window.length, atEnd && whole)) return true;
-    if (atEnd && whole) return false;
+    const { offset, wanted } = scanner;
+    const window = inflated.subarray(offset, offset + Math.max(sizes.next, wanted));
+    const reachesEnd = offset + window.length >= inflated.length;
+    if (window.length === 0 && !whole) return false;
+    if (scanner.scan(window, window.length, reachesEnd && whole)) return true;
+    if (reachesEnd && (whole || scanner.offset === offset)) return false;
   }
 }
 

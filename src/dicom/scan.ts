@@ -98,7 +98,8 @@ export class HeaderScanner {
    * nothing more is wanted, false when it wants `wanted` bytes from `offset` on. Throws a DicomReadError.
    */
   scan(window: Buffer, length: number, atEnd: boolean): boolean {
-    this.#scannedBytes += length;
+    // What was inflated has a bound of its own.
+    if (!this.deflated) this.#scannedBytes += length;
     if (this.#scannedBytes > SCAN_LIMITS.scannedBytes) fail('header_too_large');
     // The window after a skip starts one byte early, which proves that the file reaches that far.
     const at = this.#skipped ? 1 : 0;
