@@ -184,6 +184,57 @@ describe('storage roots', () => {
     },
   );
 
+  it('do not even open what lies outside', () => {
+    const calls: string[] = [];
+    const watched = new StorageRoots([store]);
+    for (const path of [
+      join(outside, 'a.dcm'),
+      `${store}/../outside/a.dcm`,
+      join(store, 'directory-leads-out', 'a.dcm'),
+    ]) {
+      const reading = watched.open(path);
+      expect(() =>
+        runSync(
+          (function* () {
+            let step = reading.next();
+            while (step.done !== true) {
+              calls.push(step.value.call);
+              step = reading.next(yield step.value);
+            }
+            return step.value;
+          })(),
+          () => {},
+        ),
+      ).toThrow('outside_storage_roots');
+    }
+    expect(calls).toContain('realpath');
+    expect(calls).not.toContain('open');
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'ask where a directory really is, should one above it have been swapped for a link',
+    () => {
+      fs.mkdirSync(join(store, 'parent', 'series'), { recursive: true });
+      fs.mkdirSync(join(outside, 'series'));
+      fs.writeFileSync(join(outside, 'series', 'a.dcm'), file);
+      const fresh = new StorageRoots([store]);
+      const swapping = function* () {
+        const reading = fresh.open(join(store, 'parent', 'series', 'a.dcm'));
+        let step = reading.next();
+        while (step.done !== true) {
+          if (step.value.call === 'open') {
+            fs.renameSync(join(store, 'parent'), join(folder, 'parent'));
+            fs.symlinkSync(outside, join(store, 'parent'));
+          }
+          step = reading.next(yield step.value);
+        }
+        return step.value;
+      };
+      expect(() => runSync(swapping(), () => {})).toThrow('outside_storage_roots');
+      fresh.close();
+    },
+  );
+
   it.skipIf(process.platform !== 'linux')('open nothing outside, and leave nothing open', async () => {
     const fresh = new StorageRoots([store]);
     const before = openDescriptors().length;
