@@ -8,7 +8,7 @@ import { byteAt, tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';
 import { looksLikeVr, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
 /** The bounds of one header (contract, "Rules"). Sizes in bytes. */
-export const SCAN_LIMITS = {
+const SCAN_LIMITS = {
   scannedBytes: 64 << 20,
   elements: 100_000,
   nesting: 128,

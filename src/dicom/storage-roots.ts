@@ -19,7 +19,7 @@ import { systemCode } from './file-error.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
 // O_NONBLOCK: the opening of a FIFO returns at once, and is then refused as no regular file.
-export const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 // O_PATH (Linux): a handle that only names the directory; needs no right to list it.
 const O_PATH = 0x200000;
 const DIRECTORY_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;

@@ -6,7 +6,7 @@ import { deflateRawSync } from 'node:zlib';
 import { findElement } from './dicom-dictionary.ts';
 import { type ElementValue, type Encoding, elementBytes } from './dicom-element.ts';
 
-export type { ElementValue, Items } from './dicom-element.ts';
+export type { ElementValue } from './dicom-element.ts';
 
 /** Names for the transfer syntaxes that differ in how the data set is written. Any other UID is written as explicit little endian. */
 export const TRANSFER_SYNTAX = {

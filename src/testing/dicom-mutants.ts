@@ -1,9 +1,9 @@
 /** Damaged DICOM files from good ones, each the same for the same seed and number. */
 
 /** Mulberry32: a small generator of whole numbers below a bound. */
-export type Random = (below: number) => number;
+type Random = (below: number) => number;
 
-export function seededRandom(seed: number): Random {
+function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;

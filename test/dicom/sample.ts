@@ -1,7 +1,7 @@
 /** A data set with every attribute that the records need: what the tests change one thing of. */
 import type { ElementValue } from '../../src/testing/dicom-file.ts';
 
-export const UIDS = {
+const UIDS = {
   StudyInstanceUID: '1.2.826.0.1.3680043.10.9999.1.1',
   SeriesInstanceUID: '1.2.826.0.1.3680043.10.9999.2.1',
   SOPInstanceUID: '1.2.826.0.1.3680043.10.9999.3.1',
