@@ -9,7 +9,6 @@ import { runSync } from '../dist/src/dicom/file-calls.js';
 import { FileHeader } from '../dist/src/dicom/file-header.js';
 import { DicomHeader } from '../dist/src/dicom/header.js';
 import { imageMetaJson } from '../dist/src/dicom/image-meta.js';
-import { recordBeginning } from '../dist/src/dicom/record-beginning.js';
 import { HeaderScanner } from '../dist/src/dicom/scan.js';
 import { stateMetaJson } from '../dist/src/dicom/state-meta.js';
 import { StorageRoots } from '../dist/src/dicom/storage-roots.js';
@@ -20,9 +19,8 @@ const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":
 /** The length of what was made, so that nothing can be left out as unused. */
 function recordsLength(header, size) {
   const identity = header.identity();
-  const beginning = recordBeginning(identity, 'tenant1');
-  const state = stateMetaJson(header, identity, beginning, TIMESTAMPS);
-  return state.length + imageMetaJson(header, identity, beginning, size, TIMESTAMPS).length;
+  const state = stateMetaJson(header, identity, 'tenant1', TIMESTAMPS);
+  return state.length + imageMetaJson(header, identity, 'tenant1', size, TIMESTAMPS).length;
 }
 
 /** By name: a function that takes the storage root and gives a function from a path to the records' length. */

@@ -1,6 +1,7 @@
 /**
- * The attributes that the state and image records are made of (contract, "Between"), with the VR that the data dictionary gives them
- * (DICOM PS3.6, section 6). In the order of their tags, which is the order in which a data set holds them (PS3.5, section 7.1).
+ * The attributes that the state and image records are made of (contract, "Between"), and NumberOfFrames for those who publish a folder, with
+ * the VR that the data dictionary gives them (DICOM PS3.6, section 6). In the order of their tags, which is the order in which a data set
+ * holds them (PS3.5, section 7.1).
  */
 export interface Attribute {
   readonly keyword: string;
@@ -47,6 +48,7 @@ const TABLE = [
   ['NumberOfSeriesRelatedInstances', 0x00201209, 'IS'],
   ['SamplesPerPixel', 0x00280002, 'US'],
   ['PhotometricInterpretation', 0x00280004, 'CS'],
+  ['NumberOfFrames', 0x00280008, 'IS'],
   ['Rows', 0x00280010, 'US'],
   ['Columns', 0x00280011, 'US'],
   ['BitsAllocated', 0x00280100, 'US'],

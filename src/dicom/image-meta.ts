@@ -1,7 +1,7 @@
 /** DicomImageMeta: the record of an instance (contract, "Between"), as JSON in the contract's order. */
 import { columnsJson, date, decimal, integer, quote, text, time } from './column.ts';
 import type { DicomHeader, HeaderIdentity } from './header.ts';
-import type { RecordBeginning } from './record-beginning.ts';
+import { recordBeginning } from './record-beginning.ts';
 
 const BEFORE_TRANSFER_SYNTAX = [
   integer('instance_number', 'InstanceNumber'),
@@ -32,11 +32,13 @@ const BEFORE_TRANSFER_SYNTAX = [
 /** One JSON object; `fileSize` in bytes; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
 export function imageMetaJson(
   header: DicomHeader,
-  { sopInstanceUid, sopClassUid }: HeaderIdentity,
-  { keys, hashes }: RecordBeginning,
+  identity: HeaderIdentity,
+  tenantId: string,
   fileSize: number,
   timestamps: string,
 ): string {
+  const { keys, hashes } = recordBeginning(identity, tenantId);
+  const { sopInstanceUid, sopClassUid } = identity;
   return (
     `${keys},"sop_uid":${quote(sopInstanceUid)}${hashes}${columnsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
     `,"transfer_syntax_uid":${quote(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +

@@ -5,7 +5,6 @@ import { type Reading, runSync } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
 import { FileHeader } from './file-header.ts';
 import { imageMetaJson } from './image-meta.ts';
-import { recordBeginning } from './record-beginning.ts';
 import { stateMetaJson } from './state-meta.ts';
 
 /** The contract's state and image record without their timestamps, or why there are none. */
@@ -29,11 +28,10 @@ export function readHeaderFile(path: string, tenantId: string): HeaderReading {
     const size = runSync(reader.read(openAnywhere(path)), () => {});
     const { header } = reader;
     const identity = header.identity();
-    const beginning = recordBeginning(identity, tenantId);
     return {
       ok: true,
-      state: JSON.parse(stateMetaJson(header, identity, beginning, '')),
-      image: JSON.parse(imageMetaJson(header, identity, beginning, size, '')),
+      state: JSON.parse(stateMetaJson(header, identity, tenantId, '')),
+      image: JSON.parse(imageMetaJson(header, identity, tenantId, size, '')),
     };
   } catch (error) {
     return { ok: false, error: toReadError(error) };

@@ -3,19 +3,27 @@ import { quote } from './column.ts';
 import type { HeaderIdentity } from './header.ts';
 import { hashUid } from './uid-hash.ts';
 
-export interface RecordBeginning {
+interface RecordBeginning {
   /** From the opening brace to `series_uid`. */
   readonly keys: string;
   /** `study_uid_hash` and `series_uid_hash`, with a comma before each. */
   readonly hashes: string;
 }
 
+let last:
+  | { readonly identity: HeaderIdentity; readonly tenantId: string; readonly beginning: RecordBeginning }
+  | undefined;
+
+/** The two records of a file are made one right after the other: the second takes what was made for the first. */
 export function recordBeginning(identity: HeaderIdentity, tenantId: string): RecordBeginning {
+  if (last?.identity === identity && last.tenantId === tenantId) return last.beginning;
   const { patientId, studyInstanceUid, seriesInstanceUid } = identity;
-  return {
+  const beginning = {
     keys:
       `{"tenant_id":${quote(tenantId)},"patient_id":${quote(patientId)}` +
       `,"study_uid":${quote(studyInstanceUid)},"series_uid":${quote(seriesInstanceUid)}`,
     hashes: `,"study_uid_hash":"${hashUid(studyInstanceUid)}","series_uid_hash":"${hashUid(seriesInstanceUid)}"`,
   };
+  last = { identity, tenantId, beginning };
+  return beginning;
 }

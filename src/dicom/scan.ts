@@ -212,7 +212,7 @@ export class HeaderScanner {
       }
       const valueAt = at + this.#headerSize;
       if (slot !== undefined) {
-        const taken = this.#length < SCAN_LIMITS.valueBytes ? this.#length : SCAN_LIMITS.valueBytes;
+        const taken = Math.min(this.#length, SCAN_LIMITS.valueBytes);
         if (valueAt + taken > length) return atEnd ? fail('truncated') : this.#more(at, this.#headerSize + taken);
         // One string of the window, from which values are cut, costs less than one call into the buffer for each.
         text ??= window.toString('latin1', 0, length);

@@ -1,7 +1,7 @@
 /** DicomStateMeta: the record of a series (contract, "Between"), as JSON in the contract's order. */
 import { columnsJson, date, decimal, integer, text, time } from './column.ts';
 import type { DicomHeader, HeaderIdentity } from './header.ts';
-import type { RecordBeginning } from './record-beginning.ts';
+import { recordBeginning } from './record-beginning.ts';
 
 const BEFORE_STUDY_DATE = [
   text('patient_name', 'PatientName', 64),
@@ -31,10 +31,12 @@ const AFTER_STUDY_DATE = [
 /** One JSON object; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
 export function stateMetaJson(
   header: DicomHeader,
-  { studyDate }: HeaderIdentity,
-  { keys, hashes }: RecordBeginning,
+  identity: HeaderIdentity,
+  tenantId: string,
   timestamps: string,
 ): string {
+  const { keys, hashes } = recordBeginning(identity, tenantId);
+  const { studyDate } = identity;
   return (
     `${keys}${hashes},"study_date_origin":"${studyDate}"${columnsJson(BEFORE_STUDY_DATE, header)}` +
     `,"study_date":"${studyDate.slice(0, 4)}-${studyDate.slice(4, 6)}-${studyDate.slice(6)}"` +

@@ -3,7 +3,6 @@ import { hash } from 'node:crypto';
 import type { DicomHeader } from './header.ts';
 import { imageMetaJson } from './image-meta.ts';
 import type { BatchRequest, RowLists } from './messages.ts';
-import { recordBeginning } from './record-beginning.ts';
 import { stateMetaJson } from './state-meta.ts';
 
 interface Winner {
@@ -32,15 +31,14 @@ export class Winners {
     const tenantId = this.#request.tenantIds[index] ?? '';
     const series = `${tenantId}\0${studyInstanceUid}\0${seriesInstanceUid}`;
     const seriesKey = `${tenantId}_${patientId}_${studyInstanceUid}_${seriesInstanceUid}`;
-    const beginning = recordBeginning(identity, tenantId);
     if (this.#beats(index, this.#states.get(series))) {
-      const json = stateMetaJson(header, identity, beginning, this.#timestamps);
+      const json = stateMetaJson(header, identity, tenantId, this.#timestamps);
       this.#states.set(series, { index, identity: series, key: hash('md5', seriesKey), json });
     }
     const image = `${series}\0${sopInstanceUid}`;
     if (this.#beats(index, this.#images.get(image))) {
       const size = this.#request.sizes[index] ?? 0;
-      const json = imageMetaJson(header, identity, beginning, size, this.#timestamps);
+      const json = imageMetaJson(header, identity, tenantId, size, this.#timestamps);
       this.#images.set(image, { index, identity: image, key: hash('md5', `${seriesKey}_${sopInstanceUid}`), json });
     }
   }

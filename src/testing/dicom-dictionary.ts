@@ -33,7 +33,6 @@ const MORE: readonly (readonly [keyword: string, tag: number, vr: string])[] = [
   ['AcquisitionNumber', 0x00200012, 'IS'],
   ['FrameOfReferenceUID', 0x00200052, 'UI'],
   ['ImageComments', 0x00204000, 'LT'],
-  ['NumberOfFrames', 0x00280008, 'IS'],
   ['PixelSpacing', 0x00280030, 'DS'],
   ['IconImageSequence', 0x00880200, 'SQ'],
   ['PixelData', 0x7fe00010, 'OW'],
