@@ -3,8 +3,8 @@
  * the CPU of one read by libuv's threads, but waits alone: on slow storage many must wait together.
  */
 
-/** Milliseconds of waiting a file, from which on reading side by side is faster. */
-const SLOW_MS = 0.25;
+/** Milliseconds of waiting a file, from which on reading side by side is faster: below, its dearer calls eat what the shorter wait gives. */
+const SLOW_MS = 0.5;
 const REMEMBERED = 16;
 const ENOUGH = 4;
 // The first files of a thread are slow because the code is cold, not the storage.
