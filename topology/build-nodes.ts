@@ -1,21 +1,28 @@
 /** Configuration → real nodes. The only place where the graph meets its clients. */
-import { tap } from 'rxjs';
-import { type Config, type DatabaseConfig, nameOf } from '../src/config/config.ts';
+import type { Observable } from 'rxjs';
+import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { createHeaderPool } from '../src/dicom/pool.ts';
-import { lagsOf } from '../src/kafka/lag.ts';
 import { createProducer } from '../src/kafka/producer.ts';
 import { consumerSettings, type GroupProtocol, MESSAGE_TIMEOUT_MS, producerSettings } from '../src/kafka/settings.ts';
-import { KafkaSource, type SourceEvents } from '../src/kafka/source.ts';
+import { KafkaSource } from '../src/kafka/source.ts';
+import { createTransactions, transactionalIdOf } from '../src/kafka/transactions.ts';
 import type { Health } from '../src/ops/health.ts';
 import type { Logger } from '../src/ops/logger.ts';
-import type { Component, Metrics } from '../src/ops/metrics.ts';
-import { observeReader, observeSink, recordDeadLetters } from '../src/ops/observe.ts';
-import type { GroupedBatch } from '../src/records/records.ts';
-import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
+import type { Metrics } from '../src/ops/metrics.ts';
+import {
+  observeReader,
+  observeSink,
+  observeTransactions,
+  recordDeadLetters,
+  type SinkObservation,
+} from '../src/ops/observe.ts';
+import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
+import type { CommittedBatch, GroupedBatch } from '../src/records/records.ts';
+import { createDeadLetterSink, deadLetter } from '../src/sinks/dead-letter.ts';
 import { createPostgresSink } from '../src/sinks/postgres.ts';
-import { createTopicSink } from '../src/sinks/topic.ts';
-import type { Sink, Source } from './nodes.ts';
-import type { Nodes } from './topology.ts';
+import { createTopicSink, topicRecords } from '../src/sinks/topic.ts';
+import type { Sink } from './nodes.ts';
+import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
 export interface Operations {
   readonly metrics: Metrics;
@@ -25,11 +32,17 @@ export interface Operations {
 
 export interface NodeOptions {
   readonly groupProtocol: GroupProtocol;
+  /** Outputs and offsets in one Kafka transaction. */
+  readonly exactlyOnce: boolean;
 }
 
-export interface RealNodes extends Nodes {
-  /** Everything that is written to: what must be reachable before the first record is taken. */
-  readonly outputs: readonly Sink[];
+/** The graph with its clients behind it. */
+export interface RealGraph {
+  /** What must be reachable before the first record is taken. */
+  readonly outputs: readonly Pick<Sink, 'connect'>[];
+  run(settings: Settings): Observable<CommittedBatch>;
+  /** Ends the intake. */
+  stop(): Promise<void>;
   /** Leaves the group with what was acked committed, then lets go of everything else. Safe to call at any moment. */
   close(): Promise<void>;
 }
@@ -39,116 +52,125 @@ const PRODUCE_DEADLINE_MS = MESSAGE_TIMEOUT_MS + 5_000;
 /** An open buffer is flushed, read and stored well within this; what isn't is processed again by the partition's next owner. */
 const DRAIN_MARGIN_MS = 5_000;
 
-export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RealNodes {
-  const { metrics, health } = operations;
-  const watched = (sink: Sink, component: Component, recordsOf: (batch: GroupedBatch) => number) =>
-    observeSink(sink, { metrics: metrics.output(component), health: health.component(component), recordsOf });
-
+export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RealGraph {
+  const { metrics } = operations;
   const kafka = buildSource(config, operations, options);
-  const reader = createHeaderPool(config.group);
+  const source = observeSource(kafka, metrics);
+  const pool = createHeaderPool(config.group);
+  const reader = observeReader(pool, metrics.processor(config.group));
   const databases = config.databases.map((database) =>
-    watched(buildDatabase(database), database, (batch) => batch.grouped.length),
+    observeSink(
+      buildDatabase(database),
+      observation(operations, database, (batch) => batch.grouped.length),
+    ),
   );
+  const closeAll = async (outputs: readonly Pick<Sink, 'close'>[]) => {
+    // First the group: a revocation that waits for sinks must find them open.
+    await kafka.close();
+    await Promise.allSettled([...databases, ...outputs, pool].map((node) => node.close()));
+  };
 
-  const { state, image, deadLetter } = config.topics;
-  const producer = createProducer({
-    name: 'producer',
-    config: producerSettings(config.topics.producer),
-    deadlineMs: PRODUCE_DEADLINE_MS,
-  });
-  const topics = [
-    watched(
-      createTopicSink({ name: nameOf(state), topic: state.topic, publishes: 'state', producer }),
-      state,
-      (batch) => batch.grouped.filter((record) => record.state !== null).length,
-    ),
-    watched(
-      createTopicSink({ name: nameOf(image), topic: image.topic, publishes: 'image', producer }),
-      image,
-      (batch) => batch.grouped.filter((record) => record.image !== null).length,
-    ),
-  ];
-  const deadLetters = watched(
-    recordDeadLetters(
-      createDeadLetterSink({ name: nameOf(deadLetter), topic: deadLetter.topic, producer }),
-      metrics.records,
-    ),
-    deadLetter,
-    (batch) => batch.poison.length,
-  );
-
+  if (options.exactlyOnce) {
+    const transaction = buildTransactions(config, operations, kafka);
+    return {
+      outputs: [...databases, transaction],
+      run: (settings) => exactlyOnceTopology({ source, reader, databases, transaction }, settings),
+      stop: () => source.stop(),
+      close: () => closeAll([transaction]),
+    };
+  }
+  const { topics, deadLetters, producer } = buildTopics(config, operations);
   const sinks = [...databases, ...topics];
   return {
-    source: counted(kafka, metrics),
-    reader: observeReader(reader, metrics.processor(config.group)),
-    sinks,
-    deadLetters,
-    offsets: kafka,
     outputs: [...sinks, deadLetters],
-    async close() {
-      // First the group: a revocation that waits for sinks must find them open.
-      await kafka.close();
-      await Promise.allSettled([...sinks, deadLetters].map((sink) => sink.close()));
-      await Promise.allSettled([producer.close(), reader.close()]);
-    },
+    run: (settings) => topology({ source, reader, sinks, deadLetters, offsets: kafka }, settings),
+    stop: () => source.stop(),
+    close: () => closeAll([producer]),
   };
 }
 
-function buildSource(config: Config, { metrics, health, logger }: Operations, options: NodeOptions): KafkaSource {
+function buildSource(
+  config: Config,
+  { metrics, health, logger }: Operations,
+  { groupProtocol, exactlyOnce }: NodeOptions,
+): KafkaSource {
   const { input } = config;
+  const settings = consumerSettings(input, groupProtocol);
   const source = new KafkaSource({
     name: nameOf(input),
     topics: input.topics,
-    config: consumerSettings(input, options.groupProtocol),
+    // Only so does a new owner wait for the end of a transaction that its predecessor left open.
+    config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
-    drainTimeoutMs: Math.min(config.input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
-    events: sourceEvents(config, metrics, health, logger),
+    drainTimeoutMs: Math.min(input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
+    commits: exactlyOnce ? 'transaction' : 'source',
+    events: sourceEvents(input, metrics, health, logger),
   });
   metrics.records.inFlight(() => source.unacked);
   return source;
 }
 
-function sourceEvents({ input }: Config, metrics: Metrics, health: Health, logger: Logger): SourceEvents {
-  const counts = metrics.input(input);
-  const status = health.component(input);
-  let up = false;
+function buildTopics(
+  { topics: { state, image, deadLetter: dead, producer: settings } }: Config,
+  operations: Operations,
+) {
+  const producer = createProducer({
+    name: 'producer',
+    config: producerSettings(settings),
+    deadlineMs: PRODUCE_DEADLINE_MS,
+  });
+  const topic = (config: TopicConfig, publishes: 'state' | 'image') =>
+    observeSink(
+      createTopicSink({ name: nameOf(config), topic: config.topic, publishes, producer }),
+      publication(operations, config, publishes),
+    );
+  const deadLetters = recordDeadLetters(
+    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer }),
+    operations.metrics.records,
+  );
   return {
-    connected() {
-      up = true;
-      counts.connectionUp();
-      status.connected();
-      logger.info({ topics: input.topics, group: input.consumerGroup }, 'connected to Kafka');
-    },
-    disconnected(detail) {
-      if (up) counts.connectionLost();
-      else counts.connectionFailed();
-      up = false;
-      status.failed(detail);
-      logger.warn({ detail }, 'Kafka is not reachable, trying again');
-    },
-    received(records) {
-      counts.received(records);
-      if (up) return;
-      // librdkafka reconnects silently: records are the sign that it did.
-      up = true;
-      counts.connectionUp();
-      status.connected();
-    },
-    assigned: (partitions) => logger.info({ partitions: partitions.map(nameOfPartition) }, 'partitions assigned'),
-    revoked(partitions, lost, unacked) {
-      metrics.records.released(unacked);
-      for (const { topic, partition } of partitions) counts.lagGone(topic, partition);
-      logger.info({ partitions: partitions.map(nameOfPartition), lost, unacked }, 'partitions revoked');
-    },
-    commitFailed: (detail) => logger.warn({ detail }, 'offsets not committed, trying again'),
-    statistics(statistics) {
-      for (const { topic, partition, lag } of lagsOf(statistics)) counts.lag(topic, partition, lag);
-    },
+    producer,
+    topics: [topic(state, 'state'), topic(image, 'image')],
+    deadLetters: observeSink(
+      deadLetters,
+      observation(operations, dead, (batch) => batch.poison.length),
+    ),
   };
 }
 
-function nameOfPartition({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
+function buildTransactions(config: Config, operations: Operations, kafka: KafkaSource) {
+  const { state, image, deadLetter: dead, producer } = config.topics;
+  const { consumerGroup, instanceId } = config.input;
+  const transactions = createTransactions({
+    name: 'transaction',
+    config: producerSettings(producer),
+    transactionalId: transactionalIdOf(consumerGroup, instanceId),
+    recordsOf: (batch) => [
+      ...topicRecords(batch, state.topic, 'state'),
+      ...topicRecords(batch, image.topic, 'image'),
+      ...batch.poison.map((record) => deadLetter(dead.topic, record)),
+    ],
+    consumer: () => kafka.consumer,
+    offsets: kafka,
+  });
+  const observations = [
+    publication(operations, state, 'state'),
+    publication(operations, image, 'image'),
+    observation(operations, dead, (batch) => batch.poison.length),
+  ];
+  return observeTransactions(transactions, observations, operations.metrics.records);
+}
+
+function publication(operations: Operations, topic: TopicConfig, publishes: 'state' | 'image'): SinkObservation {
+  return observation(operations, topic, (batch) => batch.grouped.filter((record) => record[publishes] !== null).length);
+}
+
+function observation(
+  { metrics, health }: Operations,
+  component: TopicConfig | DatabaseConfig,
+  recordsOf: (batch: GroupedBatch) => number,
+): SinkObservation {
+  return { metrics: metrics.output(component), health: health.component(component), recordsOf };
 }
 
 function buildDatabase(database: DatabaseConfig): Sink {
@@ -162,15 +184,4 @@ function buildDatabase(database: DatabaseConfig): Sink {
         statementTimeoutMs: database.statementTimeoutMs,
       });
   }
-}
-
-/** Enters every record into the ledger as it is handed to the graph. */
-function counted(source: Source, metrics: Metrics): Source {
-  return {
-    name: source.name,
-    topics: source.topics,
-    records$: source.records$.pipe(tap(() => metrics.records.consumed(1))),
-    stop: () => source.stop(),
-    close: () => source.close(),
-  };
 }

@@ -4,7 +4,7 @@
  */
 import type { Observable } from 'rxjs';
 import type { DicomReadError } from '../src/errors.ts';
-import type { ConsumedRecord, GroupedBatch, Rejection, Version } from '../src/records/records.ts';
+import type { ConsumedRecord, GroupedBatch, Rejection, StoredBatch, Version } from '../src/records/records.ts';
 
 /** Where records come from. */
 export interface Source {
@@ -78,4 +78,13 @@ export interface Sink {
    */
   write(batch: GroupedBatch): Promise<readonly Rejection[]>;
   close(): Promise<void>;
+}
+
+/** The output topics and the offsets as one: a reader of committed records sees both or neither. */
+export interface Transaction {
+  /**
+   * Publishes what the batches hold, dead letters included, and commits their offsets, in one transaction. The batches are the next ones
+   * in the order of consumption, without a gap. Rejects with a SinkError after having aborted; nothing of it is visible then.
+   */
+  commit(batches: readonly StoredBatch[]): Promise<void>;
 }

@@ -8,13 +8,15 @@
  */
 import { bufferTime, filter, type Observable, type SchedulerLike } from 'rxjs';
 import { commitOffsets } from '../src/operators/commit-offsets.ts';
-import { forkTo } from '../src/operators/fork-to.ts';
+import { commitTogether } from '../src/operators/commit-together.ts';
+import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupBatch } from '../src/operators/group-batch.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
+import { inOrder } from '../src/operators/in-order.ts';
 import { parseRecords, type UnknownFieldsListener } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
 import type { CommittedBatch, ParsedRecord } from '../src/records/records.ts';
-import type { HeaderReader, Offsets, Sink, Source } from './nodes.ts';
+import type { HeaderReader, Offsets, Sink, Source, Transaction } from './nodes.ts';
 
 export interface Nodes {
   readonly source: Source;
@@ -46,19 +48,57 @@ export function topology(
   { source, reader, sinks, deadLetters, offsets }: Nodes,
   settings: Settings,
 ): Observable<CommittedBatch> {
-  const retry = { ...DEFAULT_RETRY, ...settings.retry, ...clock(settings) };
-  const regroup = async (records: readonly ParsedRecord[]) =>
-    (await groupBatch(reader, records, { mayWait: false })).batch;
-  return source.records$.pipe(
-    parseRecords(settings.onUnknownFields),
-    bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
-    filter((batch) => batch.length > 0),
+  return batches(source, settings).pipe(
     groupDicomState(reader, settings),
-    forkTo({ sinks, deadLetters }, { retry, regroup }),
+    forkTo({ sinks, deadLetters }, forkOptions(reader, settings)),
     commitOffsets(offsets),
   );
 }
 
-function clock({ scheduler }: Settings): { scheduler?: SchedulerLike } {
-  return scheduler === undefined ? {} : { scheduler };
+export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
+  readonly databases: readonly Sink[];
+  readonly transaction: Transaction;
 }
+
+/**
+ * The same with the topics' half in transactions: what a batch publishes and its offsets become visible together, after the databases
+ * have it. For that batches are committed in the order in which they were consumed; several at once when they come faster.
+ */
+export function exactlyOnceTopology(
+  { source, reader, databases, transaction }: ExactlyOnceNodes,
+  settings: Settings,
+): Observable<CommittedBatch> {
+  const options = forkOptions(reader, settings);
+  return batches(source, settings).pipe(
+    inOrder((batch$) =>
+      batch$.pipe(
+        groupDicomState(reader, { ...settings, together: true }),
+        forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
+      ),
+    ),
+    commitTogether(transaction, options.retry),
+  );
+}
+
+function batches(source: Source, settings: Settings): Observable<ParsedRecord[]> {
+  return source.records$.pipe(
+    parseRecords(settings.onUnknownFields),
+    bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
+    filter((batch) => batch.length > 0),
+  );
+}
+
+function forkOptions(reader: HeaderReader, { retry, scheduler }: Settings): ForkOptions {
+  return {
+    retry: { ...DEFAULT_RETRY, ...retry, ...(scheduler === undefined ? {} : { scheduler }) },
+    regroup: async (records) => (await groupBatch(reader, records, { mayWait: false })).batch,
+  };
+}
+
+/** Dead letters are part of the transaction that comes behind; nothing is to be done about them before. */
+const inTheTransaction: Sink = {
+  name: 'transaction',
+  connect: async () => undefined,
+  write: async () => [],
+  close: async () => undefined,
+};

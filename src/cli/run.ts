@@ -8,6 +8,7 @@ import { addConfigOptions, type ConfigOptions, configArguments } from './config-
 
 interface RunOptions extends ConfigOptions {
   readonly groupProtocol: GroupProtocol;
+  readonly exactlyOnce?: boolean;
 }
 
 /** `run [redpanda.yaml]`: the service, until SIGTERM or SIGINT; a second signal ends it at once. */
@@ -19,9 +20,12 @@ export function runCommand(): Command {
         .choices(['classic', 'consumer'])
         .default('classic'),
     )
+    .option('--exactly-once', 'outputs and offsets in one Kafka transaction, for readers of committed records')
     .action(async (file: string, options: RunOptions) => {
       const config = loadConfig(file, configArguments(options));
-      const service = await start(() => startService(config, { groupProtocol: options.groupProtocol }));
+      const service = await start(() =>
+        startService(config, { groupProtocol: options.groupProtocol, exactlyOnce: options.exactlyOnce === true }),
+      );
       const result = await untilSignal(service);
       if (result === 'forced')
         throw new CliError(EXIT.forced, 'shutdown_timeout passed with records in flight; they come again');

@@ -12,20 +12,21 @@ interface RebalanceContext {
 /**
  * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and its
  * offsets stored, or the drain's deadline has passed. Every revocation is answered, since an unanswered one hangs the client's close.
+ * Returns how many records were given up unacked.
  */
 export async function onRebalance(
   consumer: NativeConsumer,
   code: number,
   partitions: readonly Partition[],
   { tracker, drainTimeoutMs, storeOffsets, events }: RebalanceContext,
-): Promise<void> {
+): Promise<number> {
   const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
   if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
     tracker.assign(partitions);
     if (cooperative) consumer.incrementalAssign(partitions);
     else consumer.assign([...partitions]);
     events.assigned?.(partitions);
-    return;
+    return 0;
   }
   // Lost partitions already have another owner: a commit for them would be refused, and waiting would only delay the rejoin.
   const lost = consumer.assignmentLost();
@@ -38,6 +39,7 @@ export async function onRebalance(
   if (cooperative) consumer.incrementalUnassign(partitions);
   else consumer.unassign();
   events.revoked?.(partitions, lost, unacked);
+  return unacked;
 }
 
 async function drain(tracker: WatermarkTracker, partitions: readonly Partition[], timeoutMs: number): Promise<void> {

@@ -43,6 +43,11 @@ export interface KafkaSourceOptions {
   readonly checkpointLimit: number;
   /** How long a revoked partition may hold up a rebalance while its records are finished, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /**
+   * Who commits: the source itself, what was acked; or a transaction, together with what it publishes. Then a partition that is taken
+   * away with records in flight breaks the source, because somebody else may already be publishing what they make. Default: source.
+   */
+  readonly commits?: 'source' | 'transaction';
   readonly events?: SourceEvents;
 }
 
@@ -71,6 +76,7 @@ export class KafkaSource implements Source, Offsets {
   #consumer: NativeConsumer | undefined;
   #running = false;
   #closing = false;
+  #broken: SourceError | undefined;
   #polling: Promise<void> = Promise.resolve();
   #rebalancing: Promise<void> = Promise.resolve();
 
@@ -84,6 +90,12 @@ export class KafkaSource implements Source, Offsets {
       this.#polling = this.#run(subscriber);
       return () => this.#halt();
     });
+  }
+
+  /** The member of the group, for a transaction that commits its offsets. Throws before it is connected. */
+  get consumer(): NativeConsumer {
+    if (this.#consumer === undefined) throw new SourceError('unavailable', 'not connected');
+    return this.#consumer;
   }
 
   /** Records emitted and not acked yet. */
@@ -149,7 +161,7 @@ export class KafkaSource implements Source, Offsets {
   #newConsumer(): NativeConsumer {
     const consumer = newConsumer({
       ...this.#options.config,
-      'enable.auto.commit': true,
+      'enable.auto.commit': this.#options.commits !== 'transaction',
       'enable.auto.offset.store': false,
       offset_commit_cb: (error: unknown, offsets: readonly (Partition & { offset: number })[]) => {
         if (error) {
@@ -171,12 +183,16 @@ export class KafkaSource implements Source, Offsets {
 
   async #rebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): Promise<void> {
     try {
-      await onRebalance(consumer, errorCode(error), partitions, {
+      const unfinished = await onRebalance(consumer, errorCode(error), partitions, {
         tracker: this.#tracker,
         drainTimeoutMs: this.#closing ? 0 : this.#options.drainTimeoutMs,
         storeOffsets: () => this.#storeOffsets(),
         events: this.#events,
       });
+      if (unfinished > 0 && this.#options.commits === 'transaction' && !this.#closing) {
+        this.#broken = new SourceError('unavailable', 'partitions revoked with records in flight');
+        this.#tracker.wake();
+      }
     } catch (cause) {
       // The client answers so when it is being closed; the group's own timeouts settle the rest.
       this.#events.disconnected?.(errorName(cause));
@@ -190,6 +206,7 @@ export class KafkaSource implements Source, Offsets {
     let paused: Partition[] = [];
     let fullSince = Number.NaN;
     while (this.#running) {
+      if (this.#broken !== undefined) throw this.#broken;
       if (room() > 0) {
         fullSince = Number.NaN;
         if (paused.length > 0) {
@@ -235,6 +252,7 @@ export class KafkaSource implements Source, Offsets {
   }
 
   #storeOffsets(): void {
+    if (this.#options.commits === 'transaction') return;
     const offsets = this.#tracker.take();
     if (offsets.length === 0 || this.#consumer === undefined) return;
     try {

@@ -6,15 +6,20 @@ import type { CommittedBatch, ConsumedRecord, OffsetRange, StoredBatch } from '.
 export function commitOffsets(offsets: Offsets): OperatorFunction<StoredBatch, CommittedBatch> {
   return map((batch) => {
     offsets.ack(batch.sources);
-    return {
-      ranges: rangesOf(batch.sources),
-      records: batch.sources.length,
-      states: count(batch, 'state'),
-      images: count(batch, 'image'),
-      deadLetters: batch.poison.length,
-      durationMs: performance.now() - batch.startedAt,
-    };
+    return summaryOf(batch);
   });
+}
+
+/** What a batch was, in numbers. */
+export function summaryOf(batch: StoredBatch): CommittedBatch {
+  return {
+    ranges: rangesOf(batch.sources),
+    records: batch.sources.length,
+    states: count(batch, 'state'),
+    images: count(batch, 'image'),
+    deadLetters: batch.poison.length,
+    durationMs: performance.now() - batch.startedAt,
+  };
 }
 
 function count(batch: StoredBatch, kind: 'state' | 'image'): number {

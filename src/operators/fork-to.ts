@@ -35,30 +35,40 @@ export interface ForkOptions {
  * records that a sink can never accept go to the dead letters, the rest of their batch is stored.
  */
 export function forkTo(branches: Branches, options: ForkOptions): OperatorFunction<GroupedBatch, StoredBatch> {
-  return mergeMap((batch) =>
-    store(batch, branches, options).pipe(map((rejected) => ({ ...batch, poison: [...batch.poison, ...rejected] }))),
-  );
+  return mergeMap((batch) => store(batch, branches, options));
 }
 
-/** Emits once: the records that sinks rejected, which are in the dead-letter topic by then. */
-function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<readonly PoisonRecord[]> {
+/** Emits once, when everyone has the batch: what is left of it is in the sinks, what they rejected is in the dead-letter topic. */
+function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<StoredBatch> {
   const { sinks, deadLetters } = branches;
   const everyone = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
   return writeToAll(everyone, batch, options.retry).pipe(
     concatMap((rejections) => {
-      if (rejections.length === 0) return of([]);
+      if (rejections.length === 0) return of(batch);
       const poison = rejections.map(
         ({ file, error }): PoisonRecord => ({ kind: 'poison', source: file.source, error }),
       );
-      const rejected = new Set(poison.map((record) => record.source));
-      const rest = batch.grouped.map((record) => record.file).filter((file) => !rejected.has(file.source));
       return writeToAll([deadLetters], { ...batch, grouped: [], poison }, options.retry).pipe(
-        concatMap(() =>
-          rest.length === 0 ? of([]) : from(options.regroup(rest)).pipe(concatMap((b) => store(b, branches, options))),
-        ),
-        map((more) => [...poison, ...more]),
+        concatMap(() => storeRest(batch, poison, branches, options)),
       );
     }),
+  );
+}
+
+function storeRest(
+  batch: GroupedBatch,
+  rejected: readonly PoisonRecord[],
+  branches: Branches,
+  options: ForkOptions,
+): Observable<StoredBatch> {
+  const gone = new Set(rejected.map((record) => record.source));
+  const rest = batch.grouped.map((record) => record.file).filter((file) => !gone.has(file.source));
+  const stored$: Observable<Pick<StoredBatch, 'grouped' | 'poison'>> =
+    rest.length === 0
+      ? of({ grouped: [], poison: [] })
+      : from(options.regroup(rest)).pipe(concatMap((again) => store(again, branches, options)));
+  return stored$.pipe(
+    map(({ grouped, poison }) => ({ ...batch, grouped, poison: [...batch.poison, ...rejected, ...poison] })),
   );
 }
 

@@ -24,12 +24,16 @@ export interface GroupOptions {
   /** How long a file that isn't there, or isn't complete, is waited for. Milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
+  /** A batch waits as a whole for its last file, instead of going on without it: for who must keep the order. Default false. */
+  readonly together?: boolean;
   /** Told whenever the number of records that wait for their file changes: by how much. */
   readonly onWaiting?: (change: number) => void;
 }
 
 /** What was waited so far, and who still waits. */
 interface Look extends Grouping {
+  /** All that was looked at. */
+  readonly records: readonly ParsedRecord[];
   readonly waitedMs: number;
 }
 
@@ -46,9 +50,10 @@ export function groupDicomState(
   reader: HeaderReader,
   options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
-  const { concurrency, fileWaitMs, scheduler, onWaiting } = options;
+  const { concurrency, fileWaitMs, scheduler, together = false, onWaiting } = options;
   const look = async (records: readonly ParsedRecord[], waitedMs: number): Promise<Look> => ({
     ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs })),
+    records,
     waitedMs,
   });
 
@@ -59,16 +64,17 @@ export function groupDicomState(
       return batches$.pipe(
         tap({ complete: () => ended$.next() }),
         mergeMap((batch) => look(batch, 0), concurrency),
-        expand(({ waiting, waitedMs }) => {
+        expand(({ records, waiting, waitedMs }) => {
           if (waiting.length === 0) return EMPTY;
           const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
           onWaiting?.(waiting.length);
           return timer(pauseMs, scheduler).pipe(
             takeUntil(ended$),
             finalize(() => onWaiting?.(-waiting.length)),
-            concatMap(() => look(waiting, waitedMs + pauseMs)),
+            concatMap(() => look(together ? records : waiting, waitedMs + pauseMs)),
           );
         }),
+        filter(({ waiting }) => !together || waiting.length === 0),
         map(({ batch }) => batch),
         filter((batch) => batch.sources.length > 0),
       );

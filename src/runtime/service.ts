@@ -14,6 +14,8 @@ import { type RestartPolicy, supervise } from './supervise.ts';
 export interface ServiceOptions {
   readonly logger?: Logger;
   readonly groupProtocol?: GroupProtocol;
+  /** Outputs and offsets in one Kafka transaction. Default false: at least once. */
+  readonly exactlyOnce?: boolean;
   readonly restarts?: RestartPolicy;
 }
 
@@ -53,11 +55,10 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const stopping = new AbortController();
   const forced = new AbortController();
 
+  const { groupProtocol = 'classic', exactlyOnce = false } = options;
+  const nodeOptions = { groupProtocol, exactlyOnce };
   const done = supervise(
-    () =>
-      startTopology(config, { metrics, health, logger }, { groupProtocol: options.groupProtocol ?? 'classic' }, () =>
-        happened('connected'),
-      ),
+    () => startTopology(config, { metrics, health, logger }, nodeOptions, () => happened('connected')),
     {
       policy: options.restarts,
       stop: stopping.signal,

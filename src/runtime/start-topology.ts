@@ -12,7 +12,6 @@ import {
 } from 'rxjs';
 import { buildNodes, type NodeOptions, type Operations } from '../../topology/build-nodes.ts';
 import type { Sink } from '../../topology/nodes.ts';
-import { topology } from '../../topology/topology.ts';
 import type { Config } from '../config/config.ts';
 import { SinkError } from '../errors.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retryTransient } from '../operators/retry-transient.ts';
@@ -37,7 +36,7 @@ export function startTopology(
   onConnected: () => void,
 ): RunningTopology {
   const { metrics, logger } = operations;
-  const nodes = buildNodes(config, operations, options);
+  const graph = buildNodes(config, operations, options);
   const retry: RetryPolicy = { ...DEFAULT_RETRY, onRetry: outageLog(logger) };
   const stop$ = new Subject<void>();
   const closed = new Subject<void>();
@@ -50,7 +49,7 @@ export function startTopology(
   const consume$ = defer(() => {
     onConnected();
     consuming = true;
-    return topology(nodes, {
+    return graph.run({
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
       concurrency: config.group.concurrency,
@@ -72,7 +71,7 @@ export function startTopology(
 
   const done = new Promise<void>((resolve, reject) => {
     concat(
-      connectAll(nodes.outputs, retry).pipe(takeUntil(stop$)),
+      connectAll(graph.outputs, retry).pipe(takeUntil(stop$)),
       defer(() => (stopping ? EMPTY : consume$)),
     )
       .pipe(takeUntil(closed))
@@ -85,16 +84,16 @@ export function startTopology(
     stop() {
       stopping = true;
       stop$.next();
-      if (consuming) void nodes.source.stop();
+      if (consuming) void graph.stop();
     },
     async close() {
       closed.next();
-      await nodes.close();
+      await graph.close();
     },
   };
 }
 
-function connectAll(outputs: readonly Sink[], retry: RetryPolicy): Observable<never> {
+function connectAll(outputs: readonly Pick<Sink, 'connect'>[], retry: RetryPolicy): Observable<never> {
   return forkJoin(outputs.map((sink) => defer(() => sink.connect().then(() => true)).pipe(retryTransient(retry)))).pipe(
     mergeMap(() => EMPTY),
     ignoreElements(),

@@ -11,14 +11,23 @@ export interface TopicSinkOptions {
   readonly producer: Producer;
 }
 
-/** Publishes the state or the image records of each batch; keys and JSON are the contract's. */
+/** What a batch publishes to one output topic; keys and JSON are the contract's. */
+export function topicRecords(
+  batch: GroupedBatch,
+  topic: string,
+  publishes: 'state' | 'image',
+): readonly ProducerRecord[] {
+  return select(batch, publishes).map(({ row }) => toRecord(topic, row));
+}
+
+/** Publishes the state or the image records of each batch. */
 export function createTopicSink({ name, topic, publishes, producer }: TopicSinkOptions): Sink {
   return {
     name,
     connect: () => producer.connect(),
     async write(batch) {
       const outgoing = select(batch, publishes);
-      const records = outgoing.map(({ row }) => ({ topic, key: row.key, value: row.json }));
+      const records = outgoing.map(({ row }) => toRecord(topic, row));
       try {
         await producer.send(records);
         return [];
@@ -30,6 +39,10 @@ export function createTopicSink({ name, topic, publishes, producer }: TopicSinkO
     // The composition root closes the producer: it is shared.
     close: async () => undefined,
   };
+}
+
+function toRecord(topic: string, row: PublishedRow): ProducerRecord {
+  return { topic, key: row.key, value: row.json };
 }
 
 interface Outgoing {

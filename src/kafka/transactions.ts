@@ -1,0 +1,175 @@
+import { hostname } from 'node:os';
+import type { Offsets, Transaction } from '../../topology/nodes.ts';
+import { SinkError } from '../errors.ts';
+import type { ConsumedRecord, StoredBatch } from '../records/records.ts';
+import {
+  connect,
+  disconnect,
+  ERRORS,
+  errorCode,
+  type NativeConfig,
+  type NativeConsumer,
+  type NativeError,
+  type NativeProducer,
+  newProducer,
+  type PartitionOffset,
+} from './client.ts';
+import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
+import type { ProducerRecord } from './producer.ts';
+
+export interface TransactionsOptions {
+  /** The node's name in errors. */
+  readonly name: string;
+  /** librdkafka's connection, security and producer settings (see settings.ts). */
+  readonly config: NativeConfig;
+  /** One id per process: a new process with the same id ends what the old one left open, and shuts it out. */
+  readonly transactionalId: string;
+  /** What a batch publishes, dead letters included. */
+  readonly recordsOf: (batch: StoredBatch) => readonly ProducerRecord[];
+  /** The member of the group whose offsets are committed. */
+  readonly consumer: () => NativeConsumer;
+  readonly offsets: Offsets;
+}
+
+export interface Transactions extends Transaction {
+  /** Ends what an earlier process with this id left open. Rejects with a SinkError when the brokers are away; may be called again. */
+  connect(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * How long an open transaction outlives its process. Until then readers of committed records wait behind it, and so does a restarted
+ * process, unless it has the same transactional id.
+ */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when anything in it fails. */
+export function createTransactions(options: TransactionsOptions): Transactions {
+  let current: NativeProducer | undefined;
+
+  async function open(): Promise<NativeProducer> {
+    const producer = newProducer({
+      ...options.config,
+      'transactional.id': options.transactionalId,
+      'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
+      // librdkafka refuses anything in a transaction that may take longer than the transaction.
+      'message.timeout.ms': TRANSACTION_TIMEOUT_MS,
+      'socket.timeout.ms': TRANSACTION_TIMEOUT_MS,
+      dr_cb: true,
+    });
+    producer.on('event.error', () => undefined);
+    producer.on('event.log', () => undefined);
+    settleDeliveries(producer);
+    try {
+      await connect(producer, CONNECT_TIMEOUT_MS);
+      producer.setPollInBackground(true);
+      await call((done) => producer.initTransactions(CALL_TIMEOUT_MS, done));
+    } catch (error) {
+      void disconnect(producer, CLOSE_TIMEOUT_MS);
+      throw toTransactionError(options.name, error);
+    }
+    return producer;
+  }
+
+  async function transact(producer: NativeProducer, batches: readonly StoredBatch[]): Promise<void> {
+    await call((done) => producer.beginTransaction(done));
+    const records = batches.flatMap(options.recordsOf);
+    if (records.length > 0) await deliver(producer, records, CALL_TIMEOUT_MS);
+    const offsets = nextOffsets(batches);
+    await call((done) => producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done));
+    await commit(producer);
+  }
+
+  return {
+    async connect() {
+      current ??= await open();
+    },
+    async commit(batches) {
+      current ??= await open();
+      const producer = current;
+      try {
+        await transact(producer, batches);
+      } catch (error) {
+        // What can't be aborted is ended by the next client with this id, which is made at the next attempt.
+        if (isFatal(error) || !(await aborted(producer))) {
+          current = undefined;
+          void disconnect(producer, CLOSE_TIMEOUT_MS);
+        }
+        throw toTransactionError(options.name, error);
+      }
+      for (const batch of batches) options.offsets.ack(batch.sources);
+    },
+    async close() {
+      const producer = current;
+      current = undefined;
+      if (producer === undefined) return;
+      await aborted(producer);
+      await disconnect(producer, CLOSE_TIMEOUT_MS);
+    },
+  };
+}
+
+/** Without a name of its own a process takes one that no other has: then an open transaction ends by its timeout only. */
+export function transactionalIdOf(group: string, instanceId: string | undefined): string {
+  return `wado-consumer-${group}-${instanceId ?? `${hostname()}-${process.pid}-${Date.now().toString(36)}`}`;
+}
+
+/** Per partition, the offset behind the last record: batches come in the order of consumption, so all before it is in here or committed. */
+function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
+  const next = new Map<string, PartitionOffset>();
+  for (const { topic, partition, offset } of batches.flatMap((batch): readonly ConsumedRecord[] => batch.sources)) {
+    const key = `${topic}|${partition}`;
+    if (offset + 1 > (next.get(key)?.offset ?? 0)) next.set(key, { topic, partition, offset: offset + 1 });
+  }
+  return [...next.values()];
+}
+
+/** A commit whose answer got lost may have happened: asked again, librdkafka finds out. */
+async function commit(producer: NativeProducer): Promise<void> {
+  const deadline = performance.now() + TRANSACTION_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await call((done) => producer.commitTransaction(CALL_TIMEOUT_MS, done));
+    } catch (error) {
+      if (!isRetriable(error) || performance.now() > deadline) throw error;
+    }
+  }
+}
+
+async function aborted(producer: NativeProducer): Promise<boolean> {
+  try {
+    await call((done) => producer.abortTransaction(CALL_TIMEOUT_MS, done));
+    return true;
+  } catch (error) {
+    // Nothing was open.
+    return errorCode(error) === ERRORS.ERR__STATE && !isFatal(error);
+  }
+}
+
+function isRetriable(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'isRetriable' in error && error.isRetriable === true;
+}
+
+/** Another process took this one's place: trying again would only throw that one out. */
+const FENCED: readonly number[] = [
+  ERRORS.ERR__FENCED,
+  ERRORS.ERR_PRODUCER_FENCED,
+  ERRORS.ERR_INVALID_PRODUCER_EPOCH,
+  ERRORS.ERR_FENCED_INSTANCE_ID,
+];
+
+function toTransactionError(name: string, error: unknown): SinkError {
+  const known = toSinkError(name, error);
+  if (FENCED.includes(errorCode(error))) return new SinkError(name, 'unknown', known.detail);
+  // A record too large can't be told from its fellows here: stop, and let at-least-once sort it out.
+  return known;
+}
+
+function call(start: (done: (error: NativeError) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error ? reject(error) : resolve()));
+  });
+}

@@ -1,0 +1,68 @@
+import { defer, Observable, type OperatorFunction, type Subscription } from 'rxjs';
+import type { Transaction } from '../../topology/nodes.ts';
+import type { CommittedBatch, StoredBatch } from '../records/records.ts';
+import { summaryOf } from './commit-offsets.ts';
+import { type RetryPolicy, retryTransient } from './retry-transient.ts';
+
+/** More at once gains little, and a transaction that is aborted is done again as a whole. */
+const MAX_RECORDS = 5_000;
+
+/**
+ * Commits batches in transactions, one after the other: whatever came while one was under way goes into the next. A transaction that
+ * fails for a passing reason is tried again with the same batches, so the order stays.
+ */
+export function commitTogether(
+  transaction: Transaction,
+  policy: RetryPolicy,
+): OperatorFunction<StoredBatch, CommittedBatch> {
+  return (batches$) =>
+    new Observable<CommittedBatch>((subscriber) => {
+      const waiting: StoredBatch[] = [];
+      let running: Subscription | undefined;
+      let ended = false;
+
+      const next = () => {
+        const batches = takeSome(waiting);
+        if (batches.length === 0) {
+          running = undefined;
+          if (ended) subscriber.complete();
+          return;
+        }
+        running = defer(() => transaction.commit(batches))
+          .pipe(retryTransient(policy))
+          .subscribe({
+            error: (error: unknown) => subscriber.error(error),
+            complete: () => {
+              for (const batch of batches) subscriber.next(summaryOf(batch));
+              next();
+            },
+          });
+        subscriber.add(running);
+      };
+
+      subscriber.add(
+        batches$.subscribe({
+          next: (batch) => {
+            waiting.push(batch);
+            if (running === undefined) next();
+          },
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => {
+            ended = true;
+            if (running === undefined) next();
+          },
+        }),
+      );
+    });
+}
+
+function takeSome(waiting: StoredBatch[]): readonly StoredBatch[] {
+  let records = 0;
+  let count = 0;
+  for (const batch of waiting) {
+    if (count > 0 && records + batch.sources.length > MAX_RECORDS) break;
+    records += batch.sources.length;
+    count++;
+  }
+  return waiting.splice(0, count);
+}

@@ -1,0 +1,71 @@
+import { expect, it } from 'vitest';
+import { readTopic } from '../../src/kafka/read-topic.ts';
+import { expectedState, Pipeline } from '../support/pipeline.ts';
+import { describeWith } from './support/services.ts';
+
+const RECORDS = 5_000;
+const SECONDS = 1_000;
+
+await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgres }) => {
+  const create = () => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
+
+  /** How often each output is there for a reader of committed records. */
+  async function timesPublished(
+    pipeline: Pipeline,
+    topic: string,
+    field: string,
+  ): Promise<ReadonlyMap<string, number>> {
+    const times = new Map<string, number>();
+    const config = { 'bootstrap.servers': pipeline.brokers, 'isolation.level': 'read_committed' };
+    for await (const record of readTopic(config, topic)) {
+      const value: Record<string, unknown> = JSON.parse(record.value?.toString() ?? '{}');
+      const key = String(value[field]);
+      times.set(key, (times.get(key) ?? 0) + 1);
+    }
+    return times;
+  }
+
+  it('shows a reader of committed records each image once, through three kill -9', {
+    timeout: 200 * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    const load = await pipeline.publish({ count: RECORDS, poisonEvery: 500 });
+    for (const share of [0.9, 0.6, 0.3]) {
+      const service = pipeline.start({}, ['--exactly-once']);
+      await pipeline.untilLag((lag) => lag < RECORDS * share, 60 * SECONDS);
+      await service.signal('SIGKILL');
+    }
+    const last = pipeline.start({}, ['--exactly-once']);
+    await pipeline.untilCommitted(90 * SECONDS);
+    expect(await last.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(await pipeline.endState()).toEqual(expectedState(load));
+    const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
+    expect([...images.values()].filter((times) => times !== 1)).toEqual([]);
+  });
+
+  it('takes over at once what a killed process of the same name left open', { timeout: 100 * SECONDS }, async () => {
+    await using pipeline = await create();
+    await pipeline.publish({ count: 2_000 });
+    const first = pipeline.start({ INSTANCE_ID: 'one' }, ['--exactly-once']);
+    await pipeline.untilLag((lag) => lag < 2_000, 60 * SECONDS);
+    await first.signal('SIGKILL');
+    pipeline.start({ INSTANCE_ID: 'one' }, ['--exactly-once']);
+    await pipeline.untilCommitted(30 * SECONDS);
+    const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
+    expect(images.size).toBe(2_000);
+    expect(Math.max(...images.values())).toBe(1);
+  });
+
+  it('loses and doubles nothing while a second member joins and leaves', { timeout: 200 * SECONDS }, async () => {
+    await using pipeline = await create();
+    const load = await pipeline.publish({ count: RECORDS });
+    pipeline.start({}, ['--exactly-once']);
+    const second = pipeline.start({}, ['--exactly-once']);
+    await pipeline.untilLag((lag) => lag < RECORDS * 0.6, 60 * SECONDS);
+    expect((await second.signal('SIGTERM')).code).toBe(0);
+    await pipeline.untilCommitted(90 * SECONDS);
+    expect(await pipeline.endState()).toEqual(expectedState(load));
+    const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
+    expect([...images.values()].filter((times) => times !== 1)).toEqual([]);
+  });
+});
