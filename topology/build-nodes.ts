@@ -41,6 +41,8 @@ export interface RealGraph {
   /** What must be reachable before the first record is taken. */
   readonly outputs: readonly Pick<Sink, 'connect'>[];
   run(settings: Settings): Observable<CommittedBatch>;
+  /** Records that were taken and are not acked: in flight, or waiting for their file. */
+  unacked(): number;
   /** Ends the intake. */
   stop(): Promise<void>;
   /** Leaves the group with what was acked committed, then lets go of everything else. Safe to call at any moment. */
@@ -75,6 +77,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     return {
       outputs: [...databases, transaction],
       run: (settings) => exactlyOnceTopology({ source, reader, databases, transaction }, settings),
+      unacked: () => kafka.unacked,
       stop: () => source.stop(),
       close: () => closeAll([transaction]),
     };
@@ -84,6 +87,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   return {
     outputs: [...sinks, deadLetters],
     run: (settings) => topology({ source, reader, sinks, deadLetters, offsets: kafka }, settings),
+    unacked: () => kafka.unacked,
     stop: () => source.stop(),
     close: () => closeAll([producer]),
   };
@@ -106,7 +110,6 @@ function buildSource(
     commits: exactlyOnce ? 'transaction' : 'source',
     events: sourceEvents(input, metrics, health, logger),
   });
-  metrics.records.inFlight(() => source.unacked);
   return source;
 }
 

@@ -72,5 +72,8 @@ function report(error: unknown): number {
 }
 
 const exitCode = await main(process.argv.slice(2));
-// The native client and worker threads may hold the process; everything that must be written has been by now.
+// The native client and worker threads may hold the process; everything that must be written has been by now. A reader of stdout that
+// is stuck must not hold it either.
+const LAST_WORDS_MS = 1_000;
+setTimeout(() => process.exit(exitCode), LAST_WORDS_MS);
 process.stdout.write('', () => process.exit(exitCode));

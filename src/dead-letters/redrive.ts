@@ -84,7 +84,7 @@ export async function redrive(
 }
 
 /** The record as it was before it failed, with one more redrive on its count. */
-export function revived({ record, origin, redrives }: DeadLetter, fallbackTopic: string): ProducerRecord {
+function revived({ record, origin, redrives }: DeadLetter, fallbackTopic: string): ProducerRecord {
   const headers = record.headers.filter(([name]) => !name.startsWith('__streams.errors.') && name !== REDRIVES_HEADER);
   const count: RecordHeader = [REDRIVES_HEADER, Buffer.from(String(redrives + 1))];
   return { topic: origin?.topic ?? fallbackTopic, key: record.key, value: record.value, headers: [...headers, count] };

@@ -44,6 +44,7 @@ export function startTopology(
   let consuming = false;
   let waiting = 0;
   metrics.records.waiting(() => waiting);
+  metrics.records.inFlight(() => graph.unacked() - waiting);
 
   const input = metrics.input(config.input);
   const consume$ = defer(() => {

@@ -221,11 +221,11 @@ async function killWhileHeld(victim: Victim, hold: ReturnType<FaultRun['database
 }
 
 /** PostgreSQL's Bind message: a prepared statement with its values. */
-export function isBind(request: Buffer): boolean {
+function isBind(request: Buffer): boolean {
   return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_write'));
 }
 
 /** Kafka's Produce request: API key 0 behind the length. */
-export function isProduce(request: Buffer): boolean {
+function isProduce(request: Buffer): boolean {
   return request.length > 8 && request.readInt16BE(4) === 0;
 }
