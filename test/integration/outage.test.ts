@@ -1,0 +1,70 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { expect, it } from 'vitest';
+import { expectedState, Pipeline } from '../support/pipeline.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+/** A minute in the project's own CI; shorter where one just wants to know. */
+const OUTAGE_MS = Number(process.env.WADO_TEST_OUTAGE_MS ?? 10_000);
+
+/** A line to the database that can be cut for everyone, and refuses new connections while it is. */
+async function cuttableLine(port: number) {
+  const sockets = new Set<Socket>();
+  let cut = false;
+  const server = createServer((client) => {
+    if (cut) return client.resetAndDestroy();
+    const upstream = connect(port, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          sockets.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
+    }
+    return client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    cut() {
+      cut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      cut = false;
+    },
+    close: () => server.close(),
+  };
+}
+
+await describeWith(['kafka', 'postgres'], `a database that is away for ${OUTAGE_MS} ms`, ({ kafka, postgres }) => {
+  it('costs nothing: no dead letter, no loss, and the service is still the same process', {
+    timeout: 300 * SECONDS,
+  }, async () => {
+    await using pipeline = await Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
+    const direct = new URL(pipeline.dsn);
+    const line = await cuttableLine(Number(direct.port));
+    const load = await pipeline.publish({ count: 20_000 });
+    const throughLine = new URL(pipeline.dsn);
+    throughLine.hostname = '127.0.0.1';
+    throughLine.port = String(line.port);
+    const service = pipeline.start({ POSTGRES_DSN: throughLine.href });
+    await pipeline.untilLag((lag) => lag < 17_000, 60 * SECONDS);
+    line.cut();
+    // What is committed stands still once the batches that had their acks are through.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const stalled = await pipeline.lag();
+    await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+    expect(await pipeline.lag()).toBe(stalled);
+    expect(stalled).toBeGreaterThan(0);
+    line.mend();
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+    line.close();
+    expect(await pipeline.endState()).toEqual(expectedState(load));
+  });
+});
