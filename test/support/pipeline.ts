@@ -206,3 +206,16 @@ export function expectedState(records: readonly LoadRecord[]): EndState {
     deadLetters: new Set(records.filter((record) => record.expected === undefined).map((record) => record.key)),
   };
 }
+
+/** What is missing and what is too much, per table and topic, a few of each by name: empty when all is as it should be. */
+export function differences(found: EndState, expected: EndState): readonly string[] {
+  const few = (keys: readonly string[]) => `${keys.length} (${keys.slice(0, 3).join(', ')}…)`;
+  return (Object.keys(expected) as (keyof EndState)[]).flatMap((place) => {
+    const missing = [...expected[place]].filter((key) => !found[place].has(key));
+    const extra = [...found[place]].filter((key) => !expected[place].has(key));
+    return [
+      ...(missing.length === 0 ? [] : [`${place}: missing ${few(missing)}`]),
+      ...(extra.length === 0 ? [] : [`${place}: too many ${few(extra)}`]),
+    ];
+  });
+}
