@@ -49,9 +49,11 @@ export async function* readTopic(
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
   try {
     await connect(consumer, CONNECT_TIMEOUT_MS);
+    // The event comes before the records of the same poll are handed out: it counts only when they have been.
+    const ended = new Set<number>();
     // A partition may end in a transaction marker, which is never handed out: its EOF event says that the end was reached.
     consumer.on('partition.eof', ({ partition, offset }) => {
-      if (offset >= (open.get(partition) ?? 0)) open.delete(partition);
+      if (offset >= (open.get(partition) ?? 0)) ended.add(partition);
     });
     consumer.assign(spans.map(({ partition, from }) => ({ topic, partition, offset: from })));
     while (open.size > 0) {
@@ -61,6 +63,7 @@ export async function* readTopic(
         if (message.offset < end) yield toRecord(message);
         if (message.offset + 1 >= end) open.delete(message.partition);
       }
+      for (const partition of ended) open.delete(partition);
     }
   } finally {
     await disconnect(consumer, CLOSE_TIMEOUT_MS);

@@ -178,6 +178,17 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     admin.close();
   });
 
+  it('reads a topic to its very end, however slowly its records are taken', async () => {
+    const topic = await topicOf(3_000, 3);
+    const seen = new Set<string>();
+    for await (const record of readTopic(connection, topic)) {
+      seen.add(record.value?.toString() ?? '');
+      // The end of a partition is announced while its last records are still being handed out.
+      if (seen.size % 100 === 0) await sleep(20);
+    }
+    expect(seen.size).toBe(3_000);
+  });
+
   it('carries keys, headers and bytes through a topic as they are', async () => {
     const topic = await topicOf(0, 1);
     const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
