@@ -53,7 +53,9 @@ async function sequence(machine: Machine, seed: number): Promise<readonly string
   const problems = await run.verdict();
   const { member } = victim;
   await member.stop();
-  return [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
+  const all = [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
+  if (all.length > 0) run.keepLogs(`seed-${seed}`);
+  return all;
 }
 
 /** Dynamic or static member, classic or new group protocol: by the seed's first throws. */
