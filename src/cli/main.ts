@@ -1,7 +1,6 @@
 /** The command line: one file a verb, each loaded only when it is called, so that `header` needs no Kafka client. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../errors.ts';
-import { endOnCrash } from '../ops/crash.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { readVersion } from '../ops/version.ts';
 import { CliError, EXIT } from './cli-error.ts';
@@ -67,11 +66,11 @@ function report(error: unknown): number {
     return error.exitCode;
   }
   // A message that isn't ours may quote a record; names and codes can't.
-  process.stderr.write(`wado-consumer: unexpected error (${errorCode(error)})\n`);
+  const name = error instanceof Error ? error.name : 'error';
+  process.stderr.write(`wado-consumer: unexpected ${name} (${errorCode(error)})\n`);
   return EXIT.broke;
 }
 
-endOnCrash(EXIT.broke);
 const exitCode = await main(process.argv.slice(2));
 // The native client and worker threads may hold the process; everything that must be written has been by now. A reader of stdout that
 // is stuck must not hold it either.

@@ -27,10 +27,6 @@ export interface SourceEvents {
   received?(records: number): void;
   assigned?(partitions: readonly Partition[]): void;
   /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
-  /** Records that were handed out and are acked now, each once. */
-  acked?(records: readonly ConsumedRecord[]): void;
-  /** So many records that were handed out are given up unacked, with their partitions or at the end: they come again. */
-  released?(records: number): void;
   revoked?(partitions: readonly Partition[], lost: boolean, unacked: number): void;
   committed?(offsets: readonly (Partition & { readonly offset: number })[]): void;
   commitFailed?(detail: string): void;
@@ -76,13 +72,11 @@ export class KafkaSource implements Source, Offsets {
   readonly records$: Observable<ConsumedRecord>;
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
-  readonly #tracker: WatermarkTracker;
+  readonly #tracker = new WatermarkTracker();
   #consumer: NativeConsumer | undefined;
   #running = false;
   #closing = false;
   #broken: SourceError | undefined;
-  /** How often the group has changed what is ours. */
-  #assignments = 0;
   #polling: Promise<void> = Promise.resolve();
   #rebalancing: Promise<void> = Promise.resolve();
 
@@ -91,7 +85,6 @@ export class KafkaSource implements Source, Offsets {
     this.topics = options.topics;
     this.#options = options;
     this.#events = options.events ?? {};
-    this.#tracker = new WatermarkTracker((records) => this.#events.released?.(records));
     this.records$ = new Observable((subscriber) => {
       this.#running = true;
       this.#polling = this.#run(subscriber);
@@ -111,7 +104,7 @@ export class KafkaSource implements Source, Offsets {
   }
 
   ack(records: readonly ConsumedRecord[]): void {
-    this.#events.acked?.(this.#tracker.ack(records));
+    this.#tracker.ack(records);
     this.#storeOffsets();
   }
 
@@ -129,7 +122,6 @@ export class KafkaSource implements Source, Offsets {
     // Stored offsets are committed as the client leaves the group.
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
     this.#consumer = undefined;
-    this.#tracker.forgetAll();
   }
 
   #halt(): void {
@@ -197,7 +189,6 @@ export class KafkaSource implements Source, Offsets {
         storeOffsets: () => this.#storeOffsets(),
         events: this.#events,
       });
-      this.#assignments++;
       if (unfinished > 0 && this.#options.commits === 'transaction' && !this.#closing) {
         this.#broken = new SourceError('unavailable', 'partitions revoked with records in flight');
         this.#tracker.wake();
@@ -213,8 +204,6 @@ export class KafkaSource implements Source, Offsets {
     const limit = this.#options.checkpointLimit;
     const room = () => (tracker.held < limit * HELD_PER_LIMIT ? limit - tracker.unacked : 0);
     let paused: Partition[] = [];
-    // A partition that comes anew is never paused, one that had been ours and paused included.
-    let pausedAt = Number.NaN;
     let fullSince = Number.NaN;
     while (this.#running) {
       if (this.#broken !== undefined) throw this.#broken;
@@ -223,7 +212,6 @@ export class KafkaSource implements Source, Offsets {
         if (paused.length > 0) {
           resume(consumer, paused);
           paused = [];
-          pausedAt = Number.NaN;
         }
       } else {
         if (Number.isNaN(fullSince)) fullSince = performance.now();
@@ -232,16 +220,15 @@ export class KafkaSource implements Source, Offsets {
           continue;
         }
         // Paused, the client is still polled: rebalances are answered, and the group doesn't evict us.
-        if (pausedAt !== this.#assignments) {
-          pausedAt = this.#assignments;
-          paused = consumer.assignments();
-          consumer.pause(paused);
+        const assigned = consumer.assignments();
+        if (assigned.length !== paused.length) {
+          consumer.pause(assigned);
+          paused = assigned;
         }
       }
       const messages = await this.#consume(consumer, Math.max(1, Math.min(FETCH, room())));
       if (messages.length > 0) this.#events.received?.(messages.length);
       for (const message of messages) {
-        if (!this.#running) break;
         // What a pending call still returns of a revoked partition belongs to its next owner.
         if (tracker.track(message)) subscriber.next(toRecord(message));
       }

@@ -39,9 +39,8 @@ export function sourceEvents(input: InputConfig, metrics: Metrics, health: Healt
       isUp();
       logger.info({ partitions: partitions.map(nameOfPartition) }, 'partitions assigned');
     },
-    acked: (records) => metrics.records.acked(records),
-    released: (records) => metrics.records.released(records),
     revoked(partitions, lost, unacked) {
+      metrics.records.released(unacked);
       for (const { topic, partition } of partitions) counts.lagGone(topic, partition);
       logger.info({ partitions: partitions.map(nameOfPartition), lost, unacked }, 'partitions revoked');
     },

@@ -53,9 +53,7 @@ async function sequence(machine: Machine, seed: number): Promise<readonly string
   const problems = await run.verdict();
   const { member } = victim;
   await member.stop();
-  const all = [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
-  if (all.length > 0) run.keepLogs(`seed-${seed}`);
-  return all;
+  return [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
 }
 
 /** Dynamic or static member, classic or new group protocol: by the seed's first throws. */

@@ -27,11 +27,11 @@ export async function readCommits(brokers: string, group: string, topic: string)
   return commits;
 }
 
-/** Math.abs of Java's String.hashCode, as the group's coordinator is chosen. */
+/** Java's String.hashCode without its sign, as the group coordinator is chosen. */
 function partitionOf(group: string): number {
   let hash = 0;
   for (let i = 0; i < group.length; i++) hash = (Math.imul(hash, 31) + group.charCodeAt(i)) | 0;
-  return Math.abs(hash) % PARTITIONS;
+  return (hash & 0x7fffffff) % PARTITIONS;
 }
 
 function readKey(key: Buffer): { group: string; topic: string; partition: number } | undefined {

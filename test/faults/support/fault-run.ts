@@ -1,6 +1,6 @@
 /** One run of the service between servers that break: its processes, the proxies in front of the servers, and the verdict at the end. */
-import { appendFileSync, cpSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
 import { commitProblems, endProblems } from './evidence.ts';
@@ -118,13 +118,6 @@ export class FaultRun {
       await sleep(100);
     }
     return false;
-  }
-
-  /** Keeps the members' logs where the run's own are. */
-  keepLogs(name: string): void {
-    const { WADO_FAULTS_FOLDER } = process.env;
-    if (WADO_FAULTS_FOLDER === undefined) return;
-    for (const { log } of this.members) cpSync(log, join(WADO_FAULTS_FOLDER, name, basename(log)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

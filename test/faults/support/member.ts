@@ -106,8 +106,6 @@ export class Member {
     clearTimeout(late);
     const ms = Math.round(performance.now() - began);
     if (ms > STOP_MS) this.#problem(`${this.name} took ${ms} ms to end after SIGTERM`);
-    // Before it could ask to be told, a signal ends it as it ends any program; it has done nothing yet.
-    if (this.url() === undefined) return exit;
     if (exit.code !== 0 && !(mayForce && exit.code === 4))
       this.#problem(`${this.name} ended with code ${exit.code}, signal ${exit.signal} after SIGTERM`);
     return exit;
