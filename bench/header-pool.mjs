@@ -1,4 +1,4 @@
-// One measurement of the built pool, for bench/header.ts: header-pool.mjs ROOT LIST ROUNDS prints "files/s CPU-µs RSS-MB stall-ms".
+// One measurement of the built pool, for bench/header.ts: header-pool.mjs ROOT LIST ROUNDS prints "files/s CPU-µs RSS-MB stall-p99-ms stall-max-ms".
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -43,6 +43,7 @@ for (let round = 0; round < Number(rounds); round++) {
     Math.round((paths.length / milliseconds) * 1000),
     ((user + system) / paths.length).toFixed(1),
     Math.round(process.memoryUsage.rss() / 1e6),
+    (delay.percentile(99) / 1e6).toFixed(1),
     (delay.max / 1e6).toFixed(1),
   ];
   console.log(figures.join(' '));

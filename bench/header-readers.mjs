@@ -5,7 +5,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import dicomParser from 'dicom-parser';
 import { ATTRIBUTES } from '../dist/src/dicom/attributes.js';
-import { runSync } from '../dist/src/dicom/file-calls.js';
 import { FileHeader } from '../dist/src/dicom/file-header.js';
 import { DicomHeader } from '../dist/src/dicom/header.js';
 import { imageMetaJson } from '../dist/src/dicom/image-meta.js';
@@ -29,7 +28,10 @@ export const READERS = {
   'wado-consumer': () => {
     const file = new FileHeader();
     const onProgress = () => {};
-    return (path) => recordsLength(file.header, runSync(file.read(opened(path)), onProgress));
+    return (path) => {
+      file.readNow(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), onProgress);
+      return recordsLength(file.header, file.size);
+    };
   },
 
   /** As the service does it: nothing is opened that doesn't lie under the storage roots. */
@@ -37,7 +39,10 @@ export const READERS = {
     const file = new FileHeader();
     const roots = new StorageRoots([root]);
     const onProgress = () => {};
-    return (path) => recordsLength(file.header, runSync(file.read(roots.open(path)), onProgress));
+    return (path) => {
+      file.readNow(roots.openNow(path, onProgress), onProgress);
+      return recordsLength(file.header, file.size);
+    };
   },
 
   /** Over the first 16 KB. What it finds goes through our values, since it has none of its own: no character sets, no rules. */
@@ -50,15 +55,15 @@ export const READERS = {
       const { bytes, size } = readBeginning(path, window);
       const dataSet = dicomParser.parseDicom(bytes, { untilTag: 'x7fe00010' });
       const { buffer, byteOffset, length } = dataSet.byteArray;
-      const text = Buffer.from(buffer, byteOffset, length).latin1Slice();
+      const whole = Buffer.from(buffer, byteOffset, length);
       found.reset();
       found.transferSyntaxUid = dataSet.string('x00020010');
       found.bigEndian = found.transferSyntaxUid === '1.2.840.10008.1.2.2';
       for (let slot = 0; slot < wanted.length; slot++) {
         const element = dataSet.elements[wanted[slot]];
         if (element === undefined) continue;
-        found.values[slot] = text.substring(element.dataOffset, element.dataOffset + element.length);
-        found.vrs[slot] = element.vr === undefined ? 0 : vrCode(element.vr);
+        const { dataOffset: start, length: size, vr } = element;
+        found.found.take(slot, vr === undefined ? 0 : vrCode(vr), whole, length, start, start + size);
       }
       header.refresh();
       return recordsLength(header, size);
@@ -83,10 +88,6 @@ export const READERS = {
     };
   },
 };
-
-function* opened(path) {
-  return yield { call: 'open', path, flags: constants.O_RDONLY | constants.O_NONBLOCK };
-}
 
 function readBeginning(path, window) {
   const descriptor = openSync(path, 'r');

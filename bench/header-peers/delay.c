@@ -31,7 +31,7 @@ static int is_slow(const char *path) {
   if (begin == NULL || path == NULL) return 0;
   if (strncmp(path, begin, strlen(begin)) == 0) return 1;
   int descriptor;
-  return sscanf(path, "/proc/self/fd/%d/", &descriptor) == 1 && descriptor >= 0 && descriptor < 65536 && slow[descriptor];
+  return (sscanf(path, "/proc/self/fd/%d/", &descriptor) == 1 || sscanf(path, "/proc/%*d/fd/%d/", &descriptor) == 1) && descriptor >= 0 && descriptor < 65536 && slow[descriptor];
 }
 
 static int opened(int descriptor, int was_slow) {

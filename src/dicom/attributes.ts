@@ -76,14 +76,21 @@ export function slotOf(keyword: AttributeKeyword): number {
   return slots.get(keyword) ?? -1;
 }
 
-const MAYBE_WANTED = new Uint8Array(1 << 14);
-for (const { tag } of ATTRIBUTES) MAYBE_WANTED[maybeKey(tag >>> 16, tag & 0xffff)] = 1;
+const NO_SLOT = -1;
+// No two wanted tags share a key: else one of them would never be found, which every test would tell.
+const SLOTS_BY_KEY = new Int8Array(1 << 14).fill(NO_SLOT);
+ATTRIBUTES.forEach(({ tag }, slot) => {
+  SLOTS_BY_KEY[slotKey(tag >>> 16, tag & 0xffff)] = slot;
+});
+const TAGS = Uint32Array.from(ATTRIBUTES, ({ tag }) => tag);
 
-function maybeKey(group: number, element: number): number {
-  return ((group & 0x38) << 8) | (element & 0x7ff);
+function slotKey(group: number, element: number): number {
+  // Elements of 0x0000 to 0x03ff and 0x1000 to 0x13ff.
+  return ((group & 0x38) << 8) | ((element >> 2) & 0x400) | (element & 0x3ff);
 }
 
-/** A cheap first question about an even group: false means that the tag isn't wanted, true that it may be. */
-export function maybeWanted(group: number, element: number): boolean {
-  return MAYBE_WANTED[maybeKey(group, element)] === 1;
+/** The slot of a tag, or -1 where it isn't wanted. */
+export function wantedSlot(group: number, element: number): number {
+  const slot = SLOTS_BY_KEY[slotKey(group, element)] as number;
+  return slot !== NO_SLOT && TAGS[slot] === group * 0x10000 + element ? slot : NO_SLOT;
 }

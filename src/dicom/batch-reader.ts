@@ -1,8 +1,8 @@
 /** Reads the files of a batch: in place where storage is fast, side by side where it is slow. */
 import type { DicomReadError } from '../errors.ts';
-import { type OnProgress, runConcurrently, runSync } from './file-calls.ts';
+import { type OnProgress, runConcurrently } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
-import { FileHeader } from './file-header.ts';
+import { FileHeader, NOT_KNOWN } from './file-header.ts';
 import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
 import { StorageSpeed } from './storage-speed.ts';
@@ -29,7 +29,7 @@ export class BatchReader {
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
     this.#onFile(-1);
     const winners = new Winners(request, timestampsJson(new Date()));
-    const failures: FailureLists = { indexes: [], codes: [], attributes: [] };
+    const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
     // Newest first: then no record is made only to be beaten.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareVersions(request, b, a));
     const inPlace = request.careful ? order.length : this.#speed.startBatch();
@@ -45,14 +45,15 @@ export class BatchReader {
 
   #readInPlace(request: BatchRequest, index: number, winners: Winners, failures: FailureLists): void {
     const lane = this.#lane(0);
+    lane.size = NOT_KNOWN;
     this.#onFile(index);
     const start = performance.now();
     try {
-      runSync(lane.read(this.#roots.open(request.paths[index] ?? '')), this.#onProgress);
+      lane.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
       this.#speed.record(performance.now() - start);
       winners.offer(index, lane.header);
     } catch (error) {
-      addFailure(failures, index, toReadError(error));
+      addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
     }
   }
 
@@ -78,7 +79,7 @@ export class BatchReader {
             use();
           } catch (error) {
             try {
-              addFailure(failures, index, toReadError(error));
+              addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
             } catch (bug) {
               reject(bug);
               return;
@@ -109,8 +110,14 @@ export class BatchReader {
   }
 }
 
-function addFailure(failures: FailureLists, index: number, error: DicomReadError): void {
+/** Shorter than announced: whatever is wrong with it may be what hasn't been written yet. */
+function isIncomplete({ size }: FileHeader, announced = 0): boolean {
+  return size !== NOT_KNOWN && size < announced;
+}
+
+function addFailure(failures: FailureLists, index: number, error: DicomReadError, incomplete: boolean): void {
   failures.indexes.push(index);
   failures.codes.push(error.code);
   failures.attributes.push(error.attribute);
+  failures.incomplete.push(incomplete);
 }

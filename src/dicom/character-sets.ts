@@ -10,12 +10,40 @@ export type Decode = (bytes: string) => string;
 export const latin1: Decode = (bytes) => bytes;
 
 /** Japanese: JIS X 0208 and 0201 as Shift_JIS, which is what writers of ISO_IR 13 put there. */
-export const shiftJis: Decode = (bytes) => jisCharacters(multiByte('shift_jis')(bytes));
+export const shiftJis = multiByte('shift_jis', jisCharacters);
 /** Korean: KS X 1001 with Microsoft's further syllables, which Node's own decoder doesn't know. */
 export const korean = multiByte('cp949');
+// Four bytes beyond the last character: the library makes halves of characters of them, which no database takes.
+const LONE_SURROGATE = /\p{Surrogate}/gu;
 /** Chinese: GB 2312 and GBK are parts of it. */
-export const gb18030 = multiByte('gb18030');
-const utf8: Decode = (bytes) => Buffer.from(bytes, 'latin1').toString('utf8');
+export const gb18030 = multiByte('gb18030', (text) => text.replace(LONE_SURROGATE, '\ufffd'));
+const utf8: Decode = (bytes) => shortUtf8(bytes) ?? Buffer.from(bytes, 'latin1').toString('utf8');
+
+// Names are short: for those, two calls into a buffer cost several times as much as this.
+const SHORT = 128;
+
+/** Undefined for what is long, is invalid (Unicode 15, table 3-7), or has characters of four bytes. */
+function shortUtf8(bytes: string): string | undefined {
+  if (bytes.length > SHORT) return undefined;
+  let text = '';
+  for (let at = 0; at < bytes.length; at++) {
+    let code = bytes.charCodeAt(at);
+    if (code >= 0x80) {
+      const threeBytes = (code & 0xf0) === 0xe0;
+      if (!threeBytes && (code < 0xc2 || code > 0xdf)) return undefined;
+      const second = bytes.charCodeAt(++at);
+      if ((second & 0xc0) !== 0x80) return undefined;
+      code = ((code & (threeBytes ? 0x0f : 0x1f)) << 6) | (second & 0x3f);
+      if (threeBytes) {
+        const third = bytes.charCodeAt(++at);
+        code = (code << 6) | (third & 0x3f);
+        if ((third & 0xc0) !== 0x80 || code < 0x800 || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+      }
+    }
+    text += String.fromCharCode(code);
+  }
+  return text;
+}
 
 // Tables are of the registered sets themselves (ISO 8859), not of the Windows code pages that browsers put in their place.
 export const latin2 = singleByte('iso-8859-2');
@@ -117,8 +145,8 @@ function singleByte(encoding: string): Decode {
  * The library's decoders take microseconds a call, and names are short: what each byte or pair of bytes stands for is asked once and kept.
  * Anything longer than a pair, and anything invalid, is left to the library as a whole.
  */
-function multiByte(encoding: string): Decode {
-  const decode = (bytes: string) => iconv.decode(Buffer.from(bytes, 'latin1'), encoding);
+function multiByte(encoding: string, mend: (text: string) => string = (text) => text): Decode {
+  const decode = (bytes: string) => mend(iconv.decode(Buffer.from(bytes, 'latin1'), encoding));
   const singles = new Uint16Array(0x100);
   const pairs = new Uint16Array(0x10000);
   return (bytes) => {
@@ -174,9 +202,10 @@ function jisCharacters(text: string): string {
 }
 
 const eucJp = multiByte('euc-jp');
+const eucJpMended = multiByte('euc-jp', jisCharacters);
 
 /** JIS X 0208 in G0: two bytes a character, both below 0x80. */
-export const jisX0208: Decode = (bytes) => jisCharacters(eucJp(inHighHalf(bytes)));
+export const jisX0208: Decode = (bytes) => eucJpMended(inHighHalf(bytes));
 
 /** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. */
 export const jisX0212: Decode = (bytes) => eucJp(inHighHalf(bytes).replace(/../gs, '\x8f$&'));

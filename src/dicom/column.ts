@@ -13,6 +13,8 @@ export interface Column {
 export function text(name: string, keyword: AttributeKeyword, max: number): Column {
   const slot = slotOf(keyword);
   return column(name, (header) => {
+    const plain = header.plainText(slot);
+    if (plain !== undefined && plain.length <= max) return `"${plain}"`;
     const value = header.text(slot);
     return value === null ? 'null' : quote(cutCharacters(value, max));
   });
@@ -59,9 +61,11 @@ function digits(value: string | null): string {
 }
 
 // Printable ASCII without quote and backslash needs no escape; whether anything else does, JSON.stringify knows.
+const NOT_ASCII_OR_QUOTE = /[^ !#-~]/;
 const NOT_PLAIN = /[^ !#-[\]-~]/;
 
 /** A JSON string. */
 export function quote(value: string): string {
-  return NOT_PLAIN.test(value) ? JSON.stringify(value) : `"${value}"`;
+  if (!NOT_PLAIN.test(value)) return `"${value}"`;
+  return NOT_ASCII_OR_QUOTE.test(value) ? JSON.stringify(value) : `"${value.replaceAll('\\', '\\\\')}"`;
 }

@@ -115,6 +115,7 @@ function startCall(step: FileCall, onAnswer: OnAnswer): void {
   }
 }
 
-function sizeOf(stats: fs.Stats): number {
+/** In bytes; `NOT_REGULAR` for what is no regular file. */
+export function sizeOf(stats: fs.Stats): number {
   return stats.isFile() ? stats.size : NOT_REGULAR;
 }

@@ -5,6 +5,20 @@ import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type Wor
 /** Young strings are most of what a worker makes; a small heap keeps them in the processor's cache. Megabytes. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
 
+/** All threads of this process that haven't ended, those included that no pool knows any more. */
+const alive = new Set<HeaderWorker>();
+
+/**
+ * Ends every reader thread; resolves to whether all of them have ended within `withinMs`. One that hangs in a system call doesn't, and would
+ * hold `process.exit()`, which waits for threads, as long as the storage does.
+ */
+export async function endHeaderThreads(withinMs: number): Promise<boolean> {
+  for (const worker of alive) worker.endForGood();
+  const deadline = performance.now() + withinMs;
+  while (alive.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+  return alive.size === 0;
+}
+
 export interface HeaderWorkerEvents {
   readonly onMessage: (message: WorkerMessage) => void;
   /** The thread is gone, by itself or because it was abandoned. */
@@ -17,6 +31,7 @@ export class HeaderWorker {
   #seenProgress = -1;
   #ticksWithoutProgress = 0;
   #exited = false;
+  #ending = false;
   ready = false;
 
   constructor(script: string, storageRoots: readonly string[], events: HeaderWorkerEvents) {
@@ -30,11 +45,13 @@ export class HeaderWorker {
       if (message.kind === 'ready') this.ready = true;
       events.onMessage(message);
     });
+    alive.add(this);
     // An exit follows every error.
     this.#worker.on('error', () => {});
     this.#worker.on('exit', () => {
       this.#exited = true;
-      events.onExit();
+      alive.delete(this);
+      if (!this.#ending) events.onExit();
     });
   }
 
@@ -64,6 +81,12 @@ export class HeaderWorker {
   /** The clock starts anew with each batch. */
   restartClock(): void {
     this.#ticksWithoutProgress = 0;
+  }
+
+  /** `abandon` without telling anyone, or its pool would put another in its place. */
+  endForGood(): void {
+    this.#ending = true;
+    this.abandon();
   }
 
   /** Ends the thread without waiting for it: a system call that hangs can't be interrupted, and ends when the storage lets it. */

@@ -1,20 +1,20 @@
 /** The wanted attributes of one scanned file as typed values, by the contract's rules. */
 import { DicomReadError } from '../errors.ts';
-import { isRealDate } from '../records/calendar.ts';
 import { ATTRIBUTES, type AttributeKeyword, slotOf } from './attributes.ts';
 import { numbersText, readNumber } from './binary-values.ts';
 import { initialRepertoire, type Repertoire } from './character-sets.ts';
+import { FORM_BACKSLASH, FORM_NOT_ASCII } from './found-values.ts';
 import type { HeaderScanner } from './scan.ts';
 import { decodeText } from './text.ts';
 import {
   cutCharacters,
+  isPlainDate,
   parseDate,
   parseDecimal,
   parseInteger,
   parseTime,
   toFinite,
   toInt32,
-  trimEnd,
   trimValues,
 } from './values.ts';
 import { binaryVr, vrCode } from './vr.ts';
@@ -22,7 +22,6 @@ import { binaryVr, vrCode } from './vr.ts';
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
 const DICTIONARY_VRS = Uint16Array.from(ATTRIBUTES, ({ vr }) => vrCode(vr));
 const PERSON_NAME = vrCode('PN');
-const NOT_ASCII = /[^ -~]/;
 
 /** The values that tell a file's patient, study, series and instance: without them there is no record. */
 export interface HeaderIdentity {
@@ -47,7 +46,7 @@ export class DicomHeader {
 
   /** To be called when the scanner is done with a file. */
   refresh(): void {
-    this.#repertoire = initialRepertoire(this.#scanner.values[CHARACTER_SET]);
+    this.#repertoire = initialRepertoire(this.#scanner.found.bytes[CHARACTER_SET]);
   }
 
   get transferSyntaxUid(): string {
@@ -56,20 +55,33 @@ export class DicomHeader {
 
   /** Multi-valued text stays joined by `\`. Null where the attribute is absent, `''` where it is empty. */
   text(slot: number): string | null {
-    const bytes = this.#scanner.values[slot];
+    const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined) return null;
     if (bytes === '') return '';
-    const dictionary = DICTIONARY_VRS[slot] ?? 0;
     const binary = this.#binaryVr(slot);
     if (binary !== undefined) return numbersText(bytes, binary, this.#scanner.bigEndian);
-    const trimmed = trimEnd(bytes);
+    const form = this.#scanner.found.forms[slot] ?? FORM_NOT_ASCII;
     // Most text is plain ASCII, its values not padded one by one.
-    if (!NOT_ASCII.test(trimmed) && !trimmed.includes(' \\')) return trimmed;
-    return trimValues(decodeText(bytes, this.#repertoire, dictionary === PERSON_NAME));
+    if ((form & FORM_NOT_ASCII) === 0 && ((form & FORM_BACKSLASH) === 0 || !bytes.includes(' \\')))
+      return this.#trimmed(bytes, slot);
+    return trimValues(decodeText(bytes, this.#repertoire, DICTIONARY_VRS[slot] === PERSON_NAME));
+  }
+
+  /** The text where it is printable ASCII without quotes and backslashes, as most is; undefined where it isn't, or isn't text. */
+  plainText(slot: number): string | undefined {
+    const bytes = this.#scanner.found.bytes[slot];
+    if (bytes === undefined || this.#scanner.found.forms[slot] !== 0 || this.#binaryVr(slot) !== undefined)
+      return undefined;
+    return this.#trimmed(bytes, slot);
+  }
+
+  #trimmed(bytes: string, slot: number): string {
+    const length = this.#scanner.found.trimmedLengths[slot] ?? 0;
+    return length === bytes.length ? bytes : bytes.substring(0, length);
   }
 
   integer(slot: number): number | null {
-    const bytes = this.#scanner.values[slot];
+    const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined || bytes === '') return null;
     const binary = this.#binaryVr(slot);
     if (binary === undefined) return parseInteger(bytes);
@@ -78,7 +90,7 @@ export class DicomHeader {
   }
 
   decimal(slot: number): number | null {
-    const bytes = this.#scanner.values[slot];
+    const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined || bytes === '') return null;
     const binary = this.#binaryVr(slot);
     if (binary === undefined) return parseDecimal(bytes);
@@ -87,12 +99,12 @@ export class DicomHeader {
   }
 
   date(slot: number): string | null {
-    const bytes = this.#scanner.values[slot];
+    const bytes = this.#scanner.found.bytes[slot];
     return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseDate(bytes);
   }
 
   time(slot: number): string | null {
-    const bytes = this.#scanner.values[slot];
+    const bytes = this.#scanner.found.bytes[slot];
     return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseTime(bytes);
   }
 
@@ -106,11 +118,7 @@ export class DicomHeader {
       sopClassUid: this.#required(SOP_CLASS_UID),
       studyDate: this.#required(STUDY_DATE),
     };
-    const { studyDate } = identity;
-    const [year, month, day] = [studyDate.slice(0, 4), studyDate.slice(4, 6), studyDate.slice(6)].map(Number);
-    if (!/^\d{8}$/.test(studyDate) || !isRealDate(year ?? 0, month ?? 0, day ?? 0)) {
-      throw new DicomReadError('invalid_date', STUDY_DATE.name);
-    }
+    if (!isPlainDate(identity.studyDate)) throw new DicomReadError('invalid_date', STUDY_DATE.name);
     return identity;
   }
 
@@ -123,7 +131,7 @@ export class DicomHeader {
   }
 
   #binaryVr(slot: number) {
-    return binaryVr(this.#scanner.vrs[slot] ?? 0, DICTIONARY_VRS[slot] ?? 0);
+    return binaryVr(this.#scanner.found.vrs[slot] ?? 0, DICTIONARY_VRS[slot] ?? 0);
   }
 }
 

@@ -38,6 +38,8 @@ export interface FailureLists {
   readonly indexes: number[];
   readonly codes: DicomReadErrorCode[];
   readonly attributes: (string | undefined)[];
+  /** Whether the file is shorter than the request said. */
+  readonly incomplete: boolean[];
 }
 
 export type WorkerMessage =

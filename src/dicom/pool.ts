@@ -1,6 +1,6 @@
 /** Reads headers in worker threads, so that the main thread never waits for a file (port `HeaderReader`). */
 import { createRequire } from 'node:module';
-import type { FileToRead, HeaderBatch, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
+import type { FileToRead, HeaderBatch, HeaderFailure, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import { HeaderWorker } from './header-worker.ts';
 import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
@@ -38,7 +38,7 @@ interface Job {
   readonly files: readonly FileToRead[];
   /** Positions in `files` that are still to be read: those at fault are taken out. */
   indexes: readonly number[];
-  readonly failures: { index: number; error: DicomReadError }[];
+  readonly failures: HeaderFailure[];
   attempts: number;
   readonly resolve: (batch: HeaderBatch) => void;
   readonly reject: (error: Error) => void;
@@ -196,7 +196,8 @@ class WorkerPool implements HeaderPool {
     for (const job of this.#waiting.splice(0)) {
       if (this.#failedStarts >= MAX_FAILED_STARTS) job.reject(new Error('the header worker does not start'));
       else {
-        for (const index of job.indexes) job.failures.push({ index, error: new DicomReadError('read_timeout') });
+        const untried = { error: new DicomReadError('read_timeout'), untried: true };
+        for (const index of job.indexes) job.failures.push({ index, ...untried });
         job.resolve({ states: [], images: [], failures: job.failures });
       }
     }
@@ -246,6 +247,7 @@ function headerBatch(job: Job, message: Extract<WorkerMessage, { kind: 'batch' }
       ...failures.indexes.map((position, at) => ({
         index: job.indexes[position] ?? 0,
         error: new DicomReadError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
+        incomplete: failures.incomplete[at] === true,
       })),
     ],
   };

@@ -2,7 +2,7 @@
 import { constants, inflateRawSync } from 'node:zlib';
 import { DicomReadError } from '../errors.ts';
 import { byteAt } from './bytes.ts';
-import { NOT_REGULAR, type Reading } from './file-calls.ts';
+import type { Reading } from './file-calls.ts';
 import { systemCode } from './file-error.ts';
 import type { HeaderScanner } from './scan.ts';
 
@@ -13,6 +13,8 @@ export const NEXT_WINDOW = 64 << 10;
 /** The bounds of a deflated data set (contract, "Rules"). Sizes in bytes. */
 const FIRST_COMPRESSED = 8 << 10;
 const MAX_INFLATED = 16 << 20;
+// A header of 200 elements fits; larger pieces cost more to allocate than they save.
+const INFLATED_CHUNK = 16 << 10;
 
 export interface WindowSizes {
   readonly first: number;
@@ -22,31 +24,37 @@ export interface WindowSizes {
 export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
 
 /**
- * Scans an open file; `window` is the buffer to read into, at least as large as the windows. Returns the file's size in bytes. Throws
- * DicomReadError and file system errors; the descriptor stays open.
+ * Scans an open file of `size` bytes; `window` is the buffer to read into, at least as large as the windows. With `scanned`, that many bytes of
+ * the file's beginning are in the window already, and the scanner has asked for more. Throws DicomReadError and file system errors; the
+ * descriptor stays open.
  */
 export function* scanFile(
   descriptor: number,
+  size: number,
   scanner: HeaderScanner,
   window: Buffer,
   sizes: WindowSizes = DEFAULT_WINDOWS,
-): Reading<number> {
-  const size = (yield { call: 'size', descriptor }) as number;
-  if (size === NOT_REGULAR) throw new DicomReadError('not_a_regular_file');
-  scanner.reset();
-  let length = sizes.first;
-  for (;;) {
+  scanned = 0,
+): Reading<void> {
+  let start = 0;
+  let filled = scanned;
+  if (scanned === 0) scanner.reset();
+  let length = scanned === 0 ? sizes.first : sizes.next;
+  while (!scanner.deflated) {
     const { offset } = scanner;
     const expected = Math.min(Math.max(length, scanner.wanted), window.length, Math.max(0, size - offset));
-    let filled = (yield { call: 'read', descriptor, window, length: expected, offset }) as number;
+    start = offset;
+    filled = (yield { call: 'read', descriptor, window, length: expected, offset }) as number;
     // A file system may give less than it was asked for.
     if (filled > 0 && filled < expected)
       filled += yield* fill(descriptor, window.subarray(filled, expected), offset + filled);
     if (scanner.scan(window, filled, filled < expected || offset + filled >= size)) break;
     length = sizes.next;
   }
-  if (scanner.deflated) yield* scanDeflated(descriptor, scanner, size, sizes);
-  return size;
+  if (!scanner.deflated) return;
+  // What is in the window already is mostly enough.
+  const inWindow = window.subarray(Math.min(filled, scanner.offset - start), filled);
+  yield* scanDeflated(descriptor, scanner, size, sizes, inWindow);
 }
 
 /** Reads until the buffer is full or the file ends; returns how many bytes are in it. */
@@ -68,27 +76,46 @@ function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<numb
 }
 
 /** Inflates longer and longer beginnings of the data set until the scanner has enough: a bomb behind the header never goes off. */
-function* scanDeflated(descriptor: number, scanner: HeaderScanner, size: number, sizes: WindowSizes): Reading<void> {
+function* scanDeflated(
+  descriptor: number,
+  scanner: HeaderScanner,
+  size: number,
+  sizes: WindowSizes,
+  beginning: Buffer,
+): Reading<void> {
   const start = scanner.offset;
   const available = Math.max(0, size - start);
   scanner.startInflated();
-  for (let length = FIRST_COMPRESSED; ; length *= 4) {
-    const wanted = Math.min(length, available, MAX_INFLATED);
-    const compressed = Buffer.allocUnsafe(wanted);
-    const filled = yield* fill(descriptor, compressed, start);
-    const whole = filled < wanted || wanted === available;
-    const stream = withoutZlibHeader(compressed.subarray(0, filled));
+  let wanted = Math.min(available, firstCompressed(start));
+  let compressed =
+    beginning.length >= wanted ? beginning.subarray(0, wanted) : yield* readPart(descriptor, start, wanted);
+  for (let length = FIRST_COMPRESSED; ; ) {
+    const whole = compressed.length < wanted || wanted === available;
+    const stream = withoutZlibHeader(compressed);
     const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
     if (scanInflated(scanner, inflated, false, sizes)) return;
-    if (!whole) {
-      if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
-      continue;
+    if (whole) {
+      // A data set ends where its stream ends, and nowhere before.
+      inflate(stream, constants.Z_FINISH);
+      if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
+      return;
     }
-    // A data set ends where its stream ends, and nowhere before.
-    inflate(stream, constants.Z_FINISH);
-    if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
-    return;
+    if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
+    length *= 4;
+    wanted = Math.min(length, available, MAX_INFLATED);
+    compressed = yield* readPart(descriptor, start, wanted);
   }
+}
+
+/** To the end of the first window, which has been read already, unless hardly anything of the data set is in it. */
+function firstCompressed(start: number): number {
+  const inFirstWindow = FIRST_WINDOW - start;
+  return inFirstWindow >= FIRST_COMPRESSED / 4 ? inFirstWindow : FIRST_COMPRESSED;
+}
+
+function* readPart(descriptor: number, start: number, length: number): Reading<Buffer> {
+  const part = Buffer.allocUnsafe(length);
+  return part.subarray(0, yield* fill(descriptor, part, start));
 }
 
 /** Returns false when `inflated` isn't enough; `whole` says that nothing follows it. */
@@ -106,7 +133,7 @@ function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, 
 /** `flush` tells whether a beginning will do (Z_SYNC_FLUSH) or the stream must reach its end (Z_FINISH). */
 function inflate(stream: Buffer, flush: number): Buffer {
   try {
-    return inflateRawSync(stream, { finishFlush: flush, maxOutputLength: MAX_INFLATED, chunkSize: NEXT_WINDOW });
+    return inflateRawSync(stream, { finishFlush: flush, maxOutputLength: MAX_INFLATED, chunkSize: INFLATED_CHUNK });
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ERR_BUFFER_TOO_LARGE') throw new DicomReadError('header_too_large');

@@ -1,7 +1,6 @@
 /** One file's header for the command line: read at once, on this thread, whatever path the user names. */
 import fs from 'node:fs';
 import type { DicomReadError } from '../errors.ts';
-import { type Reading, runSync } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
 import { FileHeader } from './file-header.ts';
 import { imageMetaJson } from './image-meta.ts';
@@ -16,6 +15,9 @@ export type HeaderReading =
     }
   | { readonly ok: false; readonly error: DicomReadError };
 
+const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+const FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
 let reader: FileHeader | undefined;
 
 /**
@@ -25,8 +27,8 @@ let reader: FileHeader | undefined;
 export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   reader ??= new FileHeader();
   try {
-    const size = runSync(reader.read(openAnywhere(path)), () => {});
-    const { header } = reader;
+    reader.readNow(fs.openSync(path, FLAGS), () => {});
+    const { header, size } = reader;
     const identity = header.identity();
     return {
       ok: true,
@@ -36,9 +38,4 @@ export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   } catch (error) {
     return { ok: false, error: toReadError(error) };
   }
-}
-
-function* openAnywhere(path: string): Reading<number> {
-  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
-  return (yield { call: 'open', path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY }) as number;
 }

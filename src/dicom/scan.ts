@@ -3,8 +3,10 @@
  * fed windows of bytes and says which it wants next, so that a file, an inflated buffer or a ranged read fits behind it.
  */
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
-import { ATTRIBUTES, LAST_WANTED_TAG, maybeWanted, slotOf } from './attributes.ts';
+import { LAST_WANTED_TAG, slotOf, wantedSlot } from './attributes.ts';
 import { byteAt, tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';
+import { FoundValues } from './found-values.ts';
+import { afterPrefix } from './prefix.ts';
 import { looksLikeVr, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
 /** The bounds of one header (contract, "Rules"). Sizes in bytes. */
@@ -21,14 +23,15 @@ const ITEM = 0xfffee000;
 const ITEM_END = 0xfffee00d;
 const SEQUENCE_END = 0xfffee0dd;
 const FIRST_DELIMITER = 0xfffe0000;
-const PIXEL_DATA_GROUP = 0x7fe00000;
+const PIXEL_DATA_GROUP = 0x7fe0;
 
 const EXPLICIT_BIG_ENDIAN = '1.2.840.10008.1.2.2';
 // PS3.5, A.5; PS3.5, A.7 and A.10 (JPIP): the data set behind the file meta group is one raw deflate stream.
 const DEFLATED = new Set(['1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.4.95', '1.2.840.10008.1.2.4.205']);
 
-const SLOT_OF_TAG = new Map(ATTRIBUTES.map(({ tag }, slot) => [tag, slot]));
 const LAST_WANTED_GROUP = LAST_WANTED_TAG >>> 16;
+const LAST_WANTED_ELEMENT = LAST_WANTED_TAG & 0xffff;
+const NOT_WANTED = -1;
 const REQUIRED_SLOTS = (
   ['PatientID', 'StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID', 'SOPClassUID', 'StudyDate'] as const
 ).map(slotOf);
@@ -45,10 +48,7 @@ function fail(code: DicomReadErrorCode): never {
 }
 
 export class HeaderScanner {
-  /** The bytes of each wanted attribute as a Latin-1 string, by slot; undefined where it is absent or a sequence. */
-  readonly values: (string | undefined)[] = new Array(ATTRIBUTES.length).fill(undefined);
-  /** The VR that each was written with. */
-  readonly vrs = new Uint16Array(ATTRIBUTES.length);
+  readonly found = new FoundValues();
   transferSyntaxUid = '';
   bigEndian = false;
   /** Set when the data set is deflated: inflate from `offset`, call `startInflated()`, and feed what comes out. */
@@ -76,8 +76,7 @@ export class HeaderScanner {
 
   /** Forgets the last file. */
   reset(): void {
-    this.values.fill(undefined);
-    this.vrs.fill(0);
+    this.found.reset();
     this.transferSyntaxUid = '';
     this.deflated = false;
     this.wanted = 132;
@@ -110,6 +109,8 @@ export class HeaderScanner {
     } catch (error) {
       if (this.#searching && error instanceof DicomReadError) return true;
       throw error;
+    } finally {
+      this.found.leave();
     }
   }
 
@@ -139,11 +140,11 @@ export class HeaderScanner {
       }
       const ends = this.#metaEnd >= 0 && this.offset + at >= this.#metaEnd;
       if (byteAt(window, at) !== 2 || byteAt(window, at + 1) !== 0) break;
-      // Compressed bytes may look like group 2: there the group's own length decides.
-      if (ends && DEFLATED.has(this.transferSyntaxUid)) break;
+      // Compressed bytes may begin as group 2 does: there the group's own length decides, unless a VR shows that it is wrong.
+      const looksLikeMeta = looksLikeVr(byteAt(window, at + 4), byteAt(window, at + 5));
+      if (ends && DEFLATED.has(this.transferSyntaxUid) && !looksLikeMeta) break;
       this.#countElement();
-      const implicit = !looksLikeVr(byteAt(window, at + 4), byteAt(window, at + 5));
-      if (!this.#readHeader(window, at, length, implicit, false)) {
+      if (!this.#readHeader(window, at, length, !looksLikeMeta, false)) {
         if (atEnd) fail('truncated');
         return this.#pause(at, 12);
       }
@@ -179,7 +180,6 @@ export class HeaderScanner {
 
   #scanData(window: Buffer, start: number, length: number, atEnd: boolean): boolean {
     let at = start;
-    let text: string | undefined;
     for (;;) {
       if (this.#depth > 0) {
         at = this.#scanNested(window, at, length, atEnd);
@@ -192,32 +192,32 @@ export class HeaderScanner {
         fail('truncated');
       }
       if (this.#beforeFirstElement) this.#recogniseVrForm(window, at);
-      if (!this.bigEndian) {
-        at = this.#stepOver(window, at, length);
-        if (at + 8 > length) continue;
-      }
+      at = this.#stepOver(window, at, length);
+      if (at + 8 > length) continue;
       const tag = this.bigEndian ? tagBigEndian(window, at) : tagLittleEndian(window, at);
-      if (tag > LAST_WANTED_TAG && tag < FIRST_DELIMITER && (tag >= PIXEL_DATA_GROUP || !this.#keepsSearching()))
+      if (
+        tag > LAST_WANTED_TAG &&
+        tag < FIRST_DELIMITER &&
+        (tag >>> 16 === PIXEL_DATA_GROUP || !this.#keepsSearching())
+      )
         return true;
       if (!this.#readHeader(window, at, length, this.#implicit || tag >= FIRST_DELIMITER, this.bigEndian)) {
         return atEnd ? fail('truncated') : this.#more(at, 12);
       }
       this.#countElement();
-      const slot = SLOT_OF_TAG.get(tag);
+      const slot = tag < FIRST_DELIMITER ? wantedSlot(tag >>> 16, tag & 0xffff) : NOT_WANTED;
       if (this.#length === UNDEFINED_LENGTH) {
-        if (slot !== undefined) this.values[slot] = undefined;
+        if (slot !== NOT_WANTED) this.found.drop(slot);
         this.#openSequence((this.#implicit ? IMPLICIT : 0) | (this.bigEndian ? BIG_ENDIAN : 0));
         at += this.#headerSize;
         continue;
       }
       const valueAt = at + this.#headerSize;
-      if (slot !== undefined) {
+      if (slot !== NOT_WANTED) {
         const taken = Math.min(this.#length, SCAN_LIMITS.valueBytes);
         if (valueAt + taken > length) return atEnd ? fail('truncated') : this.#more(at, this.#headerSize + taken);
-        // One string of the window, from which values are cut, costs less than one call into the buffer for each.
-        text ??= window.toString('latin1', 0, length);
-        this.vrs[slot] = this.#vr;
-        this.values[slot] = this.#vr === SQ ? undefined : text.substring(valueAt, valueAt + taken);
+        if (this.#vr === SQ) this.found.drop(slot);
+        else this.found.take(slot, this.#vr, window, length, valueAt, valueAt + taken);
       }
       at = valueAt + this.#length;
       if (at > length) return atEnd ? fail('truncated') : this.#skipTo(at);
@@ -225,27 +225,41 @@ export class HeaderScanner {
   }
 
   /**
-   * Most of a header is short elements that nobody wants, many of them private (odd groups; PS3.5, 7.8): this steps over those that end
-   * within the window, and leaves everything else to the caller.
+   * Most of a header is short elements that end within the window, many of them private (odd groups; PS3.5, 7.8): this takes those that are
+   * wanted, steps over the others, and leaves everything else to the caller.
    */
   #stepOver(window: Buffer, start: number, length: number): number {
     const implicit = this.#implicit;
+    // Which of two bytes is the low one.
+    const low = this.bigEndian ? 1 : 0;
+    const high = 1 - low;
     let at = start;
     let count = 0;
     while (at + 8 <= length) {
-      const group = byteAt(window, at) | (byteAt(window, at + 1) << 8);
-      if (group >= LAST_WANTED_GROUP) break;
-      const element = byteAt(window, at + 2) | (byteAt(window, at + 3) << 8);
-      if ((group & 1) === 0 && maybeWanted(group, element)) break;
-      const low = byteAt(window, at + 4) | (byteAt(window, at + 5) << 8);
-      const high = byteAt(window, at + 6) | (byteAt(window, at + 7) << 8);
-      if (!implicit && SHORT_FORM[((low & 0xff) << 8) | (low >> 8)] !== 1) break;
-      const next = at + 8 + (implicit ? low + high * 0x10000 : high);
+      const group = byteAt(window, at + low) | (byteAt(window, at + high) << 8);
+      if (group > LAST_WANTED_GROUP) break;
+      const element = byteAt(window, at + 2 + low) | (byteAt(window, at + 2 + high) << 8);
+      if (group === LAST_WANTED_GROUP && element > LAST_WANTED_ELEMENT) break;
+      let next = at + 8 + (byteAt(window, at + 6 + low) | (byteAt(window, at + 6 + high) << 8));
+      let vr = NO_VR;
+      if (implicit) next = at + 8 + window.readUInt32LE(at + 4);
+      else {
+        vr = (byteAt(window, at + 4) << 8) | byteAt(window, at + 5);
+        if (SHORT_FORM[vr] !== 1) break;
+      }
       if (next > length) break;
+      if ((group & 1) === 0) {
+        const slot = wantedSlot(group, element);
+        if (slot !== NOT_WANTED) {
+          const taken = Math.min(next, at + 8 + SCAN_LIMITS.valueBytes);
+          this.found.take(slot, vr, window, length, at + 8, taken);
+        }
+      }
       at = next;
       count++;
     }
     this.#elements += count;
+    if (this.#elements > SCAN_LIMITS.elements) fail('too_many_elements');
     return at;
   }
 
@@ -334,13 +348,15 @@ export class HeaderScanner {
 
   /** The first element shows whether VRs are written, whatever the transfer syntax says (contract, "Rules"). */
   #recogniseVrForm(window: Buffer, at: number): void {
+    // A delimiter never has a VR.
+    if (byteAt(window, at) === 0xfe && byteAt(window, at + 1) === 0xff) return;
     this.#beforeFirstElement = false;
     if (!this.bigEndian) this.#implicit = !looksLikeVr(byteAt(window, at + 4), byteAt(window, at + 5));
   }
 
   // A data set out of tag order is against PS3.5, 7.1, but is written. Only a file that would fail is searched to its Pixel Data.
   #keepsSearching(): boolean {
-    if (!this.#searching) this.#searching = REQUIRED_SLOTS.some((slot) => this.values[slot] === undefined);
+    if (!this.#searching) this.#searching = REQUIRED_SLOTS.some((slot) => this.found.bytes[slot] === undefined);
     return this.#searching;
   }
 
@@ -375,17 +391,6 @@ export class HeaderScanner {
     this.#skipped = true;
     return this.#more(at - 1, 13);
   }
-}
-
-/** Behind `DICM`, after the preamble or without one (PS3.10, 7.1). */
-function afterPrefix(window: Buffer, length: number): number {
-  if (length >= 132 && isPrefix(window, 128)) return 132;
-  if (length >= 4 && isPrefix(window, 0)) return 4;
-  return fail('not_dicom');
-}
-
-function isPrefix(window: Buffer, at: number): boolean {
-  return window[at] === 0x44 && window[at + 1] === 0x49 && window[at + 2] === 0x43 && window[at + 3] === 0x4d;
 }
 
 function uidText(value: string): string {

@@ -14,7 +14,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { DicomReadError } from '../errors.ts';
-import type { Reading } from './file-calls.ts';
+import { type OnProgress, type Reading, runSync } from './file-calls.ts';
 import { systemCode } from './file-error.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
@@ -24,6 +24,8 @@ const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 const O_PATH = 0x200000;
 const DIRECTORY_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 const HANDLES = '/proc/self/fd';
+// The same without the link `self`, which costs a lookup more; unless this /proc knows us by another number.
+const OWN_HANDLES = ownNumber() === String(process.pid) ? `/proc/${process.pid}/fd` : HANDLES;
 const HAS_HANDLES = process.platform === 'linux' && fs.existsSync(HANDLES);
 
 const MAX_KEPT = 64;
@@ -56,7 +58,7 @@ export class StorageRoots {
     const name = file.slice(slash + 1);
     if (!path.isAbsolute(file) || file.includes('\0')) throw new DicomReadError('outside_storage_roots');
     // They name directories, and `..` would climb out of the handle.
-    if (name === '' || name === '.' || name === '..') throw new DicomReadError('not_a_regular_file');
+    if (!isName(name, 0)) throw new DicomReadError('not_a_regular_file');
     const kept = this.#kept(directoryPath);
     try {
       if (kept === undefined) return yield* this.#openIn(directoryPath, name);
@@ -73,6 +75,22 @@ export class StorageRoots {
     // The last place is a link: followed once, if what it stands for lies under the roots.
     const target = (yield { call: 'realpath', path: file }) as string;
     return yield* this.#openIn(path.dirname(target), path.basename(target));
+  }
+
+  /** `open` on this thread; where the directory's handle is kept, as it mostly is, in one call. */
+  openNow(file: string, onProgress: OnProgress): number {
+    const slash = file.lastIndexOf('/');
+    const kept = slash > 0 && isName(file, slash + 1) ? this.#kept(file.slice(0, slash)) : undefined;
+    if (kept !== undefined) {
+      try {
+        return fs.openSync(`${kept.prefix}${file.slice(slash + 1)}`, FILE_FLAGS);
+      } catch {
+        // `open` says what is to be done about it.
+      } finally {
+        onProgress();
+      }
+    }
+    return runSync(this.open(file), onProgress);
   }
 
   /** Drops the directory handles that are older than some seconds; to be called now and then. Closing a handle touches no storage. */
@@ -125,9 +143,33 @@ export class StorageRoots {
   /** The real path of a directory that lies under a root. */
   *#resolve(directoryPath: string): Reading<string> {
     if (this.#roots === undefined || this.#roots.length < this.#configured.length) yield* this.#resolveRoots();
-    const real = (yield { call: 'realpath', path: directoryPath }) as string;
+    let real: string;
+    try {
+      real = (yield { call: 'realpath', path: directoryPath }) as string;
+    } catch (error) {
+      // Only what may come to exist under a root is worth waiting for.
+      if (systemCode(error) !== undefined && (yield* this.#leadsOutside(directoryPath)))
+        throw new DicomReadError('outside_storage_roots');
+      throw error;
+    }
     if (!isUnder(this.#roots ?? [], real)) throw new DicomReadError('outside_storage_roots');
     return real;
+  }
+
+  /** Whether a directory that can't be resolved would lie outside the roots if it existed: told by the part of its path that does exist. */
+  *#leadsOutside(directoryPath: string): Reading<boolean> {
+    const roots = [...this.#configured.map((root) => path.resolve(root)), ...(this.#roots ?? [])];
+    const wanted = path.resolve(directoryPath);
+    for (let existing = wanted; existing !== '/'; ) {
+      existing = path.dirname(existing);
+      try {
+        const real = (yield { call: 'realpath', path: existing }) as string;
+        return !isUnder(roots, path.join(real, wanted.slice(existing.length)));
+      } catch (error) {
+        if (systemCode(error) === undefined) throw error;
+      }
+    }
+    return !isUnder(roots, wanted);
   }
 
   *#resolveRoots(): Reading<void> {
@@ -159,7 +201,7 @@ export class StorageRoots {
         break;
       }
     }
-    const prefix = `${HANDLES}/${descriptor}/`;
+    const prefix = `${OWN_HANDLES}/${descriptor}/`;
     const directory = { descriptor, prefix, openedAt: performance.now(), users: 0, dropped: false };
     this.#directories.set(directoryPath, directory);
     return directory;
@@ -172,6 +214,13 @@ export class StorageRoots {
   }
 }
 
+/** Whether what stands from `start` on names something in a directory, and nothing above it. */
+function isName(file: string, start: number): boolean {
+  const length = file.length - start;
+  if (length > 2 || length === 0) return length > 0;
+  return file.slice(start) !== '.' && file.slice(start) !== '..';
+}
+
 function release(directory: Directory): void {
   directory.users--;
   closeUnused(directory);
@@ -179,6 +228,14 @@ function release(directory: Directory): void {
 
 function closeUnused(directory: Directory): void {
   if (directory.dropped && directory.users === 0) fs.closeSync(directory.descriptor);
+}
+
+function ownNumber(): string | undefined {
+  try {
+    return fs.readlinkSync('/proc/self');
+  } catch {
+    return undefined;
+  }
 }
 
 function isUnder(roots: readonly string[], real: string): boolean {

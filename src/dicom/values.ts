@@ -6,17 +6,48 @@ import { isRealDate } from '../records/calendar.ts';
 
 const DATE = /^(\d{4})(?:\.(\d\d)\.(\d\d)|(?:(\d\d)(\d\d)?)?)/;
 const TIME = /^(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?|(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)/;
-const PLAIN_DATE = /^\d{8}$/;
-const PLAIN_TIME = /^\d{6}$/;
 const INTEGER = /^[\s\0]*[+-]?\d+[\s\0]*$/;
 const DECIMAL = /^[\s\0]*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[\s\0]*$/;
 const INT32_MAX = 0x7fffffff;
 
+const SPACE = 0x20;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const BACKSLASH = 0x5c;
+
 /** `YYYY-MM-DD` from `YYYYMMDD`, `YYYY.MM.DD`, `YYYYMM` or `YYYY`. */
 export function parseDate(bytes: string): string | null {
-  if (PLAIN_DATE.test(bytes)) return realDate(bytes.slice(0, 4), bytes.slice(4, 6), bytes.slice(6));
+  if (bytes.length === 8) {
+    const number = digitsAt(bytes, 0, 8);
+    if (number >= 0) {
+      if (!isRealDateNumber(number)) return null;
+      return `${bytes.slice(0, 4)}-${bytes.slice(4, 6)}-${bytes.slice(6)}`;
+    }
+  }
   const match = DATE.exec(bytes);
   return match === null ? null : realDate(match[1] ?? '', match[2] ?? match[4] ?? '01', match[3] ?? match[5] ?? '01');
+}
+
+/** Whether this is a day that exists, written as eight digits. */
+export function isPlainDate(text: string): boolean {
+  return text.length === 8 && isRealDateNumber(digitsAt(text, 0, 8));
+}
+
+function isRealDateNumber(number: number): boolean {
+  return isRealDate(Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100);
+}
+
+/** The number that the characters from `start` up to `end` write with digits alone, or -1. A regular expression costs several times as much. */
+function digitsAt(text: string, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 function realDate(year: string, month: string, day: string): string | null {
@@ -25,7 +56,12 @@ function realDate(year: string, month: string, day: string): string | null {
 
 /** `HH:MM:SS` or `HH:MM:SS.mmm` from `HH[MM[SS[.f]]]`, with or without colons. Digits past the millisecond are cut off. */
 export function parseTime(bytes: string): string | null {
-  if (PLAIN_TIME.test(bytes)) return realTime(bytes.slice(0, 2), bytes.slice(2, 4), bytes.slice(4), '');
+  if (digitsAt(bytes, 0, 6) >= 0) {
+    let end = 7;
+    while (end < 10 && digitsAt(bytes, end, end + 1) >= 0) end++;
+    const fraction = bytes.charCodeAt(6) === POINT ? bytes.slice(7, end) : '';
+    return realTime(bytes.slice(0, 2), bytes.slice(2, 4), bytes.slice(4, 6), fraction);
+  }
   const match = TIME.exec(bytes);
   if (match === null) return null;
   return realTime(
@@ -44,14 +80,51 @@ function realTime(hour: string, minute: string, second: string, fraction: string
 
 /** IS: the first value, of 32 bits. */
 export function parseInteger(bytes: string): number | null {
+  const plain = plainNumber(bytes, false);
+  if (plain !== undefined) return toInt32(plain);
   const value = firstValue(bytes);
   return INTEGER.test(value) ? toInt32(numberOf(value)) : null;
 }
 
 /** DS: the first value, finite. */
 export function parseDecimal(bytes: string): number | null {
+  const plain = plainNumber(bytes, true);
+  if (plain !== undefined) return plain;
   const value = firstValue(bytes);
   return DECIMAL.test(value) ? toFinite(numberOf(value)) : null;
+}
+
+// An integer below 2^53 and a power of ten up to 10^22 are exact, and so is then the rounding of their one division.
+const MOST_DIGITS = 15;
+const POWERS_OF_TEN = Float64Array.from({ length: MOST_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * The first value where it is written in the usual way: a sign or none, at most 15 digits, a point or none
+ * (`withPoint`), a space at the end or none. Else
+ * undefined: then the regular expressions say what it is.
+ */
+function plainNumber(bytes: string, withPoint: boolean): number | undefined {
+  const { length } = bytes;
+  let at = 0;
+  let code = bytes.charCodeAt(0);
+  const negative = code === MINUS;
+  if (negative || code === PLUS) at++;
+  let number = 0;
+  let digits = 0;
+  let pointAt = -1;
+  for (; at < length; at++) {
+    code = bytes.charCodeAt(at);
+    const digit = code - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      number = number * 10 + digit;
+      digits++;
+    } else if (withPoint && code === POINT && pointAt < 0) pointAt = digits;
+    else break;
+  }
+  if (digits === 0 || digits > MOST_DIGITS) return undefined;
+  if (at < length && code !== BACKSLASH && !(code === SPACE && at === length - 1)) return undefined;
+  if (pointAt >= 0) number /= POWERS_OF_TEN[digits - pointAt] ?? 1;
+  return negative ? -number : number;
 }
 
 // White space around a number is no matter, NULs are.
@@ -80,7 +153,7 @@ export function trimValues(text: string): string {
 }
 
 /** Without the spaces and NULs at the end. */
-export function trimEnd(text: string): string {
+function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0 && isPadding(text.charCodeAt(end - 1))) end--;
   return end === text.length ? text : text.slice(0, end);

@@ -14,9 +14,14 @@ import type {
 export interface Grouping {
   readonly batch: GroupedBatch;
   readonly waiting: readonly StoredFile[];
+  /** Some of them nobody has looked at: the storage hangs, and the time until the next look is no time that a file was waited for. */
+  readonly stalled: boolean;
 }
 
-/** Reads and groups one batch, once. With `mayWait`, files that may become readable by themselves are set aside instead of being poison. */
+/**
+ * Reads and groups one batch, once. With `mayWait`, files that may become readable by themselves are set aside instead of being poison;
+ * those that nobody could look at are set aside in any case.
+ */
 export async function groupBatch(
   reader: HeaderReader,
   records: readonly ParsedRecord[],
@@ -37,10 +42,12 @@ export async function groupBatch(
   const poison: PoisonRecord[] = records.filter((record) => record.kind === 'poison');
   const waiting: StoredFile[] = [];
   const failed = new Set<number>();
+  let stalled = false;
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
-    if (mayWait && isWorthWaiting(failure)) waiting.push(file);
+    if (failure.untried === true) stalled = true;
+    if (failure.untried === true || (mayWait && isWorthWaiting(failure))) waiting.push(file);
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 
@@ -56,7 +63,7 @@ export async function groupBatch(
     grouped.push({ file, object, state: states.get(i) ?? null, image: images.get(i) ?? null });
   });
   const sources = records.map((record) => record.source);
-  return { batch: { sources: without(sources, waiting), grouped, poison, startedAt }, waiting };
+  return { batch: { sources: without(sources, waiting), grouped, poison, startedAt }, waiting, stalled };
 }
 
 /** Not there yet, cut short, or the storage's trouble rather than the file's. */

@@ -44,7 +44,7 @@ const LONGEST_WAIT_MS = 5_000;
  * Reads the header of every file of a batch and groups what they say: one state per series, one image per instance (contract, "Between"
  * and "Group"). A file that can't be read becomes a poison record; one that isn't there yet, or is still being written, leaves its batch,
  * is looked at again with growing pauses, and becomes poison only after `fileWaitMs`. Its record stays unacked all the while, and the rest
- * of its batch goes on.
+ * of its batch goes on. While the storage hangs so that nobody can look at all, that clock stands still.
  */
 export function groupDicomState(
   reader: HeaderReader,
@@ -64,14 +64,14 @@ export function groupDicomState(
       return batches$.pipe(
         tap({ complete: () => ended$.next() }),
         mergeMap((batch) => look(batch, 0), concurrency),
-        expand(({ records, waiting, waitedMs }) => {
+        expand(({ records, waiting, waitedMs, stalled }) => {
           if (waiting.length === 0) return EMPTY;
-          const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
+          const pauseMs = stalled ? LONGEST_WAIT_MS : Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
           onWaiting?.(waiting.length);
           return timer(pauseMs, scheduler).pipe(
             takeUntil(ended$),
             finalize(() => onWaiting?.(-waiting.length)),
-            concatMap(() => look(together ? records : waiting, waitedMs + pauseMs)),
+            concatMap(() => look(together ? records : waiting, stalled ? waitedMs : waitedMs + pauseMs)),
           );
         }),
         filter(({ waiting }) => !together || waiting.length === 0),

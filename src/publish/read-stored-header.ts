@@ -1,10 +1,13 @@
 import fs from 'node:fs';
+import { slotOf } from '../dicom/attributes.ts';
 import { type Reading, runConcurrently } from '../dicom/file-calls.ts';
 import { toReadError } from '../dicom/file-error.ts';
 import { FileHeader } from '../dicom/file-header.ts';
 import { stateMetaJson } from '../dicom/state-meta.ts';
 import type { HeaderOutcome } from './publish-folder.ts';
 import type { StoredHeader } from './store-meta.ts';
+
+const NUMBER_OF_FRAMES = slotOf('NumberOfFrames');
 
 /** Reads headers without holding up this thread; for paths that the user's own folder gave. As many readers are kept as were used at once. */
 export function storedHeaderReader(): (path: string) => Promise<HeaderOutcome> {
@@ -48,8 +51,8 @@ function storedHeader({ header }: FileHeader): StoredHeader {
     studyUidHash: columns.study_uid_hash,
     seriesUidHash: columns.series_uid_hash,
     transferSyntaxUid: header.transferSyntaxUid,
-    // (0028,0008) isn't among the attributes that the reader looks for.
-    numberOfFrames: 1,
+    // Only multi-frame objects have it (PS3.3, C.7.6.6); no frame at all can't be meant.
+    numberOfFrames: Math.max(1, header.integer(NUMBER_OF_FRAMES) ?? 1),
     accessionNumber: columns.accession_number,
     studyDate: columns.study_date,
   };

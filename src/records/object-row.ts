@@ -1,8 +1,6 @@
 import { DICOM_STORE_META_FIELDS, type DicomStoreMeta } from './dicom-store-meta.ts';
 import type { Row, Version } from './records.ts';
 
-const ALLOWLIST: string[] = [...DICOM_STORE_META_FIELDS];
-
 /** The version of what a message says (contract, "which record wins"): its created_time with six fraction digits, and its trace_id. */
 export function versionOf(meta: DicomStoreMeta): Version {
   return { time: withMicroseconds(meta.created_time), traceId: meta.trace_id };
@@ -22,8 +20,15 @@ export function objectRow(meta: DicomStoreMeta, version: Version): Row {
   return {
     identity: meta.trace_id,
     version,
-    json: JSON.stringify({ ...meta, created_time: version.time }, ALLOWLIST),
+    json: JSON.stringify(knownFields(meta, version.time)),
   };
+}
+
+// Copied field by field: a list of names as JSON.stringify's second argument costs half as much again.
+function knownFields(meta: DicomStoreMeta, createdTime: string): Record<string, unknown> {
+  const known: Record<string, unknown> = {};
+  for (const field of DICOM_STORE_META_FIELDS) known[field] = field === 'created_time' ? createdTime : meta[field];
+  return known;
 }
 
 /** Whether `a` wins over `b`. Text is compared by code points, as the tables' "C" collation does. */

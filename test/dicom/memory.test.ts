@@ -47,4 +47,4 @@ it('keeps what is read alive without the window that it was read from', async ()
     await pool.close();
     rmSync(folder, { recursive: true });
   }
-});
+}, 60_000);

@@ -118,6 +118,27 @@ describe('a batch', () => {
     ]);
   });
 
+  it('says which of its bad files are shorter than announced: those may still be being written', async () => {
+    start();
+    const whole = buildDicomFile({ dataSet: SAMPLE });
+    // Nothing yet; inside the preamble; inside `DICM`; inside the file meta group; inside the data set; no DICOM at all.
+    const beginnings = [0, 100, 130, 180, whole.length - 6].map((length) => whole.subarray(0, length));
+    const contents = [...beginnings, Buffer.alloc(500)];
+    const paths = contents.map((bytes, number) => {
+      writeFileSync(join(folder, `${number}`), bytes);
+      return join(folder, `${number}`);
+    });
+    const read = async (size: (at: number) => number) => {
+      const { failures } = await pool.read(paths.map((path, at) => ({ ...file(path), size: size(at) })));
+      return failures.toSorted((a, b) => a.index - b.index);
+    };
+    const unfinished = await read(() => whole.length);
+    expect(unfinished.map(({ incomplete }) => incomplete)).toEqual(contents.map(() => true));
+    const complete = await read((at) => contents[at]?.length ?? 0);
+    expect(complete.map(({ incomplete }) => incomplete)).toEqual(contents.map(() => false));
+    expect([0, 1, 2, 5].map((at) => complete[at]?.error.code)).toEqual(new Array(4).fill('not_dicom'));
+  });
+
   it('may be empty, and many may be read at once', async () => {
     start();
     expect(await pool.read([])).toEqual({ states: [], images: [], failures: [] });
@@ -185,6 +206,11 @@ describe('storage that hangs for good', () => {
     const { failures } = await pool.read(paths.map((path) => file(path)));
     expect(failures.map(({ index }) => index).sort((a, b) => a - b)).toEqual(paths.map((_, index) => index));
     for (const { error } of failures) expect(error.code).toBe('read_timeout');
+    // Those that hung themselves may be at fault; of the others nothing is known.
+    const untried = failures.filter((failure) => failure.untried === true);
+    expect(untried.length).toBeGreaterThanOrEqual(3);
+    expect(untried.length).toBeLessThan(paths.length);
+    expect((await pool.read([file(store('a.dcm'))])).failures).toMatchObject([{ index: 0, untried: true }]);
     // Eight, and the second of the two workers that hung at that moment.
     expect(pool.stuckWorkers).toBeLessThanOrEqual(9);
     // It comes back as soon as the storage lets go.

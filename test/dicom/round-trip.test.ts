@@ -115,7 +115,7 @@ describe('whatever is written is read back', () => {
       ),
       { numRuns: 400 },
     );
-  });
+  }, 60_000);
 
   it('and a beginning of it is an error or a record, never anything else', () => {
     fc.assert(

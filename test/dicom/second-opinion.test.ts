@@ -25,9 +25,9 @@ describe('dicom-parser', () => {
           element === undefined
             ? undefined
             : bytes.toString('latin1', element.dataOffset, element.dataOffset + Math.min(element.length, 4096));
-        expect(scanner.values[ATTRIBUTES.findIndex((each) => each.keyword === keyword)], keyword).toBe(theirs);
+        expect(scanner.found.bytes[ATTRIBUTES.findIndex((each) => each.keyword === keyword)], keyword).toBe(theirs);
       }
-      expect(scanner.values[slotOf('StudyInstanceUID')]).toBeDefined();
+      expect(scanner.found.bytes[slotOf('StudyInstanceUID')]).toBeDefined();
     });
   }
 });

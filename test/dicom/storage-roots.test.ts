@@ -70,9 +70,33 @@ describe('storage roots', () => {
       `${store}/study/${'x'.repeat(4096)}`,
     ]) {
       const result = outcome(path);
-      expect(['outside_storage_roots', 'file_missing'], path.slice(0, 80)).toContain(result);
-      if (fs.existsSync(path)) expect(result).toBe('outside_storage_roots');
+      expect(result, path.slice(0, 80)).toBe('outside_storage_roots');
     }
+  });
+
+  it('tell at once that a path leads outside, even if nothing is there', () => {
+    fs.symlinkSync(outside, join(store, 'way-out'));
+    fs.symlinkSync(store, join(folder, 'way-in'));
+    for (const path of [
+      join(outside, 'missing.dcm'),
+      join(outside, 'missing', 'a.dcm'),
+      join(folder, 'nowhere', 'at', 'all', 'a.dcm'),
+      '/no/such/place/a.dcm',
+      `${store}-missing/a.dcm`,
+      join(store, '..', 'nowhere', 'a.dcm'),
+      join(store, 'way-out', 'missing', 'a.dcm'),
+    ])
+      expect(outcome(path), path).toBe('outside_storage_roots');
+  });
+
+  it('wait for a file that may still come under them, by whatever way it is named', () => {
+    for (const path of [
+      join(store, 'study', 'missing.dcm'),
+      join(store, 'new', 'study', 'a.dcm'),
+      join(folder, 'not-mounted-yet', 'study', 'a.dcm'),
+      join(folder, 'way-in', 'missing', 'a.dcm'),
+    ])
+      expect(outcome(path), path).toBe('file_missing');
   });
 
   it('take a root’s sibling with the same beginning for what it is', () => {

@@ -115,10 +115,11 @@ describe('code extensions', () => {
   });
 
   it('take linear time on bytes made to be slow', () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const unit of ['\x1b$B;', '\x1b$)C\xc8^', '\\\x1b', '\x1b-L\xbb=']) {
       decode('ISO 2022 IR 100\\ISO 2022 IR 87', unit.repeat(4096 / unit.length), true);
     }
-    expect(performance.now() - start).toBeLessThan(200);
+    // CPU, not time: the machine may do other things too. What isn't linear takes seconds.
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
   });
 });

@@ -82,9 +82,10 @@ describe('DS', () => {
   ]);
 
   it('takes linear time on digits made to be slow', () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let run = 0; run < 50; run++) parseDecimal(`${'1'.repeat(4095)}x`);
-    expect(performance.now() - start).toBeLessThan(200);
+    // CPU, not time: the machine may do other things too. What isn't linear takes seconds.
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
   });
 });
 
