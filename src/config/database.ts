@@ -10,7 +10,7 @@ const databaseSchema = mapping({
   dsn: nonEmptyText(),
   max_in_flight: wholeNumber(1, 1000).default(2),
   migrate: bool().default(true),
-  statement_timeout: duration().default(30_000),
+  statement_timeout: duration().default(20_000),
 });
 
 /** Reads the fields of one `dicom_store`. */

@@ -25,7 +25,7 @@ const batchingSchema = mapping({
 
 const unorderedProcessingSchema = mapping({
   enabled: bool().default(false),
-  checkpoint_limit: wholeNumber(1, 1_000_000).default(4096),
+  checkpoint_limit: wholeNumber(1, 1_000_000).default(2048),
   batching: batchingSchema.default({ count: 50, period: 5000 }),
 });
 

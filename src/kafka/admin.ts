@@ -1,7 +1,19 @@
 /** What is asked of a cluster from outside a running group: topics, end offsets, a group's committed offsets. */
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { SourceError } from '../errors.ts';
-import { ERRORS, errorCode, errorName, type NativeConfig, type PartitionOffset } from './client.ts';
+import {
+  connect,
+  disconnect,
+  ERRORS,
+  errorCode,
+  errorName,
+  type NativeConfig,
+  type NativeConsumer,
+  newConsumer,
+  type PartitionOffset,
+} from './client.ts';
+import { revealed } from './credentials.ts';
+import { committedOffsets } from './positions.ts';
 
 export interface KafkaAdmin {
   /** Creates topics; one that exists stays as it is. */
@@ -26,7 +38,8 @@ const TIMEOUT_MS = 10_000;
 
 /** Connects when it is first asked. Errors are SourceErrors with librdkafka's error name. */
 export function createAdmin(config: NativeConfig): KafkaAdmin {
-  const admin = RdKafka.AdminClient.create(config);
+  const admin = RdKafka.AdminClient.create(revealed(config));
+  const consumers = new Map<string, Promise<NativeConsumer>>();
 
   async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
     const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
@@ -44,6 +57,26 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
     );
     return described.flatMap((each) => each.partitions.map((partition) => partition.partition)).sort((a, b) => a - b);
+  }
+
+  /**
+   * A consumer that never joins. The client's own ListConsumerGroupOffsets dies of a null pointer when the broker answers
+   * NOT_COORDINATOR, as it does while it starts or makes its offsets topic (librdkafka issue 5040); this one looks for the coordinator
+   * again.
+   */
+  function consumerOf(group: string): Promise<NativeConsumer> {
+    const known = consumers.get(group);
+    if (known !== undefined) return known;
+    const consumer = newConsumer({ ...config, 'group.id': group, 'enable.auto.commit': false });
+    const opened = connect(consumer, TIMEOUT_MS).then(
+      () => consumer,
+      (error: unknown) => {
+        consumers.delete(group);
+        throw new SourceError('unavailable', errorName(error));
+      },
+    );
+    consumers.set(group, opened);
+    return opened;
   }
 
   return {
@@ -71,22 +104,52 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       const { groups } = await call<RdKafka.GroupDescriptions>((done) =>
         admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
       );
+      // A group that could not be described has no members either: not knowing is not the same as nobody there.
+      const failed = groups.find((each) => each.error !== undefined)?.error;
+      if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
       return groups.some((each) => each.members.length > 0);
     },
     beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
     async committedOffsets(group, topic) {
       const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));
-      const results = await call<RdKafka.GroupResults[]>((done) =>
-        admin.listConsumerGroupOffsets([{ groupId: group, partitions: asked }], { timeout: TIMEOUT_MS }, done),
-      );
-      return results
-        .flatMap((result) => result.partitions)
-        .filter((each) => each.offset >= 0)
+      if (asked.length === 0) return [];
+      const consumer = await consumerOf(group);
+      const committed = await untilLoaded(() => committedOffsets(consumer, asked, TIMEOUT_MS));
+      return [...committed]
         .map(({ partition, offset }) => ({ topic, partition, offset }))
         .sort((a, b) => a.partition - b.partition);
     },
-    close: () => admin.disconnect(),
+    close() {
+      admin.disconnect();
+      for (const consumer of consumers.values())
+        void consumer.then((each) => disconnect(each, TIMEOUT_MS)).catch(() => undefined);
+    },
   };
+}
+
+const RETRY_MS = 100;
+
+/** What a coordinator says that has just started, or has just taken the group over. */
+const LOADING: ReadonlySet<string> = new Set(
+  [
+    ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,
+    ERRORS.ERR_GROUP_COORDINATOR_NOT_AVAILABLE,
+    ERRORS.ERR_NOT_COORDINATOR_FOR_GROUP,
+  ].map((code) => errorName({ code })),
+);
+
+/** Asks again while the group is being loaded, for as long as one answer may take. */
+async function untilLoaded<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const loading = error instanceof SourceError && LOADING.has(error.detail);
+      if (!loading || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
 
 /** A callback API as a promise; `ignored` is the error code that counts as success. */

@@ -3,6 +3,11 @@
  * records after `pause()` and resolves `commitOffsets()` before the broker has answered.
  */
 import { RdKafka } from '@confluentinc/kafka-javascript';
+import { ConfigError } from '../errors.ts';
+import { listenForReasons, reasonOf } from './away.ts';
+import { wakeWhenClockIsSetBack } from './clock-watch.ts';
+import { followPassword, revealed } from './credentials.ts';
+import { nativeCall } from './native-calls.ts';
 
 export type NativeMessage = RdKafka.Message;
 export type NativeError = RdKafka.LibrdKafkaError;
@@ -14,11 +19,16 @@ export interface Partition {
   readonly partition: number;
 }
 
+/** `topic/partition`: for logs, and as a key. */
+export function partitionName({ topic, partition }: Partition): string {
+  return `${topic}/${partition}`;
+}
+
 export interface PartitionOffset extends Partition {
   readonly offset: number;
 }
 
-/** librdkafka's settings by their own names. */
+/** librdkafka's settings by their own names. A Secret among them is revealed as a client is made. */
 export type NativeConfig = Record<string, unknown>;
 
 /** The consumer's methods that exist but are missing from the client's types. */
@@ -37,20 +47,61 @@ export type NativeProducer = RdKafka.Producer;
 
 export const ERRORS = RdKafka.CODES.ERRORS;
 
+/** Throws a ConfigError when a secret's file can't be read just now. */
 export function newConsumer(config: NativeConfig): NativeConsumer {
-  return new RdKafka.KafkaConsumer(config) as NativeConsumer;
+  const settings = revealed(config);
+  const consumer = watched(new RdKafka.KafkaConsumer(settings) as NativeConsumer, config, settings);
+  wakeWhenClockIsSetBack(consumer, () => consumer.assignments());
+  return consumer;
 }
 
+/** Throws a ConfigError when a secret's file can't be read just now. */
 export function newProducer(config: NativeConfig): NativeProducer {
-  return new RdKafka.Producer(config);
+  const settings = revealed(config);
+  const producer = watched(new RdKafka.Producer(settings), config, settings);
+  wakeWhenClockIsSetBack(producer, () =>
+    nativeCall<[]>(
+      (done) => producer.getMetadata({ timeout: 1_000 }, () => done()),
+      () => undefined,
+    ),
+  );
+  return producer;
+}
+
+function watched<T extends NativeConsumer | NativeProducer>(
+  client: T,
+  config: NativeConfig,
+  settings: NativeConfig,
+): T {
+  followPassword(client, config, settings);
+  listenForReasons(client);
+  // A token whose file can't be read comes here; without a listener it would end the process. librdkafka asks again in ten seconds.
+  (client as NodeJS.EventEmitter).on('error', () => undefined);
+  return client;
 }
 
 const NAMES = new Map(Object.entries(ERRORS).map(([name, code]) => [code, name]));
 
+/** The client's events carry no codes, only librdkafka's constant texts. */
+const EVENT_TEXTS: Readonly<Record<string, string>> = {
+  'all broker connections are down': 'ERR__ALL_BROKERS_DOWN',
+  'authentication failure': 'ERR__AUTHENTICATION',
+  'broker transport failure': 'ERR__TRANSPORT',
+  'ssl error': 'ERR__SSL',
+};
+
 /** librdkafka's name of an error (`ERR__TRANSPORT`), which says more in a log than its number and never quotes a record. */
 export function errorName(error: unknown): string {
+  if (error instanceof ConfigError) return 'secret_unreadable';
+  const text = error instanceof Error ? EVENT_TEXTS[error.message] : undefined;
+  if (text !== undefined) return text;
   const code = errorCode(error);
   return NAMES.get(code) ?? `code ${code}`;
+}
+
+/** Why a client is away from its brokers: a word of ours where its log gave a reason (away.ts), else the error's name. */
+export function whyAway(client: object | undefined, error: unknown): string {
+  return (client === undefined ? undefined : reasonOf(client)) ?? errorName(error);
 }
 
 /** librdkafka's number of an error; NaN for what isn't one. */
@@ -69,7 +120,10 @@ type Connectable = {
 /** Connects within `timeoutMs` or rejects with the client's error; a client that failed once is not to be used again. */
 export function connect(client: Connectable, timeoutMs: number): Promise<NativeMetadata> {
   return new Promise((resolve, reject) => {
-    client.connect({ timeout: timeoutMs }, (error, metadata) => (error ? reject(error) : resolve(metadata)));
+    nativeCall<[NativeError, NativeMetadata]>(
+      (done) => client.connect({ timeout: timeoutMs }, done),
+      (error, metadata) => (error ? reject(error) : resolve(metadata)),
+    );
   });
 }
 
@@ -79,9 +133,12 @@ export function disconnect(client: Connectable, timeoutMs: number): Promise<void
   if (!client.isConnected()) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, timeoutMs);
-    client.disconnect(() => {
-      clearTimeout(timer);
-      resolve();
-    });
+    nativeCall<[]>(
+      (done) => client.disconnect(done),
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+    );
   });
 }

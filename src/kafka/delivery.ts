@@ -1,7 +1,7 @@
 /** One `send`: hand records to librdkafka, wait for every delivery report, say what an error means. */
-import { SinkError } from '../errors.ts';
-import { ERRORS, errorCode, errorName, type NativeProducer } from './client.ts';
-import { toNativeHeaders } from './headers.ts';
+import { ConfigError, SinkError } from '../errors.ts';
+import { ERRORS, errorCode, errorName, type NativeProducer, whyAway } from './client.ts';
+import { toNativeBytes, toNativeHeaders } from './headers.ts';
 import type { ProducerRecord } from './producer.ts';
 
 /** What librdkafka hands back with each record's report: one shared by all records of a `send`. */
@@ -59,9 +59,16 @@ function produceFrom(
     const record = records[i];
     if (record === undefined || delivery.abandoned) return;
     try {
-      const value = typeof record.value === 'string' ? Buffer.from(record.value) : record.value;
       const headers = record.headers === undefined ? undefined : toNativeHeaders(record.headers);
-      producer.produce(record.topic, null, value, record.key, null, delivery, headers);
+      producer.produce(
+        record.topic,
+        null,
+        toNativeBytes(record.value),
+        toNativeBytes(record.key),
+        null,
+        delivery,
+        headers,
+      );
     } catch (error) {
       if (errorCode(error) === ERRORS.ERR__QUEUE_FULL) {
         setTimeout(produceFrom, QUEUE_FULL_MS, producer, records, i, delivery);
@@ -90,14 +97,16 @@ export function isFatal(error: unknown): boolean {
 
 /**
  * What a produce error means. Kafka's own clients retry the retriable ones themselves until message.timeout.ms, so nearly all that
- * arrives here means "away"; the rest is this record (too large, refused by the broker's schema or timestamp check) or our rights.
+ * arrives here means "away", and why the client says (`whyAway`); the rest is this record (too large, refused by the broker's schema or
+ * timestamp check) or our rights.
  */
-export function toSinkError(sink: string, error: unknown): SinkError {
+export function toSinkError(sink: string, error: unknown, client?: NativeProducer): SinkError {
   if (error instanceof DeadlineError) return new SinkError(sink, 'timeout', 'no acknowledgement');
+  if (error instanceof ConfigError) return new SinkError(sink, 'unavailable', errorName(error));
   const code = errorCode(error);
-  const detail = errorName(error);
   if (Number.isNaN(code)) return new SinkError(sink, 'unavailable', error instanceof Error ? error.name : 'unknown');
-  return new SinkError(sink, meaning(code), detail);
+  const means = meaning(code);
+  return new SinkError(sink, means, means === 'unavailable' ? whyAway(client, error) : errorName(error));
 }
 
 function meaning(code: number): SinkError['code'] {

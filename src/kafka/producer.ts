@@ -34,18 +34,18 @@ export function createProducer(options: ProducerOptions): Producer {
   let current: Promise<NativeProducer> | undefined;
 
   async function open(): Promise<NativeProducer> {
-    const producer = newProducer({ ...options.config, dr_cb: true });
-    producer.on('event.error', () => undefined);
-    producer.on('event.log', () => undefined);
-    settleDeliveries(producer);
+    let producer: NativeProducer | undefined;
     try {
+      producer = newProducer({ ...options.config, dr_cb: true });
+      producer.on('event.error', () => undefined);
+      settleDeliveries(producer);
       await connect(producer, CONNECT_TIMEOUT_MS);
+      producer.setPollInBackground(true);
+      return producer;
     } catch (error) {
-      void disconnect(producer, CLOSE_TIMEOUT_MS);
-      throw toSinkError(options.name, error);
+      if (producer !== undefined) void disconnect(producer, CLOSE_TIMEOUT_MS);
+      throw toSinkError(options.name, error, producer);
     }
-    producer.setPollInBackground(true);
-    return producer;
   }
 
   /** The one client that all share: who comes while it is being opened waits for the same. */
@@ -76,7 +76,7 @@ export function createProducer(options: ProducerOptions): Producer {
           current = undefined;
           void disconnect(producer, CLOSE_TIMEOUT_MS);
         }
-        throw toSinkError(options.name, error);
+        throw toSinkError(options.name, error, producer);
       }
     },
     async close() {

@@ -1,10 +1,13 @@
 import { ERRORS, type NativeConsumer, type Partition } from './client.ts';
+import type { Position } from './positions.ts';
 import type { SourceEvents } from './source.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
 interface RebalanceContext {
   readonly tracker: WatermarkTracker;
   readonly drainTimeoutMs: number;
+  /** Where to begin with partitions that come; they themselves when the client is to find out. */
+  positionsOf(partitions: readonly Partition[]): Promise<readonly Position[]>;
   storeOffsets(): void;
   readonly events: SourceEvents;
 }
@@ -18,13 +21,14 @@ export async function onRebalance(
   consumer: NativeConsumer,
   code: number,
   partitions: readonly Partition[],
-  { tracker, drainTimeoutMs, storeOffsets, events }: RebalanceContext,
+  { tracker, drainTimeoutMs, positionsOf, storeOffsets, events }: RebalanceContext,
 ): Promise<number> {
   const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
   if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
+    const positions = await positionsOf(partitions);
     tracker.assign(partitions);
-    if (cooperative) consumer.incrementalAssign(partitions);
-    else consumer.assign([...partitions]);
+    if (cooperative) consumer.incrementalAssign(positions);
+    else consumer.assign([...positions]);
     events.assigned?.(partitions);
     return 0;
   }

@@ -13,8 +13,12 @@ import {
   type NativeMessage,
   newConsumer,
   type Partition,
+  whyAway,
 } from './client.ts';
+import { isReachable, lagsOf, type PartitionLag } from './lag.ts';
+import { type Position, stablePositions } from './positions.ts';
 import { onRebalance } from './rebalance.ts';
+import { StandstillWatch } from './standstill.ts';
 import { toRecord } from './to-record.ts';
 import { WatermarkTracker } from './watermark.ts';
 
@@ -23,15 +27,21 @@ export interface SourceEvents {
   connected?(): void;
   /** The client is away from its brokers or can't join; it keeps trying. `detail` is librdkafka's error name. */
   disconnected?(detail: string): void;
+  /** Every few seconds while a broker has let the client in and holds the line, whether records come or not. */
+  reachable?(): void;
   /** So many records came in with one poll. */
   received?(records: number): void;
   assigned?(partitions: readonly Partition[]): void;
+  /** Records that were handed out and are acked now, each once. */
+  acked?(records: readonly ConsumedRecord[]): void;
+  /** So many records that were handed out are given up unacked, with their partitions or at the end: they come again. */
+  released?(records: number): void;
   /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
   revoked?(partitions: readonly Partition[], lost: boolean, unacked: number): void;
   committed?(offsets: readonly (Partition & { readonly offset: number })[]): void;
   commitFailed?(detail: string): void;
-  /** librdkafka's statistics document, parsed. */
-  statistics?(statistics: unknown): void;
+  /** Every few seconds (`statistics.interval.ms`): how far the group is behind in the partitions that are ours. */
+  lags?(lags: readonly PartitionLag[]): void;
 }
 
 export interface KafkaSourceOptions {
@@ -57,6 +67,8 @@ const POLL_MS = 100;
 const CONNECT_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 1_000;
+/** librdkafka's RD_KAFKA_OFFSET_INVALID: nothing is stored. */
+const OFFSET_INVALID = -1001;
 /** Without polling, the group evicts a member after max.poll.interval.ms; a paused assignment can be polled without getting records. */
 const PAUSE_AFTER_MS = 5_000;
 /** Records acked behind one that waits cost a few bytes each until the watermark passes: room for many, but not for ever. */
@@ -72,11 +84,16 @@ export class KafkaSource implements Source, Offsets {
   readonly records$: Observable<ConsumedRecord>;
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
-  readonly #tracker = new WatermarkTracker();
+  readonly #tracker: WatermarkTracker;
   #consumer: NativeConsumer | undefined;
   #running = false;
   #closing = false;
+  /** Set while the broker is asked. */
+  #lags: Promise<void> | undefined;
   #broken: SourceError | undefined;
+  /** How often the group has changed what is ours. */
+  #assignments = 0;
+  readonly #standstill: StandstillWatch;
   #polling: Promise<void> = Promise.resolve();
   #rebalancing: Promise<void> = Promise.resolve();
 
@@ -85,8 +102,13 @@ export class KafkaSource implements Source, Offsets {
     this.topics = options.topics;
     this.#options = options;
     this.#events = options.events ?? {};
+    this.#tracker = new WatermarkTracker((records) => this.#events.released?.(records));
+    // Under the `consumer` protocol each commit carries an epoch that the broker refuses once it is stale.
+    const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
+    this.#standstill = new StandstillWatch(sessionMs, () => this.#joinAnew());
     this.records$ = new Observable((subscriber) => {
       this.#running = true;
+      this.#standstill.start();
       this.#polling = this.#run(subscriber);
       return () => this.#halt();
     });
@@ -104,7 +126,10 @@ export class KafkaSource implements Source, Offsets {
   }
 
   ack(records: readonly ConsumedRecord[]): void {
-    this.#tracker.ack(records);
+    this.#standstill.check();
+    // Not in the call's brackets: they are left out with a call to nobody.
+    const awaited = this.#tracker.ack(records);
+    this.#events.acked?.(awaited);
     this.#storeOffsets();
   }
 
@@ -116,12 +141,16 @@ export class KafkaSource implements Source, Offsets {
   async close(): Promise<void> {
     await this.stop();
     this.#closing = true;
+    this.#standstill.stop();
     const consumer = this.#consumer;
     if (consumer === undefined) return;
     this.#storeOffsets();
+    // What still asks the broker uses the client; it ends by its own deadlines.
+    await this.#lags;
     // Stored offsets are committed as the client leaves the group.
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
     this.#consumer = undefined;
+    this.#tracker.forgetAll();
   }
 
   #halt(): void {
@@ -142,16 +171,17 @@ export class KafkaSource implements Source, Offsets {
   /** Tries until a broker answers or the source is stopped: a service that outlives its brokers is the point. */
   async #connect(): Promise<NativeConsumer | undefined> {
     while (this.#running) {
-      const consumer = this.#newConsumer();
+      let consumer: NativeConsumer | undefined;
       try {
+        consumer = this.#newConsumer();
         await connect(consumer, CONNECT_TIMEOUT_MS);
         consumer.subscribe([...this.topics]);
         this.#consumer = consumer;
         this.#events.connected?.();
         return consumer;
       } catch (error) {
-        this.#events.disconnected?.(errorName(error));
-        void disconnect(consumer, CLOSE_TIMEOUT_MS);
+        this.#events.disconnected?.(whyAway(consumer, error));
+        if (consumer !== undefined) void disconnect(consumer, CLOSE_TIMEOUT_MS);
         await Promise.race([sleep(RECONNECT_MS), this.#tracker.changed()]);
       }
     }
@@ -165,6 +195,7 @@ export class KafkaSource implements Source, Offsets {
       'enable.auto.offset.store': false,
       offset_commit_cb: (error: unknown, offsets: readonly (Partition & { offset: number })[]) => {
         if (error) {
+          if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#joinAnew();
           if (errorCode(error) !== ERRORS.ERR__NO_OFFSET) this.#events.commitFailed?.(errorName(error));
         } else this.#events.committed?.(offsets);
       },
@@ -175,10 +206,48 @@ export class KafkaSource implements Source, Offsets {
     });
     consumer.setDefaultConsumeTimeout(POLL_MS);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    consumer.on('event.error', (error) => this.#events.disconnected?.(errorName(error)));
-    consumer.on('event.log', () => undefined);
-    consumer.on('event.stats', (event: { message: string }) => this.#events.statistics?.(JSON.parse(event.message)));
+    consumer.on('event.error', (error) => this.#events.disconnected?.(whyAway(consumer, error)));
+    consumer.on('event.stats', (event: { message: string }) => {
+      const statistics: unknown = JSON.parse(event.message);
+      if (isReachable(statistics)) this.#events.reachable?.();
+      if (!this.#closing) this.#lags ??= this.#tellLags(consumer, statistics);
+    });
     return consumer;
+  }
+
+  async #tellLags(consumer: NativeConsumer, statistics: unknown): Promise<void> {
+    try {
+      const lags = await lagsOf(consumer, statistics);
+      if (!this.#closing) this.#events.lags?.(lags);
+    } catch {
+      // The client was closed meanwhile. The monitor goes without.
+    } finally {
+      this.#lags = undefined;
+    }
+  }
+
+  /**
+   * The group has put us out. librdkafka mostly notices and loses the partitions; but when that happens in the middle of a rebalance, it
+   * joins again with what it held, and would commit offsets of before, behind those of who had the partitions meanwhile. So nothing of
+   * before is committed any more, and we join as a new member would.
+   */
+  #joinAnew(): void {
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#closing || !this.#running) return;
+    if (this.#options.commits === 'transaction') {
+      this.#broken = new SourceError('unavailable', 'put out of the group');
+      this.#tracker.wake();
+      return;
+    }
+    try {
+      this.#tracker.forgetAll();
+      const held = consumer.assignments().map(({ topic, partition }) => ({ topic, partition, offset: OFFSET_INVALID }));
+      if (held.length > 0) consumer.offsetsStore(held);
+      consumer.unsubscribe();
+      consumer.subscribe([...this.topics]);
+    } catch (error) {
+      this.#events.disconnected?.(errorName(error));
+    }
   }
 
   async #rebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): Promise<void> {
@@ -186,9 +255,11 @@ export class KafkaSource implements Source, Offsets {
       const unfinished = await onRebalance(consumer, errorCode(error), partitions, {
         tracker: this.#tracker,
         drainTimeoutMs: this.#closing ? 0 : this.#options.drainTimeoutMs,
+        positionsOf: (assigned) => this.#positionsOf(consumer, assigned),
         storeOffsets: () => this.#storeOffsets(),
         events: this.#events,
       });
+      this.#assignments++;
       if (unfinished > 0 && this.#options.commits === 'transaction' && !this.#closing) {
         this.#broken = new SourceError('unavailable', 'partitions revoked with records in flight');
         this.#tracker.wake();
@@ -199,11 +270,18 @@ export class KafkaSource implements Source, Offsets {
     }
   }
 
+  async #positionsOf(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<readonly Position[]> {
+    const reset = this.#options.config['auto.offset.reset'];
+    return (await stablePositions(consumer, partitions, reset, () => this.#running)) ?? partitions;
+  }
+
   async #poll(consumer: NativeConsumer, subscriber: Subscriber<ConsumedRecord>): Promise<void> {
     const tracker = this.#tracker;
     const limit = this.#options.checkpointLimit;
     const room = () => (tracker.held < limit * HELD_PER_LIMIT ? limit - tracker.unacked : 0);
     let paused: Partition[] = [];
+    // A partition that comes anew is never paused, one that had been ours and paused included.
+    let pausedAt = Number.NaN;
     let fullSince = Number.NaN;
     while (this.#running) {
       if (this.#broken !== undefined) throw this.#broken;
@@ -212,6 +290,7 @@ export class KafkaSource implements Source, Offsets {
         if (paused.length > 0) {
           resume(consumer, paused);
           paused = [];
+          pausedAt = Number.NaN;
         }
       } else {
         if (Number.isNaN(fullSince)) fullSince = performance.now();
@@ -220,15 +299,16 @@ export class KafkaSource implements Source, Offsets {
           continue;
         }
         // Paused, the client is still polled: rebalances are answered, and the group doesn't evict us.
-        const assigned = consumer.assignments();
-        if (assigned.length !== paused.length) {
-          consumer.pause(assigned);
-          paused = assigned;
+        if (pausedAt !== this.#assignments) {
+          pausedAt = this.#assignments;
+          paused = consumer.assignments();
+          consumer.pause(paused);
         }
       }
       const messages = await this.#consume(consumer, Math.max(1, Math.min(FETCH, room())));
       if (messages.length > 0) this.#events.received?.(messages.length);
       for (const message of messages) {
+        if (!this.#running) break;
         // What a pending call still returns of a revoked partition belongs to its next owner.
         if (tracker.track(message)) subscriber.next(toRecord(message));
       }
@@ -244,7 +324,7 @@ export class KafkaSource implements Source, Offsets {
             new SourceError(errorCode(error) === ERRORS.ERR__FENCED ? 'fenced' : 'misconfigured', errorName(error)),
           );
         else {
-          this.#events.disconnected?.(errorName(error));
+          this.#events.disconnected?.(whyAway(consumer, error));
           setTimeout(resolve, POLL_MS, []);
         }
       });

@@ -15,6 +15,7 @@ import {
   type PartitionOffset,
 } from './client.ts';
 import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
+import { nativeCall } from './native-calls.ts';
 import type { ProducerRecord } from './producer.ts';
 
 export interface TransactionsOptions {
@@ -51,35 +52,38 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   let current: NativeProducer | undefined;
 
   async function open(): Promise<NativeProducer> {
-    const producer = newProducer({
-      ...options.config,
-      'transactional.id': options.transactionalId,
-      'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
-      // librdkafka refuses anything in a transaction that may take longer than the transaction.
-      'message.timeout.ms': TRANSACTION_TIMEOUT_MS,
-      'socket.timeout.ms': TRANSACTION_TIMEOUT_MS,
-      dr_cb: true,
-    });
-    producer.on('event.error', () => undefined);
-    producer.on('event.log', () => undefined);
-    settleDeliveries(producer);
+    let producer: NativeProducer | undefined;
     try {
-      await connect(producer, CONNECT_TIMEOUT_MS);
-      producer.setPollInBackground(true);
-      await call((done) => producer.initTransactions(CALL_TIMEOUT_MS, done));
+      const opened = newProducer({
+        ...options.config,
+        'transactional.id': options.transactionalId,
+        'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
+        // librdkafka refuses anything in a transaction that may take longer than the transaction.
+        'message.timeout.ms': TRANSACTION_TIMEOUT_MS,
+        'socket.timeout.ms': TRANSACTION_TIMEOUT_MS,
+        dr_cb: true,
+      });
+      producer = opened;
+      opened.on('event.error', () => undefined);
+      settleDeliveries(opened);
+      await connect(opened, CONNECT_TIMEOUT_MS);
+      opened.setPollInBackground(true);
+      await call(opened, (done) => opened.initTransactions(CALL_TIMEOUT_MS, done));
+      return opened;
     } catch (error) {
-      void disconnect(producer, CLOSE_TIMEOUT_MS);
-      throw toTransactionError(options.name, error);
+      if (producer !== undefined) void leave(producer);
+      throw toTransactionError(options.name, error, producer);
     }
-    return producer;
   }
 
   async function transact(producer: NativeProducer, batches: readonly StoredBatch[]): Promise<void> {
-    await call((done) => producer.beginTransaction(done));
+    await call(producer, (done) => producer.beginTransaction(done));
     const records = batches.flatMap(options.recordsOf);
     if (records.length > 0) await deliver(producer, records, CALL_TIMEOUT_MS);
     const offsets = nextOffsets(batches);
-    await call((done) => producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done));
+    await call(producer, (done) =>
+      producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
+    );
     await commit(producer);
   }
 
@@ -96,9 +100,9 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         // What can't be aborted is ended by the next client with this id, which is made at the next attempt.
         if (isFatal(error) || !(await aborted(producer))) {
           current = undefined;
-          void disconnect(producer, CLOSE_TIMEOUT_MS);
+          void leave(producer);
         }
-        throw toTransactionError(options.name, error);
+        throw toTransactionError(options.name, error, producer);
       }
       for (const batch of batches) options.offsets.ack(batch.sources);
     },
@@ -107,7 +111,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       current = undefined;
       if (producer === undefined) return;
       await aborted(producer);
-      await disconnect(producer, CLOSE_TIMEOUT_MS);
+      await leave(producer);
     },
   };
 }
@@ -132,7 +136,7 @@ async function commit(producer: NativeProducer): Promise<void> {
   const deadline = performance.now() + TRANSACTION_TIMEOUT_MS;
   for (;;) {
     try {
-      return await call((done) => producer.commitTransaction(CALL_TIMEOUT_MS, done));
+      return await call(producer, (done) => producer.commitTransaction(CALL_TIMEOUT_MS, done));
     } catch (error) {
       if (!isRetriable(error) || performance.now() > deadline) throw error;
     }
@@ -141,7 +145,7 @@ async function commit(producer: NativeProducer): Promise<void> {
 
 async function aborted(producer: NativeProducer): Promise<boolean> {
   try {
-    await call((done) => producer.abortTransaction(CALL_TIMEOUT_MS, done));
+    await call(producer, (done) => producer.abortTransaction(CALL_TIMEOUT_MS, done));
     return true;
   } catch (error) {
     // Nothing was open.
@@ -161,15 +165,33 @@ const FENCED: readonly number[] = [
   ERRORS.ERR_FENCED_INSTANCE_ID,
 ];
 
-function toTransactionError(name: string, error: unknown): SinkError {
-  const known = toSinkError(name, error);
+function toTransactionError(name: string, error: unknown, producer: NativeProducer | undefined): SinkError {
+  const known = toSinkError(name, error, producer);
   if (FENCED.includes(errorCode(error))) return new SinkError(name, 'unknown', known.detail);
   // A record too large can't be told from its fellows here: stop, and let at-least-once sort it out.
   return known;
 }
 
-function call(start: (done: (error: NativeError) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start((error) => (error ? reject(error) : resolve()));
+/** Calls under way, of each producer that was not left. */
+const underWay = new WeakMap<NativeProducer, Set<Promise<void>>>();
+const left = new WeakSet<NativeProducer>();
+
+/** A transactional call that reaches a client which is being destroyed ends the process (an assertion in librdkafka): there are none then. */
+function call(producer: NativeProducer, start: (done: (error: NativeError) => void) => void): Promise<void> {
+  if (left.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
+  const calls = underWay.get(producer) ?? new Set();
+  underWay.set(producer, calls);
+  const answered = new Promise<void>((resolve, reject) => {
+    nativeCall(start, (error) => (error ? reject(error) : resolve()));
   });
+  calls.add(answered);
+  const forget = () => void calls.delete(answered);
+  answered.then(forget, forget);
+  return answered;
+}
+
+async function leave(producer: NativeProducer): Promise<void> {
+  left.add(producer);
+  await Promise.allSettled(underWay.get(producer) ?? []);
+  await disconnect(producer, CLOSE_TIMEOUT_MS);
 }

@@ -25,8 +25,14 @@ const COMPACT_AT = 4096;
 export class WatermarkTracker {
   readonly #lanes = new Map<string, Lane>();
   #waiting: (() => void)[] = [];
+  readonly #released: (records: number) => void;
   #unacked = 0;
   #held = 0;
+
+  /** `released` is told of unacked records whose account is dropped: how many. */
+  constructor(released: (records: number) => void = () => undefined) {
+    this.#released = released;
+  }
 
   /** Records handed out and not yet acked. */
   get unacked(): number {
@@ -64,10 +70,15 @@ export class WatermarkTracker {
       const lane = this.#lanes.get(key);
       if (lane === undefined) continue;
       this.#unacked -= lane.unacked;
+      if (lane.unacked > 0) this.#released(lane.unacked);
       this.#held -= lane.offsets.length - lane.head;
       this.#lanes.delete(key);
     }
     this.#wake();
+  }
+
+  forgetAll(): void {
+    this.forget([...this.#lanes.values()]);
   }
 
   isAssigned(topic: string, partition: number): boolean {
@@ -93,19 +104,21 @@ export class WatermarkTracker {
     return true;
   }
 
-  /** Acks may come in any order, twice, or for a partition that has gone. */
-  ack(records: readonly PartitionOffset[]): void {
-    for (const { topic, partition, offset } of records) {
+  /** Acks may come in any order, twice, or for a partition that has gone. Returns those that were awaited. */
+  ack<T extends PartitionOffset>(records: readonly T[]): readonly T[] {
+    const awaited = records.filter(({ topic, partition, offset }) => {
       const lane = this.#lanes.get(laneKey(topic, partition));
-      if (lane === undefined) continue;
+      if (lane === undefined) return false;
       const index = indexOf(lane, offset);
-      if (index < 0 || lane.acked[index] === true) continue;
+      if (index < 0 || lane.acked[index] === true) return false;
       lane.acked[index] = true;
       lane.unacked--;
       this.#unacked--;
-    }
+      return true;
+    });
     for (const lane of this.#lanes.values()) this.#advance(lane);
     this.#wake();
+    return awaited;
   }
 
   /** The watermarks that moved since the last call: offsets to store for commit. */

@@ -63,7 +63,6 @@ export function startTopology(
     });
   }).pipe(
     tap((batch) => {
-      metrics.records.acked(batch.records - batch.deadLetters);
       input.latency(batch.durationMs);
       input.batchCreated(batch.records >= config.input.batching.count ? 'count' : 'period');
       logCommitted(logger, batch);

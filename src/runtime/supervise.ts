@@ -35,18 +35,17 @@ export interface Supervision {
 export async function supervise(start: () => RunningTopology, supervision: Supervision): Promise<StopResult> {
   const policy = supervision.policy ?? DEFAULT_RESTARTS;
   const breaks: number[] = [];
+  const forced = aborted(supervision.force);
   for (;;) {
     const running = start();
     const stop = () => running.stop();
     if (supervision.stop.aborted) stop();
     else supervision.stop.addEventListener('abort', stop, { once: true });
     try {
-      const outcome = await Promise.race([running.done.then((): StopResult => 'drained'), aborted(supervision.force)]);
-      // A forced end must not wait for those that don't answer.
-      await Promise.race([running.close(), ...(outcome === 'forced' ? [sleep(FORCED_CLOSE_MS)] : [])]);
-      return outcome;
+      const outcome = await Promise.race([running.done.then((): StopResult => 'drained'), forced]);
+      return await closed(running, outcome, forced);
     } catch (error) {
-      await running.close();
+      if ((await closed(running, 'drained', forced)) === 'forced') return 'forced';
       if (supervision.stop.aborted) throw error;
       const now = performance.now();
       breaks.push(now);
@@ -60,6 +59,16 @@ export async function supervise(start: () => RunningTopology, supervision: Super
       supervision.stop.removeEventListener('abort', stop);
     }
   }
+}
+
+/** Closes; a forced end doesn't wait for those that don't answer, whether it began with a drain or not. */
+async function closed(running: RunningTopology, outcome: StopResult, forced: Promise<StopResult>): Promise<StopResult> {
+  const closing = running.close().then(() => outcome);
+  const cutOff = forced.then(async (): Promise<StopResult> => {
+    await sleep(FORCED_CLOSE_MS);
+    return 'forced';
+  });
+  return await Promise.race([closing, cutOff]);
 }
 
 function aborted(signal: AbortSignal): Promise<StopResult> {

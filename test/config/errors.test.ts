@@ -34,7 +34,7 @@ describe('a configuration that can be run', () => {
       fetchMaxPartitionBytes: 1_048_576,
       fetchMinBytes: 1,
       fetchMaxWaitMs: 5000,
-      checkpointLimit: 4096,
+      checkpointLimit: 2048,
       batching: { count: 50, periodMs: 5000 },
     });
     expect(topics.producer).toEqual({

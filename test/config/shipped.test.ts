@@ -17,7 +17,7 @@ describe('the shipped redpanda.yaml', () => {
       topics: ['storage_queue'],
       consumerGroup: 'dicom-consumer-group',
       startOffset: 'earliest',
-      checkpointLimit: 4096,
+      checkpointLimit: 2048,
       batching: { count: 50, periodMs: 5000 },
     });
     expect(config.group).toMatchObject({ storageRoots: ['/data/dicom'], concurrency: 40, workers: 2 });

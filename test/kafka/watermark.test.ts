@@ -93,4 +93,18 @@ describe('WatermarkTracker', () => {
     expect(tracked.held).toBe(0);
     expect(tracked.take()).toEqual([at(100_000)]);
   });
+
+  it('settles each record once: acked, or released with its partition, never both', () => {
+    let released = 0;
+    const tracked = new WatermarkTracker((records) => {
+      released += records;
+    });
+    tracked.assign([{ topic: 't', partition: 0 }]);
+    for (const offset of [1, 2, 3]) tracked.track(at(offset));
+    expect(tracked.ack([at(2), at(2)])).toEqual([at(2)]);
+    tracked.forgetAll();
+    expect(released).toBe(2);
+    expect(tracked.ack([at(1), at(3)])).toEqual([]);
+    expect(tracked.unacked).toBe(0);
+  });
 });
