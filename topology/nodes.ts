@@ -56,6 +56,8 @@ export interface HeaderFailure {
   readonly error: DicomReadError;
   /** The file is shorter than the message says it is: it may still be being written. */
   readonly incomplete?: boolean;
+  /** Nobody looked at the file, since every thread hangs in the storage: it is to be tried again, for however long that lasts. */
+  readonly untried?: boolean;
 }
 
 /** Reads DICOM headers, a batch at a time, off the main thread. */

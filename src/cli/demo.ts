@@ -17,6 +17,7 @@ import {
   sumsTable,
 } from './demo-screen.ts';
 import { askDemo } from './demo-sql.ts';
+import { endProcess } from './end-process.ts';
 import { liveBlock } from './terminal/live-block.ts';
 
 interface DemoOptions {
@@ -135,7 +136,7 @@ function stopSignal() {
   let firstAt: number | undefined;
   const onSignal = () => {
     const now = performance.now();
-    if (firstAt !== undefined && now - firstAt > SAME_SIGNAL_MS) process.exit(EXIT.forced);
+    if (firstAt !== undefined && now - firstAt > SAME_SIGNAL_MS) void endProcess(EXIT.forced);
     firstAt ??= now;
     controller.abort();
   };

@@ -1,13 +1,16 @@
+import { once } from 'node:events';
 import { Command } from 'commander';
-import type { Config } from '../config/config.ts';
+import type { Config, ProducerConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { codeOf, type DeadLetter, readDeadLetter } from '../dead-letters/dead-letter.ts';
-import { redrive } from '../dead-letters/redrive.ts';
+import { type DeadLetter, readDeadLetter } from '../dead-letters/dead-letter.ts';
+import { matches, redrive } from '../dead-letters/redrive.ts';
+import { createAdmin } from '../kafka/admin.ts';
 import { createProducer } from '../kafka/producer.ts';
-import { readTopic } from '../kafka/read-topic.ts';
+import { type ReadTopicOptions, readTopic } from '../kafka/read-topic.ts';
 import { connectionSettings, MESSAGE_TIMEOUT_MS, producerSettings } from '../kafka/settings.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments, wholeNumber } from './config-options.ts';
+import { withKafka } from './kafka-errors.ts';
 import { bar, liveBlock } from './terminal/live-block.ts';
 import { count, table } from './terminal/table.ts';
 
@@ -20,24 +23,44 @@ export function dlqCommand(): Command {
     .addCommand(redriveCommand());
 }
 
+interface ListFlags extends ConfigFlagOptions {
+  readonly json?: boolean;
+  readonly filter?: string;
+  readonly limit?: number;
+}
+
+const FILTER = 'only those whose error contains this text, e.g. file_missing';
+
 function listCommand(): Command {
   return addConfigFlag(new Command('list'))
     .description('One line a dead letter: where it stands, when it came, why. No keys, no values')
     .option('--json', 'one JSON object a line')
+    .option('--filter <text>', FILTER)
     .option('--limit <n>', 'so many at most', wholeNumber)
-    .action(async (options: ConfigFlagOptions & { readonly json?: boolean; readonly limit?: number }) => {
-      const letters: DeadLetter[] = [];
-      for await (const letter of deadLettersOf(loadConfig(options.config, configArguments(options)))) {
-        if (options.json === true) process.stdout.write(`${JSON.stringify(summaryOf(letter))}\n`);
-        letters.push(letter);
-        if (letters.length === options.limit) break;
-      }
-      if (options.json === true) return;
-      const rows = letters
-        .map(summaryOf)
-        .map((each) => [each.at, each.time, each.exception, each.message, each.from ?? '', each.redrives]);
+    .action(async (flags: ListFlags) => {
+      const config = loadConfig(flags.config, configArguments(flags));
+      let readerGone = false;
+      // `dlq list --json | head` has seen enough: no failure.
+      process.stdout.on('error', () => {
+        readerGone = true;
+      });
+      const rows: unknown[][] = [];
+      let listed = 0;
+      await withDeadLetters(config, {}, async (letters) => {
+        if (flags.limit === 0) return;
+        for await (const letter of letters) {
+          if (!matches(letter, flags.filter)) continue;
+          listed++;
+          const { at, time, exception, message, from, redrives } = summaryOf(letter);
+          if (flags.json !== true) rows.push([at, time, exception, message, from, redrives]);
+          else if (!process.stdout.write(`${JSON.stringify(summaryOf(letter))}\n`))
+            await once(process.stdout, 'drain').catch(() => undefined);
+          if (listed === flags.limit || readerGone) return;
+        }
+      });
+      if (flags.json === true) return;
       process.stdout.write(`${table(['at', 'time', 'exception', 'message', 'from', 'redrives'], rows)}\n`);
-      process.stdout.write(`${count(letters.length)} dead letters\n`);
+      process.stdout.write(`${count(listed)} dead letters\n`);
     });
 }
 
@@ -47,7 +70,7 @@ function summaryOf({ record, exception, message, origin, redrives }: DeadLetter)
     time: new Date(record.timestamp).toISOString(),
     exception,
     message,
-    ...(origin === undefined ? {} : { from: `${origin.topic}/${origin.partition}:${origin.offset}` }),
+    from: origin === undefined ? null : `${origin.topic}/${origin.partition}:${origin.offset}`,
     redrives,
   };
 }
@@ -56,20 +79,29 @@ function showCommand(): Command {
   return addConfigFlag(new Command('show'))
     .description('One dead letter: its headers and, if asked for, its value, which names a patient')
     .argument('<at>', 'PARTITION:OFFSET, or OFFSET in partition 0')
-    .option('--value', 'print the value too')
+    .option('--value', 'print the value too, byte for byte')
     .action(async (at: string, options: ConfigFlagOptions & { readonly value?: boolean }) => {
       const match = /^(?:(\d+):)?(\d+)$/.exec(at);
-      if (match === null) throw new CliError(EXIT.usage, `expected PARTITION:OFFSET, not '${at}'`);
+      if (match === null)
+        throw new CliError(EXIT.usage, `expected PARTITION:OFFSET, as dlq list prints it, not '${at}'`);
       const partition = Number(match[1] ?? 0);
       const offset = Number(match[2]);
       const span = { partition, from: new Map([[partition, offset]]), to: new Map([[partition, offset + 1]]) };
-      for await (const letter of deadLettersOf(loadConfig(options.config, configArguments(options)), span)) {
-        const headers = letter.record.headers.map(([name, value]) => [name, value?.toString() ?? null]);
-        process.stdout.write(`${JSON.stringify({ ...summaryOf(letter), code: codeOf(letter), headers }, null, 2)}\n`);
-        if (options.value === true) process.stdout.write(`${letter.record.value?.toString() ?? 'null'}\n`);
-        return;
-      }
-      throw new CliError(EXIT.failures, `there is no dead letter at ${partition}:${offset}`);
+      const config = loadConfig(options.config, configArguments(options));
+      await withDeadLetters(config, span, async (letters) => {
+        for await (const letter of letters) {
+          const headers = letter.record.headers.map(([name, value]) => [name, value?.toString() ?? null]);
+          process.stdout.write(`${JSON.stringify({ ...summaryOf(letter), headers }, null, 2)}\n`);
+          if (options.value !== true) return;
+          process.stdout.write(letter.record.value ?? 'null');
+          process.stdout.write('\n');
+          return;
+        }
+        throw new CliError(
+          EXIT.failures,
+          `there is no dead letter at ${partition}:${offset} of ${config.topics.deadLetter.topic}`,
+        );
+      });
     });
 }
 
@@ -87,7 +119,7 @@ function redriveCommand(): Command {
     .description(
       'Send dead letters back to the topic they came from. The same command goes on where it was interrupted',
     )
-    .option('--filter <text>', 'only those whose error message contains it, e.g. file_missing')
+    .option('--filter <text>', FILTER)
     .option('--limit <n>', 'so many at most', wholeNumber)
     .option('--from <offset>', 'begin at this offset of every partition, whatever was redriven before', wholeNumber)
     .option('--to <offset>', 'stop before this offset of every partition', wholeNumber)
@@ -95,36 +127,64 @@ function redriveCommand(): Command {
     .option('--dry-run', 'count, send nothing')
     .action(async (flags: RedriveFlags) => {
       const config = loadConfig(flags.config, configArguments(flags));
-      const settings = { config: producerSettings(config.topics.producer), deadlineMs: MESSAGE_TIMEOUT_MS };
-      const producer = createProducer({ name: 'redrive', ...settings });
-      const screen = liveBlock(process.stderr);
-      const [fallbackTopic = ''] = config.input.topics;
-      const lines = (seen: number, total: number, redriven: number) =>
-        [
-          `${bar(seen, total)} ${count(seen)} of ${count(total)} looked at, ${count(redriven)} redriven`.trim(),
-        ] as const;
-      try {
-        const options = {
-          ...flags,
-          topic: config.topics.deadLetter.topic,
-          fallbackTopic,
-          dryRun: flags.dryRun === true,
-        };
-        const done = await redrive(connectionSettings(config.input), producer, options, ({ seen, total, redriven }) => {
-          const shown = lines(seen, total, redriven);
-          screen.show(shown, shown[0]);
-        });
-        const verb = options.dryRun ? 'would be redriven' : 'redriven';
-        process.stdout.write(
-          `${count(done.redriven)} ${verb}, ${count(done.filtered)} did not match, ${count(done.capped)} came back ${flags.maxRedrives} times already\n`,
-        );
-      } finally {
-        await producer.close();
-      }
+      const done = await withDeadLetters(config, undefined, () => redriveWith(config, flags));
+      const verb = flags.dryRun === true ? 'would be redriven' : 'redriven';
+      process.stdout.write(
+        `${count(done.redriven)} ${verb}, ${count(done.filtered)} did not match, ${count(done.capped)} came back ${flags.maxRedrives} times already\n`,
+      );
     });
 }
 
-async function* deadLettersOf(config: Config, span: Parameters<typeof readTopic>[2] = {}): AsyncGenerator<DeadLetter> {
-  const connection = connectionSettings(config.input);
-  for await (const record of readTopic(connection, config.topics.deadLetter.topic, span)) yield readDeadLetter(record);
+async function redriveWith(config: Config, flags: RedriveFlags) {
+  const settings = { config: producerSettings(inputProducer(config)), deadlineMs: MESSAGE_TIMEOUT_MS };
+  const producer = createProducer({ name: 'redrive', ...settings });
+  const screen = liveBlock(process.stderr);
+  const [fallbackTopic = ''] = config.input.topics;
+  const options = { ...flags, topic: config.topics.deadLetter.topic, fallbackTopic, dryRun: flags.dryRun === true };
+  try {
+    const connection = connectionSettings(config.topics.producer);
+    return await redrive(connection, producer, options, ({ seen, total, redriven }) => {
+      const shown =
+        `${bar(seen, total)} ${count(seen)} of ${count(total)} looked at, ${count(redriven)} redriven`.trim();
+      screen.show([shown], shown);
+    });
+  } finally {
+    await producer.close();
+  }
+}
+
+/** The outputs' settings at the input's cluster: that is where dead letters came from and go back to. */
+function inputProducer({ input, topics }: Config): ProducerConfig {
+  const { idempotentWrite, acks, compression, timeoutMs, maxMessageBytes } = topics.producer;
+  const { seedBrokers, clientId, tls, sasl } = input;
+  const security = { ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) };
+  return { seedBrokers, clientId, ...security, idempotentWrite, acks, compression, timeoutMs, maxMessageBytes };
+}
+
+/** Looks whether there is a dead-letter topic at all before it goes to work on what it holds. */
+async function withDeadLetters<T>(
+  config: Config,
+  span: ReadTopicOptions | undefined,
+  work: (letters: AsyncIterable<DeadLetter>) => Promise<T>,
+): Promise<T> {
+  const { producer, deadLetter } = config.topics;
+  const connection = connectionSettings(producer);
+  return await withKafka(producer.seedBrokers, async () => {
+    const admin = createAdmin(connection);
+    try {
+      if ((await admin.partitions(deadLetter.topic)).length === 0) {
+        throw new CliError(
+          EXIT.failures,
+          `there is no topic ${deadLetter.topic} (${deadLetter.path}): either nothing was dead-lettered yet, or the name is wrong`,
+        );
+      }
+    } finally {
+      admin.close();
+    }
+    return await work(read());
+  });
+
+  async function* read() {
+    for await (const record of readTopic(connection, deadLetter.topic, span)) yield readDeadLetter(record);
+  }
 }

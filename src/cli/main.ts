@@ -1,9 +1,11 @@
 /** The command line: one file a verb, each loaded only when it is called, so that `header` needs no Kafka client. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../errors.ts';
+import { endOnCrash } from '../ops/crash.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { readVersion } from '../ops/version.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { CliError, EXIT, type ExitCode } from './cli-error.ts';
+import { endProcess } from './end-process.ts';
 
 const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
@@ -24,7 +26,8 @@ Exit codes:
   1  the configuration or the command line is wrong
   2  the input had failures, or the sums don't add up
   3  it broke: a database, a broker or a bug that no retry mends
-  4  cut off at shutdown_timeout with records in flight; they come again`;
+  4  cut off at shutdown_timeout with records in flight; they come again
+  137  the same, by SIGKILL, since a broker or the storage didn't answer`;
 
 async function program(verb: string | undefined): Promise<Command> {
   const root = new Command('wado-consumer')
@@ -43,7 +46,7 @@ async function program(verb: string | undefined): Promise<Command> {
   return root;
 }
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<ExitCode> {
   try {
     const root = await program(args.find((arg) => !arg.startsWith('-')));
     await root.parseAsync(args, { from: 'user' });
@@ -54,7 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Prints what went wrong, in our own words, and returns the exit code for it. */
-function report(error: unknown): number {
+function report(error: unknown): ExitCode {
   // Commander has printed its own message (or the help) by now.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ConfigError) {
@@ -66,14 +69,14 @@ function report(error: unknown): number {
     return error.exitCode;
   }
   // A message that isn't ours may quote a record; names and codes can't.
-  const name = error instanceof Error ? error.name : 'error';
-  process.stderr.write(`wado-consumer: unexpected ${name} (${errorCode(error)})\n`);
+  process.stderr.write(`wado-consumer: unexpected error (${errorCode(error)})\n`);
   return EXIT.broke;
 }
 
+endOnCrash(EXIT.broke);
 const exitCode = await main(process.argv.slice(2));
 // The native client and worker threads may hold the process; everything that must be written has been by now. A reader of stdout that
 // is stuck must not hold it either.
 const LAST_WORDS_MS = 1_000;
-setTimeout(() => process.exit(exitCode), LAST_WORDS_MS);
-process.stdout.write('', () => process.exit(exitCode));
+setTimeout(() => void endProcess(exitCode), LAST_WORDS_MS);
+process.stdout.write('', () => void endProcess(exitCode));

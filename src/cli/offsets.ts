@@ -1,12 +1,15 @@
 import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { SourceError } from '../errors.ts';
 import { createAdmin, type KafkaAdmin } from '../kafka/admin.ts';
 import type { PartitionOffset } from '../kafka/client.ts';
 import { commitAsOutsider } from '../kafka/commit-as-outsider.ts';
 import { connectionSettings } from '../kafka/settings.ts';
+import { isRealDate } from '../records/calendar.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments } from './config-options.ts';
+import { withKafka } from './kafka-errors.ts';
 import { count, table } from './terminal/table.ts';
 
 /** `offsets show|reset`: where the group stands, and how to make it read again. */
@@ -17,22 +20,29 @@ export function offsetsCommand(): Command {
     .addCommand(resetCommand());
 }
 
+const COLUMNS = ['topic', 'partition', 'begin', 'committed', 'end', 'lag'] as const;
+
 function showCommand(): Command {
   return addConfigFlag(new Command('show'))
     .description('Committed offset, end and lag of every partition')
-    .action((options: ConfigFlagOptions) =>
+    .option('--json', 'one JSON object a line')
+    .action((options: ConfigFlagOptions & { readonly json?: boolean }) =>
       withAdmin(options, async (config, admin) => {
-        const rows: unknown[][] = [];
-        for (const topic of config.input.topics) {
-          for (const { partition, begin, end, committed } of await standingOf(
-            admin,
-            config.input.consumerGroup,
-            topic,
-          )) {
-            rows.push([topic, partition, begin, committed ?? 'none', end, end - (committed ?? begin)]);
-          }
+        const standings = await standingsOf(config, admin);
+        if (options.json === true) {
+          for (const each of standings)
+            process.stdout.write(`${JSON.stringify({ ...each, lag: each.end - next(each) })}\n`);
+          return;
         }
-        process.stdout.write(`${table(['topic', 'partition', 'begin', 'committed', 'end', 'lag'], rows)}\n`);
+        const rows = standings.map((each) => [
+          each.topic,
+          each.partition,
+          each.begin,
+          each.committed ?? 'none',
+          each.end,
+          each.end - next(each),
+        ]);
+        process.stdout.write(`${table(COLUMNS, rows)}\n`);
       }),
     );
 }
@@ -42,65 +52,104 @@ function resetCommand(): Command {
     .description('Move the committed offsets; the service must be stopped. A replay writes only what changed')
     .requiredOption('--to <where>', 'earliest, latest, a time (2026-01-31T12:00:00Z) or an offset')
     .option('--dry-run', 'say what would happen, change nothing')
-    .action((options: ConfigFlagOptions & { readonly to: string; readonly dryRun?: boolean }) =>
-      withAdmin(options, async (config, admin) => {
+    .action((options: ConfigFlagOptions & { readonly to: string; readonly dryRun?: boolean }) => {
+      const target = targetOf(options.to);
+      return withAdmin(options, async (config, admin) => {
         const group = config.input.consumerGroup;
-        if (options.dryRun !== true && (await admin.isActive(group))) {
-          throw new CliError(
-            EXIT.failures,
-            `the group ${group} is active: stop the service first, or its next commit undoes the reset`,
-          );
-        }
+        if (options.dryRun !== true && (await admin.isActive(group))) throw activeGroup(config);
         const offsets: PartitionOffset[] = [];
         let again = 0;
         let skipped = 0;
+        const standings = await standingsOf(config, admin);
+        const wanted = new Map<string, number>();
         for (const topic of config.input.topics) {
-          const wanted = new Map(
-            (await targetOf(admin, topic, options.to)).map(({ partition, offset }) => [partition, offset]),
-          );
-          for (const { partition, begin, end, committed } of await standingOf(admin, group, topic)) {
-            const offset = Math.min(end, Math.max(begin, wanted.get(partition) ?? begin));
-            offsets.push({ topic, partition, offset });
-            again += Math.max(0, (committed ?? begin) - offset);
-            skipped += Math.max(0, offset - (committed ?? begin));
-          }
+          for (const { partition, offset } of await target(admin, topic)) wanted.set(`${topic}/${partition}`, offset);
         }
-        if (options.dryRun !== true) await commitAsOutsider(connectionSettings(config.input), group, offsets);
+        for (const each of standings) {
+          const { topic, partition, begin, end } = each;
+          const offset = Math.min(end, Math.max(begin, wanted.get(`${topic}/${partition}`) ?? begin));
+          offsets.push({ topic, partition, offset });
+          again += Math.max(0, next(each) - offset);
+          skipped += Math.max(0, offset - next(each));
+        }
+        if (options.dryRun !== true) await commit(config, offsets);
         const [would, will] = options.dryRun === true ? ['would be', 'would'] : ['are to be', 'will'];
         process.stdout.write(`${count(again)} records ${would} read again, ${count(skipped)} ${will} never be read\n`);
-      }),
-    );
+      });
+    });
+}
+
+async function commit(config: Config, offsets: readonly PartitionOffset[]): Promise<void> {
+  try {
+    await commitAsOutsider(connectionSettings(config.input), config.input.consumerGroup, offsets);
+  } catch (error) {
+    if (error instanceof SourceError && error.code === 'fenced') throw activeGroup(config);
+    throw error;
+  }
+}
+
+function activeGroup({ input }: Config): CliError {
+  return new CliError(
+    EXIT.failures,
+    `the group ${input.consumerGroup} (${input.path}) is active: stop the service first, or its next commit undoes the reset. A process that was killed stays in its group for session_timeout`,
+  );
 }
 
 interface Standing {
+  readonly topic: string;
   readonly partition: number;
   readonly begin: number;
+  readonly committed: number | null;
   readonly end: number;
-  readonly committed: number | undefined;
 }
 
-async function standingOf(admin: KafkaAdmin, group: string, topic: string): Promise<readonly Standing[]> {
-  const offsetOf = (offsets: readonly PartitionOffset[]) =>
-    new Map(offsets.map(({ partition, offset }) => [partition, offset]));
-  const begins = offsetOf(await admin.beginOffsets(topic));
-  const committed = offsetOf(await admin.committedOffsets(group, topic));
-  const ends = await admin.endOffsets(topic);
-  return ends.map(({ partition, offset }) => ({
-    partition,
-    begin: begins.get(partition) ?? 0,
-    end: offset,
-    committed: committed.get(partition),
-  }));
+/** The offset that the group would read next. What was committed may be gone by now: topics forget. */
+function next({ begin, committed, end }: Standing): number {
+  return Math.min(end, Math.max(begin, committed ?? begin));
 }
 
-async function targetOf(admin: KafkaAdmin, topic: string, to: string): Promise<readonly PartitionOffset[]> {
-  if (to === 'earliest') return await admin.beginOffsets(topic);
-  if (to === 'latest') return await admin.endOffsets(topic);
-  if (/^\d+$/.test(to)) return (await admin.endOffsets(topic)).map((each) => ({ ...each, offset: Number(to) }));
-  const time = Date.parse(to);
-  if (Number.isNaN(time))
-    throw new CliError(EXIT.usage, `--to: expected earliest, latest, a time or an offset, not '${to}'`);
-  return await admin.offsetsAt(topic, time);
+async function standingsOf({ input }: Config, admin: KafkaAdmin): Promise<readonly Standing[]> {
+  const standings: Standing[] = [];
+  for (const topic of input.topics) {
+    const begins = byPartition(await admin.beginOffsets(topic));
+    if (begins.size === 0) throw new CliError(EXIT.failures, `there is no topic ${topic} (${input.path})`);
+    const committed = byPartition(await admin.committedOffsets(input.consumerGroup, topic));
+    for (const { partition, offset: end } of await admin.endOffsets(topic)) {
+      const begin = begins.get(partition) ?? 0;
+      standings.push({ topic, partition, begin, committed: committed.get(partition) ?? null, end });
+    }
+  }
+  return standings;
+}
+
+function byPartition(offsets: readonly PartitionOffset[]): ReadonlyMap<number, number> {
+  return new Map(offsets.map(({ partition, offset }) => [partition, offset]));
+}
+
+type Target = (admin: KafkaAdmin, topic: string) => Promise<readonly PartitionOffset[]>;
+
+// A time without a zone would mean another moment on another machine.
+const TIME = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+function targetOf(to: string): Target {
+  if (to === 'earliest') return (admin, topic) => admin.beginOffsets(topic);
+  if (to === 'latest') return (admin, topic) => admin.endOffsets(topic);
+  if (/^\d+$/.test(to))
+    return async (admin, topic) => (await admin.endOffsets(topic)).map((each) => ({ ...each, offset: Number(to) }));
+  const time = timeOf(to);
+  if (Number.isNaN(time)) {
+    throw new CliError(
+      EXIT.usage,
+      `--to: expected earliest, latest, an offset, or a time with its zone like 2026-01-31T12:00:00Z, not '${to}'`,
+    );
+  }
+  return (admin, topic) => admin.offsetsAt(topic, time);
+}
+
+/** Milliseconds since the epoch, or NaN. `Date.parse` alone would take February 31st for March 3rd. */
+function timeOf(text: string): number {
+  const [, year, month, day] = TIME.exec(text) ?? [];
+  return isRealDate(Number(year), Number(month), Number(day)) ? Date.parse(text) : Number.NaN;
 }
 
 async function withAdmin(
@@ -108,10 +157,12 @@ async function withAdmin(
   work: (config: Config, admin: KafkaAdmin) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig(options.config, configArguments(options));
-  const admin = createAdmin(connectionSettings(config.input));
-  try {
-    await work(config, admin);
-  } finally {
-    admin.close();
-  }
+  await withKafka(config.input.seedBrokers, async () => {
+    const admin = createAdmin(connectionSettings(config.input));
+    try {
+      await work(config, admin);
+    } finally {
+      admin.close();
+    }
+  });
 }

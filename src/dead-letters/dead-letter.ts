@@ -1,4 +1,4 @@
-import type { ConsumedRecord } from '../records/records.ts';
+import type { ConsumedRecord, RecordHeader } from '../records/records.ts';
 import { ERROR_HEADERS } from '../sinks/dead-letter.ts';
 
 /** A record of the dead-letter topic, its error headers read. */
@@ -20,24 +20,36 @@ export const REDRIVES_HEADER = 'wado.redrives';
 export function readDeadLetter(record: ConsumedRecord): DeadLetter {
   // The last of a name counts: a record that failed twice carries its errors twice if somebody redrove it by other means.
   const headers = new Map(record.headers.map(([name, value]) => [name, value?.toString() ?? '']));
-  const topic = headers.get(ERROR_HEADERS.topic);
   return {
     record,
     exception: headers.get(ERROR_HEADERS.exception) ?? '',
     message: headers.get(ERROR_HEADERS.message) ?? '',
-    origin:
-      topic === undefined
-        ? undefined
-        : {
-            topic,
-            partition: Number(headers.get(ERROR_HEADERS.partition)),
-            offset: Number(headers.get(ERROR_HEADERS.offset)),
-          },
+    origin: originOf(headers),
     redrives: Number.parseInt(headers.get(REDRIVES_HEADER) ?? '0', 10) || 0,
   };
 }
 
-/** The code that a message begins with: `missing_required` of `missing_required:PATIENT_ID`; the field of a parse error. */
-export function codeOf({ message }: DeadLetter): string {
-  return /^\w+/.exec(message)?.[0] ?? '';
+function originOf(headers: ReadonlyMap<string, string>): DeadLetter['origin'] {
+  const topic = headers.get(ERROR_HEADERS.topic);
+  const partition = Number(headers.get(ERROR_HEADERS.partition));
+  const offset = Number(headers.get(ERROR_HEADERS.offset));
+  return topic === undefined || !Number.isInteger(partition) || !Number.isInteger(offset)
+    ? undefined
+    : { topic, partition, offset };
 }
+
+/**
+ * The headers that the record had before it failed. The service appends its error headers behind those, so just these are taken off: a
+ * record that came with such headers keeps its own. Dead letters of other programs lose all of that kind, wherever they stand.
+ */
+export function originalHeaders({ headers }: ConsumedRecord): readonly RecordHeader[] {
+  const names = Object.values<string>(ERROR_HEADERS);
+  const appended = headers.slice(-names.length).map(([name]) => name);
+  const original =
+    appended.join() === names.join()
+      ? headers.slice(0, -names.length)
+      : headers.filter(([name]) => !name.startsWith(ERROR_PREFIX));
+  return original.filter(([name]) => name !== REDRIVES_HEADER);
+}
+
+const ERROR_PREFIX = '__streams.errors.';

@@ -40,13 +40,22 @@ interface Endpoint {
 const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const CLOSE_AFTER_MS = 500;
+const MAX_CONNECTIONS = 256;
+/** Node looks for requests that are late every half minute only: for so long, slow clients could hold all connections. */
+const PATIENCE = {
+  requestTimeout: 5_000,
+  headersTimeout: 5_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 8 * 1024,
+};
 
 /** Listens on `config.host` and `config.port` (0 for any free one). Rejects with Node's error, `EADDRINUSE` for one, if it can't. */
 export async function startHttpServer(options: HttpServerOptions): Promise<AdminServer> {
   const endpoints = endpointsOf(options);
   const rootPath = options.config.rootPath.replace(/\/+$/, '');
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 });
-  server.maxConnections = 256;
+  const server = createServer(PATIENCE);
+  server.maxConnections = MAX_CONNECTIONS;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void respond(request, response, endpoints, rootPath);
   });

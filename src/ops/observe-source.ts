@@ -1,17 +1,21 @@
 import { tap } from 'rxjs';
 import type { Source } from '../../topology/nodes.ts';
 import type { InputConfig } from '../config/config.ts';
-import { lagsOf } from '../kafka/lag.ts';
+import { partitionName } from '../kafka/client.ts';
 import type { SourceEvents } from '../kafka/source.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+
+/** The client says so several times a second while it lasts. */
+const REPEAT_AFTER_MS = 30_000;
 
 /** What the source tells, as metrics, readiness and log lines. */
 export function sourceEvents(input: InputConfig, metrics: Metrics, health: Health, logger: Logger): SourceEvents {
   const counts = metrics.input(input);
   const status = health.component(input);
   let up = false;
+  let told = { detail: '', at: 0 };
   const isUp = () => {
     if (up) return;
     up = true;
@@ -28,32 +32,36 @@ export function sourceEvents(input: InputConfig, metrics: Metrics, health: Healt
       else counts.connectionFailed();
       up = false;
       status.failed(detail);
+      const now = performance.now();
+      if (detail === told.detail && now - told.at < REPEAT_AFTER_MS) return;
+      told = { detail, at: now };
       logger.warn({ detail }, 'Kafka is not reachable, trying again');
+    },
+    reachable() {
+      // Another sign, where no records come. What a broker itself has refused (ERR_…), a mere connection doesn't mend.
+      if (!/^ERR_[A-Z]/.test(told.detail)) isUp();
     },
     received(records) {
       counts.received(records);
-      // librdkafka reconnects silently: records are the sign that it did.
+      // librdkafka reconnects silently: records are a sign that it did.
       isUp();
     },
     assigned(partitions) {
       isUp();
-      logger.info({ partitions: partitions.map(nameOfPartition) }, 'partitions assigned');
+      logger.info({ partitions: partitions.map(partitionName) }, 'partitions assigned');
     },
+    acked: (records) => metrics.records.acked(records),
+    released: (records) => metrics.records.released(records),
     revoked(partitions, lost, unacked) {
-      metrics.records.released(unacked);
       for (const { topic, partition } of partitions) counts.lagGone(topic, partition);
-      logger.info({ partitions: partitions.map(nameOfPartition), lost, unacked }, 'partitions revoked');
+      logger.info({ partitions: partitions.map(partitionName), lost, unacked }, 'partitions revoked');
     },
     committed: isUp,
     commitFailed: (detail) => logger.warn({ detail }, 'offsets not committed, trying again'),
-    statistics(statistics) {
-      for (const { topic, partition, lag } of lagsOf(statistics)) counts.lag(topic, partition, lag);
+    lags(lags) {
+      for (const { topic, partition, lag } of lags) counts.lag(topic, partition, lag);
     },
   };
-}
-
-function nameOfPartition({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
 }
 
 /** Enters every record into the ledger as it is handed to the graph. */

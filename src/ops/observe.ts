@@ -41,13 +41,13 @@ export function observeTransactions(
         () => transactions.connect(),
       )(),
     async commit(batches) {
+      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLetter(record.source, codeOf(record));
       await watchers.reduce(
         (commit, { watchWrite }) =>
           () =>
             watchWrite(batches, commit),
         () => transactions.commit(batches),
       )();
-      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLettered(codeOf(record));
     },
     close: () => transactions.close(),
   };
@@ -95,14 +95,14 @@ function watcher({ metrics, health, recordsOf }: SinkObservation) {
   };
 }
 
-/** Enters every acknowledged dead letter into the ledger, by the code of its error. */
+/** Tells the ledger which records have become dead letters, and by which code. */
 export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
   return {
     name: sink.name,
     connect: () => sink.connect(),
     async write(batch) {
       const rejections = await sink.write(batch);
-      for (const record of batch.poison) ledger.deadLettered(codeOf(record));
+      for (const record of batch.poison) ledger.deadLetter(record.source, codeOf(record));
       return rejections;
     },
     close: () => sink.close(),

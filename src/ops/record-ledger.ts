@@ -7,11 +7,11 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export interface RecordLedger {
   /** Records handed to the graph. */
   consumed(records: number): void;
-  /** Records that every sink accepted. A dead letter isn't among them. */
-  acked(records: number): void;
-  /** Records whose dead letter the broker acknowledged, by the code of their error (`not_json`, `missing_required`, …). */
-  deadLettered(code: string, records?: number): void;
-  /** Records given up un-acked because their partition was revoked: whoever owns it now consumes them again. */
+  /** This record goes to the dead letters, for an error of this code (`not_json`, `missing_required`, …): its ack will count as one. */
+  deadLetter(record: object, code: string): void;
+  /** Records that every sink accepted, dead letters among them. Each record once, and none that was released before. */
+  acked(records: readonly object[]): void;
+  /** Records given up un-acked because their partition was revoked or the graph broke: whoever is next consumes them again. */
   released(records: number): void;
   /** Fields that the schema doesn't know, in records that were accepted. */
   unknownFields(fields: number): void;
@@ -38,6 +38,7 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   const registers = [registry];
   const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0 };
   const deadLetters = new Map<string, number>();
+  const codes = new WeakMap<object, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
 
   // Counts are plain numbers and become series only when somebody looks.
@@ -82,11 +83,13 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     consumed: (records) => {
       counts.consumed += records;
     },
+    deadLetter: (record, code) => void codes.set(record, code),
     acked: (records) => {
-      counts.acked += records;
-    },
-    deadLettered: (code, records = 1) => {
-      deadLetters.set(code, (deadLetters.get(code) ?? 0) + records);
+      for (const record of records) {
+        const code = codes.get(record);
+        if (code === undefined) counts.acked++;
+        else deadLetters.set(code, (deadLetters.get(code) ?? 0) + 1);
+      }
     },
     released: (records) => {
       counts.released += records;

@@ -76,10 +76,12 @@ function safeName(error: Error): string {
 
 function frames(error: Error): string {
   const stack = typeof error.stack === 'string' ? error.stack : '';
-  // A message may itself contain lines that look like frames: it is cut off first, where it stands.
+  // A message may itself contain lines that look like frames: it is cut off first, where it stands. One that was changed after the
+  // error was made isn't found in there, and then nobody knows where the frames begin.
   const message = String(error.message);
-  const at = message === '' ? -1 : stack.indexOf(message);
-  const rest = at < 0 ? stack : stack.slice(at + message.length);
+  const at = message === '' ? 0 : stack.indexOf(message);
+  if (at < 0) return '';
+  const rest = stack.slice(at + message.length);
   return rest
     .split('\n')
     .filter((line) => FRAME.test(line))

@@ -31,7 +31,7 @@ export interface PostgresSinkOptions {
  * Every error is a SinkError, classified as docs/dispositions.md says.
  */
 export function createPostgresSink(options: PostgresSinkOptions): Sink {
-  const { name, connectTimeoutMs = 5_000, statementTimeoutMs = 30_000 } = options;
+  const { name, connectTimeoutMs = 5_000, statementTimeoutMs = 20_000 } = options;
   const open = async () => openPostgres({ name, dsn: currentDsn(options), connectTimeoutMs, statementTimeoutMs });
   const commits = createGroupCommit({
     name,

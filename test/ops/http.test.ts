@@ -116,7 +116,9 @@ describe('the admin server', () => {
     input.lag('storage_queue', 0, 3);
     input.lag('storage_queue', 1, 4);
     metrics.output(POSTGRES).sent(48);
-    metrics.records.deadLettered('not_json', 2);
+    const poison = [{}, {}];
+    for (const record of poison) metrics.records.deadLetter(record, 'not_json');
+    metrics.records.acked(poison);
     dashboard.totals({ studies: 7 });
     expect(await (await get('/dashboard.json')).json()).toMatchObject({
       version: '1.2.3',

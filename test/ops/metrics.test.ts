@@ -72,9 +72,11 @@ test('the books show what every owner of a figure reports, at the moment somebod
   records.inFlight(() => inFlight);
   records.waiting(() => 2);
   records.consumed(100);
-  records.acked(80);
-  records.deadLettered('not_json', 3);
-  records.deadLettered('missing_required');
+  const settled = Array.from({ length: 84 }, (_, offset) => ({ offset }));
+  settled.slice(80).forEach((record, i) => {
+    records.deadLetter(record, i < 3 ? 'not_json' : 'missing_required');
+  });
+  records.acked(settled);
   records.released(4);
   inFlight = 10;
   const { consumed, acked, deadLettered, released, waiting, ...rest } = records.read();

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { SAMPLE } from '../dicom/sample.ts';
+
+const worker = createRequire(import.meta.url).resolve('#dicom-worker');
+const faultyWorker = join(import.meta.dirname, '../dicom/workers/faulty-worker.mjs');
+let folder: string;
+let program: ChildProcess | undefined;
+
+beforeEach(() => {
+  expect(existsSync(worker), 'npm run build').toBe(true);
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'end-process-')));
+  for (const name of ['good', 'hang']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'a.dcm'), buildDicomFile({ dataSet: SAMPLE }));
+  }
+});
+
+afterEach(() => {
+  program?.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+/** Reads one file in a thread of a process of its own; ends the process at any word from here. */
+function start(name: string): ChildProcess {
+  const built = join(worker, '../..');
+  const script = `
+    const { createHeaderPool } = await import('${built}/dicom/pool.js');
+    const { endProcess } = await import('${built}/cli/end-process.js');
+    const pool = createHeaderPool({
+      storageRoots: ['${folder}'], workers: 1, readTimeoutMs: 60_000, workerScript: '${faultyWorker}',
+    });
+    const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };
+    pool.read([{ tenantId: 't', path: '${join(folder, name, 'a.dcm')}', size: 1, version }]).then(() => console.log('read'));
+    process.stdin.once('data', () => endProcess(4));`;
+  program = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return program;
+}
+
+describe('the end of the process', () => {
+  it('has the code that was asked for when no thread hangs', async () => {
+    const child = start('good');
+    if (child.stdout !== null) await once(child.stdout, 'data');
+    child.stdin?.write('end\n');
+    expect(await once(child, 'exit')).toEqual([4, null]);
+  });
+
+  it('comes by SIGKILL within seconds when a thread hangs in the storage', async () => {
+    const child = start('hang');
+    await expect
+      .poll(() => readdirSync(folder).some((name) => name.startsWith('fifo-')), { timeout: 5_000 })
+      .toBe(true);
+    child.stdin?.write('end\n');
+    expect(await Promise.race([once(child, 'exit'), timeout(6_000)])).toEqual([null, 'SIGKILL']);
+  }, 15_000);
+});
+
+function timeout(milliseconds: number): Promise<string> {
+  return new Promise((resolve) => setTimeout(() => resolve(`no end within ${milliseconds} ms`), milliseconds));
+}
