@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -84,30 +84,41 @@ export class Pipeline {
     return records;
   }
 
-  /** `log` is the process' own log file; `command` replaces the built service, e.g. by one under another user. */
+  /** What redpanda.yaml reads: for the service, and for every other verb of the command. */
+  get env(): Record<string, string> {
+    return {
+      KAFKA_BROKERS: this.brokers,
+      POSTGRES_DSN: this.dsn,
+      STORAGE_ROOT: this.store,
+      STORAGE_TOPIC: this.topics.input,
+      STATE_TOPIC: this.topics.state,
+      IMAGE_TOPIC: this.topics.image,
+      DEAD_LETTER_TOPIC: this.topics.deadLetter,
+      CONSUMER_GROUP: this.group,
+      HTTP_ADDRESS: '127.0.0.1:0',
+      FILE_WAIT: '2s',
+    };
+  }
+
+  /**
+   * `config` replaces the shipped one; `log` is the process' own log file; `command` replaces the built service, e.g. by one under another
+   * user.
+   */
   start(
     env: Record<string, string> = {},
     args: readonly string[] = [],
-    { log = this.log, command }: { readonly log?: string; readonly command?: readonly string[] } = {},
+    {
+      config = 'redpanda.yaml',
+      log = this.log,
+      command,
+    }: { readonly config?: string; readonly log?: string; readonly command?: readonly string[] } = {},
   ): ServiceProcess {
     const service = startServiceProcess({
-      config: 'redpanda.yaml',
+      config,
       log,
       args,
       ...(command === undefined ? {} : { command }),
-      env: {
-        KAFKA_BROKERS: this.brokers,
-        POSTGRES_DSN: this.dsn,
-        STORAGE_ROOT: this.store,
-        STORAGE_TOPIC: this.topics.input,
-        STATE_TOPIC: this.topics.state,
-        IMAGE_TOPIC: this.topics.image,
-        DEAD_LETTER_TOPIC: this.topics.deadLetter,
-        CONSUMER_GROUP: this.group,
-        HTTP_ADDRESS: '127.0.0.1:0',
-        FILE_WAIT: '2s',
-        ...env,
-      },
+      env: { ...this.env, ...env },
     });
     this.#running.add(service);
     void service.exited.then(() => this.#running.delete(service));
@@ -121,6 +132,11 @@ export class Pipeline {
     );
     const ends = await this.#admin.endOffsets(this.topics.input);
     return ends.reduce((sum, { partition, offset }) => sum + offset - (committed.get(partition) ?? 0), 0);
+  }
+
+  /** Whether a process that logs there has said that it has started. */
+  hasStarted(log = this.log): boolean {
+    return existsSync(log) && readFileSync(log, 'utf8').includes('"msg":"started"');
   }
 
   /** Waits until the group has committed everything; throws when that takes longer than `timeoutMs`. */

@@ -1,0 +1,353 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { expect, it, vi } from 'vitest';
+import { startBroker } from '../../src/embedded/broker.ts';
+import { tallyTopics } from '../../src/embedded/topic-tally.ts';
+import { DicomReadError, ParseError } from '../../src/errors.ts';
+import { createAdmin } from '../../src/kafka/admin.ts';
+import { createProducer, type ProducerRecord } from '../../src/kafka/producer.ts';
+import { type ReadTopicOptions, readTopic } from '../../src/kafka/read-topic.ts';
+import type { ConsumedRecord, RecordHeader } from '../../src/records/records.ts';
+import { deadLetter, ERROR_HEADERS } from '../../src/sinks/dead-letter.ts';
+import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { storeMeta } from '../../src/testing/store-meta.ts';
+import { runCommand, startCommand } from '../support/command.ts';
+import { Pipeline } from '../support/pipeline.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+
+await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) => {
+  const connection = { 'bootstrap.servers': kafka.brokers };
+  const create = (partitions = 1) => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn, partitions });
+
+  async function send(records: readonly ProducerRecord[]): Promise<void> {
+    const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
+    await producer.send(records);
+    await producer.close();
+  }
+
+  async function read(topic: string, options: ReadTopicOptions = {}): Promise<ConsumedRecord[]> {
+    const records: ConsumedRecord[] = [];
+    for await (const record of readTopic(connection, topic, options)) records.push(record);
+    return records;
+  }
+
+  /** Reads, when asked, what has come into partition 0 since. */
+  async function readNext(topic: string): Promise<() => Promise<ConsumedRecord[]>> {
+    const admin = createAdmin(connection);
+    const from = new Map((await admin.endOffsets(topic)).map(({ partition, offset }) => [partition, offset]));
+    admin.close();
+    return () => read(topic, { from });
+  }
+
+  /** A record as text that shows every byte of it. */
+  function plain({ key, value, headers }: Pick<ConsumedRecord, 'key' | 'value' | 'headers'>): string {
+    const hex = (bytes: Buffer | null) => (bytes === null ? 'none' : `'${bytes.toString('hex')}'`);
+    return [hex(key), hex(value), ...headers.map(([name, of]) => `${JSON.stringify(name)}=${hex(of)}`)].join(' ');
+  }
+
+  /** A record as if it had been consumed from the pipeline's input. */
+  function consumed(pipeline: Pipeline, offset: number, fields: Partial<ConsumedRecord> = {}): ConsumedRecord {
+    const [key, value] = [Buffer.from(`key ${offset}`), Buffer.from(`VALUE ${offset}`)];
+    return { topic: pipeline.topics.input, partition: 0, offset, key, value, headers: [], timestamp: 0, ...fields };
+  }
+
+  const missing = new DicomReadError('file_missing');
+  const notJson = new ParseError('not_json', 'value is not JSON');
+
+  /** Lets these fail with their errors, by the service's own writer of dead letters. */
+  function fail(pipeline: Pipeline, failures: readonly (readonly [ConsumedRecord, DicomReadError | ParseError])[]) {
+    return send(
+      failures.map(([source, error]) => deadLetter(pipeline.topics.deadLetter, { kind: 'poison', source, error })),
+    );
+  }
+
+  const failed = (pipeline: Pipeline, count: number, error: DicomReadError | ParseError = missing) =>
+    fail(
+      pipeline,
+      Array.from({ length: count }, (_, n) => [consumed(pipeline, n), error] as const),
+    );
+
+  const keys = (records: readonly ConsumedRecord[]) => records.map(({ key }) => key?.toString());
+  const dlq = (pipeline: Pipeline, ...args: string[]) => runCommand(['dlq', ...args], pipeline.env);
+
+  it('are listed with their reason and their origin, without key or value', async () => {
+    await using pipeline = await create();
+    await fail(pipeline, [
+      [consumed(pipeline, 7), missing],
+      [consumed(pipeline, 9), notJson],
+    ]);
+    const { code, stdout } = await dlq(pipeline, 'list');
+    expect(code).toBe(0);
+    expect(stdout).toContain('file_missing');
+    expect(stdout).toContain(`${pipeline.topics.input}/0:9`);
+    expect(stdout).toContain('2 dead letters');
+    expect(stdout).not.toMatch(/key|VALUE/);
+  });
+
+  it('are listed as JSON, one object a line, as many as asked for and of the kind asked for', async () => {
+    await using pipeline = await create();
+    await fail(pipeline, [
+      [consumed(pipeline, 0), missing],
+      [consumed(pipeline, 1), notJson],
+      [consumed(pipeline, 2), notJson],
+    ]);
+    const lines = async (...args: string[]) =>
+      (await dlq(pipeline, 'list', '--json', ...args)).stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+    expect(await lines()).toHaveLength(3);
+    expect(await lines('--limit', '2')).toHaveLength(2);
+    expect(await lines('--limit', '0')).toEqual([]);
+    const [first, ...more] = await lines('--filter', 'ParseError', '--limit', '1');
+    expect(more).toEqual([]);
+    expect(first).toEqual({
+      at: '0:1',
+      time: expect.stringMatching(/^20\d\d-.*Z$/),
+      exception: 'ParseError',
+      message: 'value is not JSON',
+      from: `${pipeline.topics.input}/0:1`,
+      redrives: 0,
+    });
+  });
+
+  it('may be piped to a reader that stops early', async () => {
+    await using pipeline = await create();
+    await failed(pipeline, 5_000);
+    const { child, ended } = startCommand(['dlq', 'list', '--json'], pipeline.env);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('are shown by partition and offset; the value, which names a patient, only when asked for', async () => {
+    await using pipeline = await create();
+    const headers: RecordHeader[] = [['trace', Buffer.from('abc')]];
+    await fail(pipeline, [
+      [consumed(pipeline, 0), notJson],
+      [consumed(pipeline, 41, { value: Buffer.from('Müller^Jörg 山田'), headers }), missing],
+    ]);
+    const { code, stdout } = await dlq(pipeline, 'show', '1');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ at: '0:1', message: 'file_missing', redrives: 0 });
+    expect(JSON.parse(stdout).headers).toEqual([
+      ['trace', 'abc'],
+      [ERROR_HEADERS.exception, 'DicomReadError'],
+      [ERROR_HEADERS.message, 'file_missing'],
+      [ERROR_HEADERS.topic, pipeline.topics.input],
+      [ERROR_HEADERS.partition, '0'],
+      [ERROR_HEADERS.offset, '41'],
+    ]);
+    expect((await dlq(pipeline, 'show', '0:1', '--value')).stdout).toBe(`${stdout}Müller^Jörg 山田\n`);
+  });
+
+  it('that are not there, or in no topic, or at no broker, are named with an exit code of their own', async () => {
+    await using pipeline = await create();
+    await failed(pipeline, 1);
+    const { deadLetter: topic } = pipeline.topics;
+    expect(await dlq(pipeline, 'show', '0:1')).toMatchObject({
+      code: 2,
+      stderr: `wado-consumer: there is no dead letter at 0:1 of ${topic}\n`,
+    });
+    expect(await dlq(pipeline, 'show', 'first')).toMatchObject({
+      code: 1,
+      stderr: "wado-consumer: expected PARTITION:OFFSET, as dlq list prints it, not 'first'\n",
+    });
+    const elsewhere = { ...pipeline.env, DEAD_LETTER_TOPIC: `${topic}.other` };
+    for (const args of [['list'], ['redrive'], ['show', '0']]) {
+      const { code, stderr } = await runCommand(['dlq', ...args], elsewhere);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`there is no topic ${topic}.other (root.output`);
+    }
+    const { code, stderr } = await runCommand(['dlq', 'list'], { ...pipeline.env, KAFKA_BROKERS: '127.0.0.1:1' });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^wado-consumer: Kafka at 127\.0\.0\.1:1 failed: ERR__\w+\n$/);
+  });
+
+  it('come back byte for byte: key, value and headers, with one more that counts', {
+    timeout: 120 * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.constantFrom('', '\xff\xfe\0', '山田^太郎', '{"a":1}', '\r\n\0').map((text) => Buffer.from(text, 'latin1')),
+    );
+    const header = fc.record({
+      name: fc.oneof(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((name) => !name.includes('\0')),
+        // What could be taken for something else on the way: the service's own headers, numbers, a property of every object.
+        fc.constantFrom(
+          ...Object.values(ERROR_HEADERS),
+          '__streams.errors.stacktrace',
+          '0',
+          '__proto__',
+          'constructor',
+        ),
+      ),
+      value: bytes,
+    });
+    const record = fc.record({
+      key: fc.option(bytes),
+      value: fc.option(bytes),
+      headers: fc.array(header, { maxLength: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(record, { minLength: 40, maxLength: 120 }), async (records) => {
+        const sent = records.map(({ key, value, headers }) => ({
+          key: key === null ? null : Buffer.from(key),
+          value: value === null ? null : Buffer.from(value),
+          headers: headers.map(({ name, value: of }): RecordHeader => [name, Buffer.from(of)]),
+        }));
+        const fresh = await readNext(pipeline.topics.input);
+        await send(sent.map((each) => ({ topic: pipeline.topics.input, ...each })));
+        const incoming = await fresh();
+        expect(incoming.map(plain)).toEqual(sent.map(plain));
+        const back = await readNext(pipeline.topics.input);
+        await fail(
+          pipeline,
+          incoming.map((each) => [each, missing]),
+        );
+        expect(await dlq(pipeline, 'redrive')).toMatchObject({ code: 0 });
+        const count: RecordHeader = ['wado.redrives', Buffer.from('1')];
+        expect((await back()).map(plain)).toEqual(
+          incoming.map((each) => plain({ ...each, headers: [...each.headers, count] })),
+        );
+      }),
+      { numRuns: 8, interruptAfterTimeLimit: 60 * SECONDS },
+    );
+  });
+
+  it('are only counted by a dry run, which leaves no progress behind', async () => {
+    await using pipeline = await create();
+    await failed(pipeline, 3);
+    expect(await dlq(pipeline, 'redrive', '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: '3 would be redriven, 0 did not match, 0 came back 3 times already\n',
+    });
+    expect(await read(pipeline.topics.input)).toEqual([]);
+    expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^3 redriven/);
+  });
+
+  it('go back by what went wrong, in portions, and each filter remembers where it was', async () => {
+    await using pipeline = await create();
+    await fail(
+      pipeline,
+      Array.from({ length: 10 }, (_, n) => [consumed(pipeline, n), n % 2 === 0 ? missing : notJson] as const),
+    );
+    const redriven = async (...args: string[]) => {
+      const before = (await read(pipeline.topics.input)).length;
+      expect(await dlq(pipeline, 'redrive', ...args)).toMatchObject({ code: 0 });
+      return keys(await read(pipeline.topics.input)).slice(before);
+    };
+    expect(await redriven('--filter', 'file_missing', '--limit', '2')).toEqual(['key 0', 'key 2']);
+    expect(await redriven('--filter', 'file_missing', '--limit', '2')).toEqual(['key 4', 'key 6']);
+    expect(await redriven('--filter', 'file_missing')).toEqual(['key 8']);
+    expect(await redriven('--filter', 'file_missing')).toEqual([]);
+    expect(await redriven('--filter', 'not JSON', '--limit', '1')).toEqual(['key 1']);
+    expect(await redriven('--limit', '0')).toEqual([]);
+  });
+
+  it('go back between two offsets whatever went back before, and progress neither returns nor skips', async () => {
+    await using pipeline = await create();
+    await failed(pipeline, 10);
+    const redriven = async (...args: string[]) => {
+      const before = (await read(pipeline.topics.input)).length;
+      expect(await dlq(pipeline, 'redrive', ...args)).toMatchObject({ code: 0 });
+      return keys(await read(pipeline.topics.input)).slice(before);
+    };
+    expect(await redriven('--from', '6', '--to', '8')).toEqual(['key 6', 'key 7']);
+    expect(await redriven('--to', '4')).toEqual(['key 0', 'key 1', 'key 2', 'key 3']);
+    expect(await redriven('--from', '1', '--to', '2')).toEqual(['key 1']);
+    expect(await redriven()).toEqual([4, 5, 6, 7, 8, 9].map((n) => `key ${n}`));
+  });
+
+  it('stay where they are once they came back three times', async () => {
+    await using pipeline = await create();
+    await failed(pipeline, 1);
+    for (let round = 1; round <= 3; round++) {
+      expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^1 redriven/);
+      const last = (await read(pipeline.topics.input)).at(-1);
+      expect(last?.headers).toEqual([['wado.redrives', Buffer.from(String(round))]]);
+      if (last !== undefined) await fail(pipeline, [[last, missing]]);
+    }
+    expect((await dlq(pipeline, 'redrive')).stdout).toBe('0 redriven, 0 did not match, 1 came back 3 times already\n');
+    expect((await dlq(pipeline, 'redrive', '--from', '3', '--max-redrives', '4')).stdout).toMatch(/^1 redriven/);
+  });
+
+  it('all go back though the redrive is killed in the middle, and at most one portion of 500 twice', {
+    timeout: 120 * SECONDS,
+  }, async () => {
+    await using pipeline = await create(3);
+    await failed(pipeline, 12_000);
+    const admin = createAdmin(connection);
+    const back = async () =>
+      (await admin.endOffsets(pipeline.topics.input)).reduce((sum, { offset }) => sum + offset, 0);
+    const { child, ended } = startCommand(['dlq', 'redrive'], pipeline.env);
+    while ((await back()) < 2_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill('SIGKILL');
+    expect(await ended).toMatchObject({ code: null });
+    const before = await back();
+    admin.close();
+    expect(before).toBeLessThan(12_000);
+    const { code, stdout } = await dlq(pipeline, 'redrive');
+    expect(code).toBe(0);
+    const all = keys(await read(pipeline.topics.input));
+    expect(new Set(all).size).toBe(12_000);
+    expect(all.length).toBeLessThanOrEqual(12_500);
+    // It went on; it didn't begin again.
+    expect(stdout).not.toMatch(/^12,000 redriven/);
+    expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^0 redriven/);
+  });
+
+  it('go back to the cluster of the input, and are read from that of the outputs', async () => {
+    await using pipeline = await create();
+    const input = `${pipeline.name}.elsewhere`;
+    const broker = await startBroker([input]);
+    try {
+      await fail(pipeline, [[consumed(pipeline, 0, { topic: input }), missing]]);
+      const other = ['--set', `input.redpanda.seed_brokers=["${broker.address}"]`];
+      expect(await dlq(pipeline, 'redrive', ...other)).toMatchObject({ code: 0 });
+      const arrived = await tallyTopics({
+        broker: broker.address,
+        topics: [input],
+        partitionsPerTopic: broker.partitionsPerTopic,
+      });
+      await vi.waitFor(() => expect(arrived.count(input).records).toBe(1), { timeout: 10 * SECONDS });
+      await arrived.close();
+    } finally {
+      await broker.close();
+    }
+  });
+
+  it('are mended and stored while the service runs', { timeout: 120 * SECONDS }, async () => {
+    await using pipeline = await create();
+    const path = join(pipeline.store, 'late', 'image.dcm');
+    const meta = storeMeta({ file_path: path });
+    await send([{ topic: pipeline.topics.input, key: 'late', value: JSON.stringify(meta) }]);
+    const service = pipeline.start({ FILE_WAIT: '100ms' });
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect((await dlq(pipeline, 'list')).stdout).toContain('file_missing');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, image);
+    expect((await dlq(pipeline, 'redrive', '--filter', 'file_missing')).stdout).toMatch(/^1 redriven/);
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect([...(await pipeline.endState()).objects]).toEqual([meta.trace_id]);
+    expect((await service.signal('SIGTERM')).code).toBe(0);
+  });
+});
+
+const image = buildDicomFile({
+  dataSet: {
+    SOPClassUID: '1.2.840.10008.5.1.4.1.1.2',
+    SOPInstanceUID: '1.2.3.1.1',
+    StudyDate: '20250101',
+    Modality: 'CT',
+    PatientName: 'Made^Up',
+    PatientID: 'P1',
+    StudyInstanceUID: '1.2.3',
+    SeriesInstanceUID: '1.2.3.1',
+  },
+});
