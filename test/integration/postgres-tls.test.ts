@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createPostgresSink } from '../../src/sinks/postgres.ts';
-import { type Authority, type Certificate, createAuthority } from './postgres-certificates.ts';
+import { type Authority, type Certificate, createAuthority } from '../../src/testing/certificates.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';
 
@@ -18,7 +18,7 @@ async function speakTls(dsn: string, certificate: Certificate) {
     client.once('data', (first) => {
       if (first.readInt32BE(4) !== 80877103) return client.destroy();
       client.write('S');
-      const secure = new TLSSocket(client, { isServer: true, ...certificate });
+      const secure = new TLSSocket(client, { isServer: true, cert: certificate.cert, key: certificate.key });
       secure.on('error', () => client.destroy());
       secure.once('secure', () => encrypted++);
       const database = connect(Number(target.port || 5432), target.hostname);
@@ -33,14 +33,14 @@ async function speakTls(dsn: string, certificate: Certificate) {
 }
 
 await describeWith(['postgres'], 'TLS to PostgreSQL', ({ postgres }) => {
-  let authority: Authority | null;
+  let authority: Authority | undefined;
   let database: PostgresDatabase;
   beforeAll(() => {
     authority = createAuthority();
   });
   afterAll(() => authority?.remove());
   beforeEach(async (context) => {
-    if (authority === null) context.skip('the openssl command is not installed');
+    if (authority === undefined) context.skip('the openssl command is not installed');
     database = await freshPostgres(postgres.dsn);
   });
   afterEach(() => database?.drop());
@@ -50,7 +50,7 @@ await describeWith(['postgres'], 'TLS to PostgreSQL', ({ postgres }) => {
     query: string,
     { host = 'localhost', name = 'DNS:localhost', days = 1 } = {},
   ): Promise<number> {
-    const server = await speakTls(database.dsn, (authority as Authority).issue(name, days));
+    const server = await speakTls(database.dsn, (authority as Authority).issue({ names: name, days }));
     const dsn = new URL(database.dsn);
     dsn.hostname = host;
     dsn.port = String(server.port);
@@ -63,7 +63,7 @@ await describeWith(['postgres'], 'TLS to PostgreSQL', ({ postgres }) => {
       server.close();
     }
   }
-  const verifyFull = () => `sslmode=verify-full&sslrootcert=${authority?.path}`;
+  const verifyFull = () => `sslmode=verify-full&sslrootcert=${authority?.caFile}`;
 
   it('encrypts without checking for sslmode=require', async () => {
     expect(await attempt('sslmode=require', { name: 'DNS:other.example', days: -1 })).toBeGreaterThan(0);
@@ -75,7 +75,7 @@ await describeWith(['postgres'], 'TLS to PostgreSQL', ({ postgres }) => {
   });
 
   it('accepts any name for verify-ca', async () => {
-    const query = `sslmode=verify-ca&sslrootcert=${authority?.path}`;
+    const query = `sslmode=verify-ca&sslrootcert=${authority?.caFile}`;
     expect(await attempt(query, { name: 'DNS:other.example' })).toBeGreaterThan(0);
   });
 
@@ -91,7 +91,7 @@ await describeWith(['postgres'], 'TLS to PostgreSQL', ({ postgres }) => {
     for (const mode of ['verify-full', 'verify-ca']) {
       await expect(attempt(`sslmode=${mode}`)).rejects.toMatchObject({ code: 'unavailable' });
     }
-    const query = `sslmode=require&sslrootcert=${authority?.path}`;
+    const query = `sslmode=require&sslrootcert=${authority?.caFile}`;
     await expect(attempt(query, { days: -1 })).rejects.toMatchObject({ detail: 'CERT_HAS_EXPIRED' });
   });
 

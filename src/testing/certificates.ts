@@ -1,0 +1,75 @@
+/** Certificates for tests: an authority of their own, made by the openssl command. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Certificate {
+  /** Paths of PEM files: the certificate, and its key in PKCS #8. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateOptions {
+  /** The subject's common name: for a client its user. Default `test`. */
+  readonly commonName?: string;
+  /** Subject alternative names as openssl writes them: `DNS:localhost,IP:127.0.0.1`. Default both of these. */
+  readonly names?: string;
+  /** How long it is good from now; below zero it has expired. Default 1. */
+  readonly days?: number;
+}
+
+export interface Authority {
+  /** Path of the authority's own certificate. */
+  readonly caFile: string;
+  readonly ca: string;
+  issue(options?: CertificateOptions): Certificate;
+  /** Deletes everything that it has made. */
+  remove(): void;
+}
+
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+const SIGN = ['-CAcreateserial', '-copy_extensions', 'copy'];
+
+/** Undefined where openssl isn't installed. */
+export function createAuthority(): Authority | undefined {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'wado-authority-'));
+  const file = (name: string) => join(folder, name);
+  const openssl = (...parts: string[]) => execFileSync('openssl', parts, { stdio: 'pipe' });
+  const caFile = file('ca.pem');
+  openssl(
+    'req',
+    '-x509',
+    ...KEY,
+    '-keyout',
+    file('ca.key'),
+    '-out',
+    caFile,
+    '-subj',
+    '/CN=test authority',
+    '-days',
+    '2',
+  );
+  let issued = 0;
+  return {
+    caFile,
+    ca: readFileSync(caFile, 'utf8'),
+    issue({ commonName = 'test', names = 'DNS:localhost,IP:127.0.0.1', days = 1 } = {}) {
+      const stem = file(String(++issued));
+      const [certFile, keyFile, request] = [`${stem}.pem`, `${stem}.key`, `${stem}.csr`];
+      const subject = ['-subj', `/CN=${commonName}`, '-addext', `subjectAltName=${names}`];
+      openssl('req', ...KEY, '-keyout', keyFile, '-out', request, ...subject);
+      const authority = ['-CA', caFile, '-CAkey', file('ca.key'), ...SIGN, '-days', String(days)];
+      openssl('x509', '-req', '-in', request, '-out', certFile, ...authority);
+      return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
