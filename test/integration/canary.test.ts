@@ -36,6 +36,9 @@ await describeWith(['kafka', 'postgres'], 'a patient whose every attribute is a 
       ...Object.keys(meta).map((field) => JSON.stringify({ ...meta, [field]: ['CANARY'] })),
       ...Object.keys(meta).map((field) => JSON.stringify({ ...meta, [field]: 'CANARY'.repeat(200) })),
       '{"patient_id": "CANARY',
+      // Here the parser's own message quotes what it stumbled over.
+      'CANARY',
+      '{"patient_id": CANARY}',
       '["CANARY"]',
     ];
     await migratePostgres(pipeline.dsn);

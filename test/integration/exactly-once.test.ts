@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { readTopic } from '../../src/kafka/read-topic.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';
 
 const RECORDS = 5_000;
@@ -9,38 +9,24 @@ const SECONDS = 1_000;
 await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgres }) => {
   const create = () => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
 
-  /** How often each output is there for a reader of committed records. */
-  async function timesPublished(
-    pipeline: Pipeline,
-    topic: string,
-    field: string,
-  ): Promise<ReadonlyMap<string, number>> {
-    const times = new Map<string, number>();
-    const config = { 'bootstrap.servers': pipeline.brokers, 'isolation.level': 'read_committed' };
-    for await (const record of readTopic(config, topic)) {
-      const value: Record<string, unknown> = JSON.parse(record.value?.toString() ?? '{}');
-      const key = String(value[field]);
-      times.set(key, (times.get(key) ?? 0) + 1);
-    }
-    return times;
-  }
-
-  it('shows a reader of committed records each image once, through three kill -9', {
+  it('shows a reader of committed records each state, image and dead letter once, through five kill -9', {
     timeout: 200 * SECONDS,
   }, async () => {
     await using pipeline = await create();
-    const load = await pipeline.publish({ count: RECORDS, poisonEvery: 500 });
-    for (const share of [0.9, 0.6, 0.3]) {
+    const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1, poisonEvery: 500 });
+    for (const share of [0.9, 0.75, 0.6, 0.4, 0.2]) {
       const service = pipeline.start({}, ['--exactly-once']);
       await pipeline.untilLag((lag) => lag < RECORDS * share, 60 * SECONDS);
       await service.signal('SIGKILL');
     }
-    const last = pipeline.start({}, ['--exactly-once']);
+    const log = `${pipeline.log}.last`;
+    const last = pipeline.start({}, ['--exactly-once'], { log });
+    // There may be nothing left for it to do, and before it has started nobody listens to SIGTERM.
+    await expect.poll(() => pipeline.hasStarted(log), { timeout: 90 * SECONDS }).toBe(true);
     await pipeline.untilCommitted(90 * SECONDS);
     expect(await last.signal('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
-    const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
-    expect([...images.values()].filter((times) => times !== 1)).toEqual([]);
+    expect(await repetitions(pipeline)).toEqual([]);
   });
 
   it('takes over at once what a killed process of the same name left open', { timeout: 100 * SECONDS }, async () => {
@@ -58,14 +44,13 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
 
   it('loses and doubles nothing while a second member joins and leaves', { timeout: 200 * SECONDS }, async () => {
     await using pipeline = await create();
-    const load = await pipeline.publish({ count: RECORDS });
+    const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1 });
     pipeline.start({}, ['--exactly-once']);
     const second = pipeline.start({}, ['--exactly-once']);
     await pipeline.untilLag((lag) => lag < RECORDS * 0.6, 60 * SECONDS);
     expect((await second.signal('SIGTERM')).code).toBe(0);
     await pipeline.untilCommitted(90 * SECONDS);
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
-    const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
-    expect([...images.values()].filter((times) => times !== 1)).toEqual([]);
+    expect(await repetitions(pipeline)).toEqual([]);
   });
 });

@@ -19,7 +19,9 @@ const PARTITIONS = 10;
 export async function readCommits(brokers: string, group: string, topic: string): Promise<readonly Commit[]> {
   const commits: Commit[] = [];
   const options = { partition: partitionOf(group) };
-  for await (const { key, value } of readTopic({ 'bootstrap.servers': brokers }, TOPIC, options)) {
+  // Offsets of a transaction count when it has ended well.
+  const config = { 'bootstrap.servers': brokers, 'isolation.level': 'read_committed' };
+  for await (const { key, value } of readTopic(config, TOPIC, options)) {
     if (key === null || value === null) continue;
     const of = readKey(key);
     if (of?.group === group && of.topic === topic) commits.push({ partition: of.partition, ...readValue(value) });
@@ -27,11 +29,11 @@ export async function readCommits(brokers: string, group: string, topic: string)
   return commits;
 }
 
-/** Java's String.hashCode without its sign, as the group coordinator is chosen. */
+/** Math.abs of Java's String.hashCode, as the group's coordinator is chosen. */
 function partitionOf(group: string): number {
   let hash = 0;
   for (let i = 0; i < group.length; i++) hash = (Math.imul(hash, 31) + group.charCodeAt(i)) | 0;
-  return (hash & 0x7fffffff) % PARTITIONS;
+  return Math.abs(hash) % PARTITIONS;
 }
 
 function readKey(key: Buffer): { group: string; topic: string; partition: number } | undefined {

@@ -1,12 +1,15 @@
 /** One run of the service between servers that break: its processes, the proxies in front of the servers, and the verdict at the end. */
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, cpSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createAdmin } from '../../../src/kafka/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
-import { commitProblems, endProblems } from './evidence.ts';
+import { gather } from './evidence.ts';
 import type { Machine } from './machine.ts';
 import { Member, sleep } from './member.ts';
 import { type LoadPlan, type SteadyLoad, startLoad } from './steady-load.ts';
+import { commitProblems, duplicateProblems, endProblems, privacyProblems } from './verdict.ts';
 
 export interface MemberOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -22,6 +25,8 @@ export interface FaultRunOptions {
   /** For every member. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** All members run exactly once: topics are read as committed, and nothing may stand there twice. */
+  readonly exactlyOnce?: boolean;
 }
 
 /** Short times, so that a sequence of faults fits into seconds. Names are the configuration's. */
@@ -32,6 +37,12 @@ export const QUICK = [
   'input.redpanda.unordered_processing.batching.period=300ms',
   'output.reject_errored.broker.outputs.0.dicom_store.statement_timeout=3s',
 ].flatMap((setting) => ['--set', setting]);
+
+/** A member doesn't outlive the test process, however that ends. */
+const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
+/** As root, files without any right can still be read; without these capabilities they can't. Run as somebody else, nothing is to be done. */
+const UNPRIVILEGED = process.getuid?.() === 0 ? ['--bounding-set=-dac_override,-dac_read_search'] : [];
+const BUILT = fileURLToPath(new URL('../../../dist/src/cli/wado-consumer.cjs', import.meta.url));
 
 export class FaultRun {
   readonly machine: Machine;
@@ -75,18 +86,22 @@ export class FaultRun {
     const name = `member ${this.members.length + 1}`;
     const log = join(this.pipeline.folder, `${name.replace(' ', '-')}.log`);
     appendFileSync(log, '');
-    const { direct = false, command } = options;
-    const process = this.pipeline.start(
+    const { direct = false, command = [...MORTAL, ...UNPRIVILEGED, process.execPath, BUILT] } = options;
+    const service = this.pipeline.start(
       {
         ...(direct ? {} : { KAFKA_BROKERS: `127.0.0.1:${this.broker.port}`, POSTGRES_DSN: this.#dsn }),
         READER_WORKERS: '1',
         ...this.#options.env,
         ...options.env,
       },
-      [...(this.#options.args ?? []), ...(options.args ?? [])],
-      { log, ...(command === undefined ? {} : { command }) },
+      [
+        ...(this.#options.exactlyOnce === true ? ['--exactly-once'] : []),
+        ...(this.#options.args ?? []),
+        ...(options.args ?? []),
+      ],
+      { log, command },
     );
-    const member = new Member(name, process, log, (text) => this.problems.push(text));
+    const member = new Member(name, service, log, (text) => this.problems.push(text));
     this.members.push(member);
     return member;
   }
@@ -102,12 +117,22 @@ export class FaultRun {
     for (const load of this.#loads) await load.done;
     const caughtUp = await this.#caughtUp(timeoutMs);
     const records = this.#loads.flatMap((load) => load.records);
-    return [
+    const committedOnly = this.#options.exactlyOnce === true;
+    const evidence = await gather(
+      this.pipeline,
+      this.members.map((member) => member.log),
+      { committedOnly },
+    );
+    const problems = [
       ...this.problems,
       ...(caughtUp ? [] : [`records are still uncommitted ${timeoutMs} ms after the last fault`]),
-      ...(await endProblems(this.pipeline, records)),
-      ...(await commitProblems(this.pipeline, records)),
+      ...endProblems(evidence, records),
+      ...commitProblems(evidence, records),
+      ...(committedOnly ? duplicateProblems(evidence, records) : []),
+      ...privacyProblems(evidence),
     ].slice(0, 20);
+    if (problems.length > 0) this.keepLogs();
+    return problems;
   }
 
   async #caughtUp(timeoutMs: number): Promise<boolean> {
@@ -118,6 +143,29 @@ export class FaultRun {
       await sleep(100);
     }
     return false;
+  }
+
+  /** The most memory that any member has had. */
+  get peakRssMb(): number {
+    return Math.max(0, ...this.members.map((member) => member.peakRssMb));
+  }
+
+  /** The dead-letter topic is not there until the returned function has been called. Before anything is in it. */
+  async withoutDeadLetterTopic(): Promise<() => Promise<void>> {
+    const admin = createAdmin({ 'bootstrap.servers': this.machine.brokers });
+    const { deadLetter } = this.pipeline.topics;
+    await admin.deleteTopics([deadLetter]);
+    return async () => {
+      await admin.createTopics([deadLetter], 1);
+      admin.close();
+    };
+  }
+
+  /** Keeps the members' logs where the run's own are; the verdict does when there is a problem. */
+  keepLogs(name = this.pipeline.name): void {
+    const { WADO_FAULTS_FOLDER } = process.env;
+    if (WADO_FAULTS_FOLDER === undefined) return;
+    for (const { log } of this.members) cpSync(log, join(WADO_FAULTS_FOLDER, name, basename(log)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

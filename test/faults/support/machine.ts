@@ -17,6 +17,8 @@ export interface Machine {
   readonly kafkaBehindProxy: { readonly host: string; readonly port: number };
   readonly kafkaProxyPort: number;
   readonly dsn: string;
+  /** Where PostgreSQL's files are, when that is a small file system that a test may fill. */
+  readonly disk: string | undefined;
   stop(server: Server): Promise<void>;
   /** kill -9 of the server's main process. */
   kill(server: Server): Promise<void>;
@@ -25,7 +27,7 @@ export interface Machine {
 
 /** A `describe` whose tests may break the servers. Without them it holds one skipped test that says how to get them. */
 export function describeFaults(title: string, body: (machine: Machine) => void): void {
-  const { WADO_FAULTS_KAFKA, WADO_FAULTS_KAFKA_PROXY, WADO_FAULTS_DSN } = process.env;
+  const { WADO_FAULTS_KAFKA, WADO_FAULTS_KAFKA_PROXY, WADO_FAULTS_DSN, WADO_FAULTS_DISK } = process.env;
   if (WADO_FAULTS_KAFKA === undefined || WADO_FAULTS_KAFKA_PROXY === undefined || WADO_FAULTS_DSN === undefined) {
     describe(title, () => {
       it('was skipped: it breaks servers, and brings its own when run by "npm run faults"', (context) =>
@@ -40,6 +42,7 @@ export function describeFaults(title: string, body: (machine: Machine) => void):
       kafkaBehindProxy: { host: '127.0.0.1', port: behind ?? 0 },
       kafkaProxyPort: proxy ?? 0,
       dsn: WADO_FAULTS_DSN,
+      disk: WADO_FAULTS_DISK,
       stop: (server) => services('stop', server),
       kill: (server) => services('kill', server),
       start: async (server) => {

@@ -97,16 +97,29 @@ export class Member {
     await this.process.signal('SIGKILL');
   }
 
-  /** SIGTERM; notes when it took too long, or ended otherwise than by 0 or (with `mayForce`) 4. */
+  /** Waits for an end that something else than the test brings about. */
+  exits(): Promise<Exit> {
+    this.#ending = true;
+    return this.process.exited;
+  }
+
+  /** SIGTERM; notes when it took too long, or ended otherwise than by 0 or, with `mayForce`, cut off: by 4, or by a SIGKILL of its own. */
   async stop({ mayForce = false } = {}): Promise<Exit> {
     this.#ending = true;
     const began = performance.now();
-    const late = setTimeout(() => void this.process.signal('SIGKILL'), STOP_MS * 2);
+    let tooLate = false;
+    const late = setTimeout(() => {
+      tooLate = true;
+      void this.process.signal('SIGKILL');
+    }, STOP_MS * 2);
     const exit = await this.process.signal('SIGTERM');
     clearTimeout(late);
     const ms = Math.round(performance.now() - began);
     if (ms > STOP_MS) this.#problem(`${this.name} took ${ms} ms to end after SIGTERM`);
-    if (exit.code !== 0 && !(mayForce && exit.code === 4))
+    // Before it could ask to be told, a signal ends it as it ends any program; it has done nothing yet.
+    if (this.url() === undefined) return exit;
+    const cutOff = exit.code === 4 || (exit.signal === 'SIGKILL' && !tooLate);
+    if (exit.code !== 0 && !(mayForce && cutOff))
       this.#problem(`${this.name} ended with code ${exit.code}, signal ${exit.signal} after SIGTERM`);
     return exit;
   }

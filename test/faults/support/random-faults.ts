@@ -1,4 +1,8 @@
 /** The faults of a random sequence. Each does its harm for a while, mends it, and leaves a member running. */
+import { execFile } from 'node:child_process';
+import { appendFile, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Random } from '../../../src/testing/seeded-random.ts';
 import type { FaultRun, MemberOptions } from './fault-run.ts';
 import { type Member, sleep } from './member.ts';
@@ -10,7 +14,7 @@ export interface Victim {
   readonly options: MemberOptions;
 }
 
-type Target = 'service' | 'database' | 'broker' | 'database line' | 'broker line' | 'group';
+type Target = 'service' | 'database' | 'broker' | 'database line' | 'broker line' | 'group' | 'dead letters';
 
 export interface Fault {
   /** Two faults on the same target never overlap. */
@@ -18,6 +22,8 @@ export interface Fault {
   readonly title: string;
   happen(victim: Victim): Promise<void>;
 }
+
+const run = promisify(execFile);
 
 /** How likely each is, beside the others. A broker's restart takes longest, so it is rare. */
 const KINDS: readonly (readonly [number, (random: Random) => Fault])[] = [
@@ -41,6 +47,8 @@ const KINDS: readonly (readonly [number, (random: Random) => Fault])[] = [
   [1, garbledBroker],
   [2, killBeforeDatabaseAck],
   [2, killBeforeBrokerAck],
+  [2, killBeforeCommitAck],
+  [2, fillDisk],
 ];
 
 export function randomFault(random: Random): Fault {
@@ -73,7 +81,7 @@ function killService(random: Random): Fault {
 }
 
 function pauseService(random: Random): Fault {
-  const ms = random.between(300, 4_000);
+  const ms = random.between(300, 3_500);
   return {
     target: 'service',
     title: `SIGSTOP of the service for ${ms} ms`,
@@ -150,6 +158,45 @@ function outage(
   };
 }
 
+/** What doesn't fit any more differs by what was written before: rows (53100), or the log, which ends the server. */
+function fillDisk(random: Random): Fault {
+  const ms = random.between(300, 2_500);
+  return {
+    target: 'database',
+    title: `PostgreSQL's disk full for ${ms} ms`,
+    async happen({ run: { machine } }) {
+      // Where no small file system could be mounted, the seed's other faults stay as they are.
+      if (machine.disk === undefined) return skipped("PostgreSQL's disk full");
+      const filler = join(machine.disk, 'filler');
+      await fill(machine.disk, filler);
+      await sleep(ms);
+      await rm(filler);
+      await machine.start('postgres');
+    },
+  };
+}
+
+const MB = 1024 * 1024;
+
+/** Most of it at once, and then bit by bit until nothing goes in any more: the server writes meanwhile. */
+async function fill(disk: string, filler: string): Promise<void> {
+  const { bavail, bsize } = await statfs(disk);
+  await run('fallocate', ['-l', String(Math.max(MB, bavail * bsize - 16 * MB)), filler]);
+  const bit = Buffer.alloc(MB / 4);
+  for (;;) {
+    try {
+      await appendFile(filler, bit);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return;
+      throw error;
+    }
+  }
+}
+
+function skipped(what: string): void {
+  console.log(`skipped: ${what}: no tmpfs can be mounted here`);
+}
+
 function line(
   random: Random,
   target: Target,
@@ -213,6 +260,15 @@ function killBeforeBrokerAck(): Fault {
   };
 }
 
+/** And for the offsets: the broker has them, by themselves or at a transaction's end. */
+function killBeforeCommitAck(): Fault {
+  return {
+    target: 'service',
+    title: 'kill -9 between the commit of offsets and its ack',
+    happen: (victim) => killWhileHeld(victim, victim.run.broker.hold(isCommit)),
+  };
+}
+
 async function killWhileHeld(victim: Victim, hold: ReturnType<FaultRun['database']['hold']>): Promise<void> {
   await Promise.race([hold.held, sleep(3_000)]);
   await victim.member.kill();
@@ -225,7 +281,17 @@ function isBind(request: Buffer): boolean {
   return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_write'));
 }
 
-/** Kafka's Produce request: API key 0 behind the length. */
+/** Kafka's Produce request. */
 function isProduce(request: Buffer): boolean {
-  return request.length > 8 && request.readInt16BE(4) === 0;
+  return apiKeyOf(request) === 0;
+}
+
+/** OffsetCommit, EndTxn, TxnOffsetCommit. */
+function isCommit(request: Buffer): boolean {
+  return [8, 26, 28].includes(apiKeyOf(request));
+}
+
+/** Behind the length. */
+function apiKeyOf(request: Buffer): number {
+  return request.length > 8 ? request.readInt16BE(4) : -1;
 }

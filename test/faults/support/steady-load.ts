@@ -1,5 +1,5 @@
 /** A load that goes on while things break: files and records at a steady pace, some of them late, cut short or sent twice. */
-import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { createProducer } from '../../../src/kafka/producer.ts';
 import { type LoadRecord, makeLoad } from '../../../src/testing/load.ts';
 import { seededRandom } from '../../../src/testing/seeded-random.ts';
@@ -8,12 +8,13 @@ import { sleep } from './member.ts';
 
 export interface LoadPlan {
   readonly seed: number;
+  /** At most so many records; `stop()` ends it earlier. */
   readonly count: number;
   /** Default: as fast as it goes. */
   readonly perSecond?: number;
   /** Every n-th record can't be processed. Default: none. */
   readonly poisonEvery?: number;
-  /** Every n-th file is missing or half-written when its record is sent, and complete soon after. Default: none. */
+  /** Every n-th file is missing, half-written or unreadable when its record is sent, and whole soon after. Default: none. */
   readonly lateEvery?: number;
   /** Every n-th record is sent again some time later. Default: none. */
   readonly repeatEvery?: number;
@@ -24,6 +25,8 @@ export interface SteadyLoad {
   readonly records: readonly LoadRecord[];
   /** Everything is sent and every file is complete. */
   readonly done: Promise<void>;
+  /** Sends no further records. */
+  stop(): void;
 }
 
 const BATCH = 25;
@@ -32,12 +35,13 @@ const WHOLE_HEADER = 700;
 
 export function startLoad(pipeline: Pipeline, plan: LoadPlan): SteadyLoad {
   const records: LoadRecord[] = [];
-  const done = send(pipeline, plan, records);
+  const stopped = new AbortController();
+  const done = send(pipeline, plan, records, stopped.signal);
   done.catch(() => undefined);
-  return { records, done };
+  return { records, done, stop: () => stopped.abort() };
 }
 
-async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[]): Promise<void> {
+async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[], stopped: AbortSignal): Promise<void> {
   const { seed, count, poisonEvery = 0, lateEvery = 0, repeatEvery = 0 } = plan;
   const random = seededRandom(seed ^ 0x10ad);
   const publisher = createProducer({
@@ -61,10 +65,11 @@ async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[]): 
     batch.push(record);
     const n = records.length;
     if (lateEvery > 0 && n % lateEvery === 0 && record.expected !== undefined)
-      late.push((await damage(record, random.between(0, 1) === 0))(random.between(...LATE_MS)));
+      late.push((await random.pick(DAMAGES)(pathOf(record)))(random.between(...LATE_MS)));
     if (repeatEvery > 0 && n % repeatEvery === 0) again.push(record);
     if (again.length > 20) batch.push(...again.splice(random.between(0, 10), 10));
     if (batch.length >= BATCH) await flush();
+    if (stopped.aborted) break;
   }
   batch.push(...again);
   await flush();
@@ -72,16 +77,32 @@ async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[]): 
   await publisher.close();
 }
 
-/** Hides the file or cuts it within its header; returns what mends it, after so many milliseconds. */
-async function damage(record: LoadRecord, hide: boolean): Promise<(afterMs: number) => Promise<void>> {
-  const { file_path: path } = JSON.parse(record.value) as { file_path: string };
-  if (hide) {
-    await rename(path, `${path}.part`);
-    return (afterMs) => sleep(afterMs).then(() => rename(`${path}.part`, path));
-  }
+/** Damages a file; returns what mends it, after so many milliseconds. */
+type Damage = (path: string) => Promise<(afterMs: number) => Promise<void>>;
+
+const DAMAGES: readonly Damage[] = [hide, cutShort, lock];
+
+async function hide(path: string) {
+  await rename(path, `${path}.part`);
+  return (afterMs: number) => sleep(afterMs).then(() => rename(`${path}.part`, path));
+}
+
+/** Within its header. */
+async function cutShort(path: string) {
   const whole = await readFile(path);
   await truncate(path, WHOLE_HEADER);
-  return (afterMs) => sleep(afterMs).then(() => writeFile(path, whole));
+  return (afterMs: number) => sleep(afterMs).then(() => writeFile(path, whole));
+}
+
+/** EACCES, for members that have no right to read everything (see `UNPRIVILEGED`). */
+async function lock(path: string) {
+  await chmod(path, 0);
+  return (afterMs: number) => sleep(afterMs).then(() => chmod(path, 0o644));
+}
+
+function pathOf(record: LoadRecord): string {
+  const { file_path: path } = JSON.parse(record.value) as { file_path: string };
+  return path;
 }
 
 /** A load outlives the broker's absence; records that are sent twice by it are part of the game. */

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { FaultRun } from './support/fault-run.ts';
+import { describeFaults } from './support/machine.ts';
+import { type Member, sleep } from './support/member.ts';
+
+/** Promise 13. */
+const NOTICED_MS = 30_000;
+const PER_SECOND = 100;
+
+describeFaults('a black hole: packets vanish and nobody is told', (machine) => {
+  it.each([
+    { to: 'the database', line: 'database' },
+    { to: 'the broker', line: 'broker' },
+  ] as const)('to $to is noticed within 30 s, and is over when it is over', { timeout: 240_000 }, async ({ line }) => {
+    // As it is shipped: the deadlines are the configuration's own.
+    await using run = await FaultRun.create(machine);
+    const member = run.start();
+    const load = run.load({ seed: 13, count: 60 * PER_SECOND, perSecond: PER_SECOND });
+    await member.until('ready', () => member.ready());
+    await member.until('some acks', async () => ((await member.figures())?.acked ?? 0) > 0);
+
+    run[line].blackHole(true);
+    const began = performance.now();
+    await member.until('/ready is 503', async () => !(await member.ready()), 2 * NOTICED_MS);
+    const ms = Math.round(performance.now() - began);
+    console.log(`black hole to ${line}: noticed after ${ms} ms`);
+    expect(ms).toBeLessThan(NOTICED_MS);
+    await sleep(2_000);
+    run[line].blackHole(false);
+
+    await load.done;
+    const problems = await run.verdict();
+    await member.until('ready again', () => member.ready(), 10_000);
+    expect(timesStarted(member)).toBe(1);
+    await member.stop();
+    expect([...problems, ...run.problems]).toEqual([]);
+  });
+});
+
+/** The service itself never began anew: neither the process nor, within it, the graph. */
+function timesStarted(member: Member): number {
+  return member.logLines().filter(({ msg }) => msg === 'started' || String(msg).startsWith('the graph broke')).length;
+}

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { FaultRun, type MemberOptions } from './support/fault-run.ts';
+import { describeFaults, type Machine } from './support/machine.ts';
+import { sleep } from './support/member.ts';
+
+/** Promise 25, with the configuration as it is shipped: session_timeout 6s, commit_period 1s, batching.period 5s. */
+const COMEBACK_MS = 10_000;
+const PER_SECOND = 100;
+
+describeFaults('a process that was killed by kill -9 and is started again', (machine) => {
+  it.each<{ kind: string; options: MemberOptions }>([
+    { kind: 'without a name of its own', options: {} },
+    { kind: 'with an instance_id', options: { env: { INSTANCE_ID: 'lasting' } } },
+    {
+      kind: 'exactly once, with an instance_id',
+      options: { env: { INSTANCE_ID: 'lasting' }, args: ['--exactly-once'] },
+    },
+  ])('commits again within 10 s, $kind', { timeout: 240_000 }, async ({ kind, options }) => {
+    expect(await comeback(machine, kind, options)).toEqual([]);
+  });
+});
+
+/** Kills it three times; problems in sentences. */
+async function comeback(machine: Machine, kind: string, options: MemberOptions): Promise<readonly string[]> {
+  await using run = await FaultRun.create(machine);
+  const direct = { ...options, direct: true };
+  let member = run.start(direct);
+  const load = run.load({ seed: 25, count: 60 * PER_SECOND, perSecond: PER_SECOND });
+  const problems: string[] = [];
+  for (let kill = 1; kill <= 3; kill++) {
+    await member.untilLogged('batch committed');
+    await sleep(1_500 + kill * 300);
+    await member.kill();
+    const began = performance.now();
+    member = run.start(direct);
+    await member.untilLogged('batch committed', 60_000);
+    const ms = Math.round(performance.now() - began);
+    console.log(`${kind}: works again ${ms} ms after kill -9`);
+    if (ms > COMEBACK_MS) problems.push(`kill ${kill}: worked again only after ${ms} ms`);
+  }
+  await load.done;
+  problems.push(...(await run.verdict()));
+  await member.stop();
+  return [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
+}

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import type { LoadRecord } from '../../src/testing/load.ts';
+import { differences, expectedState } from '../support/pipeline.ts';
+import { repetitions } from '../support/times-published.ts';
+import { FaultRun, QUICK } from './support/fault-run.ts';
+import { describeFaults } from './support/machine.ts';
+import { sleep } from './support/member.ts';
+
+const RECORDS = 300;
+
+/** Every answer that the service waits for on a batch's way, in this order. Numbers are Kafka's API keys. */
+const ACKS: readonly { what: string; line: 'database' | 'broker'; is: (request: Buffer) => boolean }[] = [
+  { what: "the database's commit", line: 'database', is: (request) => request.includes('wado_consumer_write') },
+  { what: 'AddPartitionsToTxn', line: 'broker', is: isApi(24) },
+  { what: 'Produce', line: 'broker', is: isApi(0) },
+  { what: 'AddOffsetsToTxn', line: 'broker', is: isApi(25) },
+  { what: 'TxnOffsetCommit', line: 'broker', is: isApi(28) },
+  { what: 'EndTxn', line: 'broker', is: isApi(26) },
+];
+
+describeFaults('run --exactly-once, killed by kill -9 between any two acks', (machine) => {
+  it('shows a reader of committed records each state, image and dead letter once', { timeout: 300_000 }, async () => {
+    await using run = await FaultRun.create(machine, { partitions: 3, exactlyOnce: true });
+    const options = { args: QUICK, env: { INSTANCE_ID: 'lasting' } };
+    const load: LoadRecord[] = [];
+    let member = run.start(options);
+    for (const [i, { what, line, is }] of ACKS.entries()) {
+      await member.untilLogged('partitions assigned');
+      const hold = run[line].hold(is);
+      load.push(...(await run.pipeline.publish({ count: RECORDS, seed: i + 1, imagesPerSeries: 1, poisonEvery: 100 })));
+      await Promise.race([
+        hold.held,
+        sleep(30_000).then(() => Promise.reject(new Error(`nothing was answered to ${what}`))),
+      ]);
+      await member.kill();
+      hold.release();
+      member = run.start(options);
+    }
+    await run.pipeline.untilCommitted(60_000);
+    await member.stop();
+    expect(run.problems).toEqual([]);
+    expect(differences(await run.pipeline.endState(), expectedState(load))).toEqual([]);
+    expect(await repetitions(run.pipeline)).toEqual([]);
+  });
+});
+
+/** A request begins with its length and its API's key. */
+function isApi(key: number): (request: Buffer) => boolean {
+  return (request) => request.length > 8 && request.readInt16BE(4) === key;
+}

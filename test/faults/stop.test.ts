@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { FaultRun, QUICK } from './support/fault-run.ts';
+import { describeFaults } from './support/machine.ts';
+import { sleep } from './support/member.ts';
+
+describeFaults('a service that is asked to end ends in time, whatever its servers do', (machine) => {
+  for (const [title, args] of [
+    ['at least once', QUICK],
+    ['exactly once', [...QUICK, '--exactly-once']],
+  ] as const) {
+    it(`10 s after SIGTERM at most while the broker says nothing, ${title}`, { timeout: 120_000 }, async () => {
+      await using run = await FaultRun.create(machine, { partitions: 3 });
+      const member = run.start({ args });
+      run.load({ seed: 1, count: 600, perSecond: 200 });
+      await member.until('records are acked', async () => ((await member.figures())?.acked ?? 0) > 0);
+
+      run.broker.blackHole(true);
+      await sleep(1_000);
+      // Past its own deadline it may give up what is in flight; SIGKILL is how it gives up on a client that doesn't come back.
+      await member.stop({ mayForce: true });
+      run.broker.blackHole(false);
+
+      run.start({ args });
+      expect(await run.verdict()).toEqual([]);
+    });
+  }
+
+  it('cleanly when SIGTERM comes with its very first log line', async () => {
+    await using run = await FaultRun.create(machine, { partitions: 3 });
+    const member = run.start({ args: QUICK, env: { NODE_OPTIONS: `--import=data:text/javascript,${ASKS_AT_ONCE}` } });
+    expect(await member.exits()).toEqual({ code: 0, signal: null });
+  });
+});
+
+/** In the member: who reads the line could not be faster. */
+const ASKS_AT_ONCE = encodeURIComponent(`
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (text, ...rest) => {
+    const written = write(text, ...rest);
+    if (String(text).includes('"started"')) process.kill(process.pid, 'SIGTERM');
+    return written;
+  };
+`);

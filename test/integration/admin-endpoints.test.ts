@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { startTcpProxy } from '../../src/testing/proxy.ts';
+import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { urlOf } from './support/readiness.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const PATHS = ['/', '/dashboard.json', '/endpoints', '/metrics', '/ping', '/ready', '/stats', '/version'];
+
+await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in full work', ({ kafka, postgres }) => {
+  it('answer within a tenth of a second while its database hangs, and the work goes on when that does', {
+    timeout: 180 * SECONDS,
+  }, async () => {
+    await using pipeline = await Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
+    const load = await pipeline.publish({ count: 8_000 });
+    const dsn = new URL(pipeline.dsn);
+    const line = await startTcpProxy({ target: { host: dsn.hostname, port: Number(dsn.port || 5432) } });
+    dsn.hostname = '127.0.0.1';
+    dsn.port = String(line.port);
+    const service = pipeline.start({ POSTGRES_DSN: dsn.href });
+    await pipeline.untilLag((lag) => lag < 8_000, 60 * SECONDS);
+    const url = urlOf(pipeline);
+    // What a stopped database is like: its machine takes the bytes, nobody answers.
+    line.blackHole(true);
+    await sleep(2 * SECONDS);
+    const held = await inFlight(url);
+    expect(held).toBeGreaterThan(0);
+    for (const path of PATHS) {
+      const times: number[] = [];
+      for (let n = 0; n < 10; n++) {
+        const begun = performance.now();
+        const answer = await fetch(url + path, { signal: AbortSignal.timeout(5 * SECONDS) });
+        await answer.text();
+        times.push(performance.now() - begun);
+        await sleep(50);
+      }
+      // The best of them: whatever else the machine does is not the service's fault.
+      expect(Math.min(...times), path).toBeLessThan(100);
+    }
+    // It did hang all the while, or the answers prove nothing.
+    expect(await inFlight(url)).toBeGreaterThanOrEqual(held);
+    line.blackHole(false);
+    await pipeline.untilCommitted(90 * SECONDS);
+    expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+    await line.close();
+  });
+});
+
+async function inFlight(url: string | undefined): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^wado_records_in_flight (\d+)/m.exec(metrics)?.[1]);
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

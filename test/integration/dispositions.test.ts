@@ -1,0 +1,146 @@
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SinkError } from '../../src/errors.ts';
+import { createAdmin } from '../../src/kafka/admin.ts';
+import { createProducer } from '../../src/kafka/producer.ts';
+import { dispositionOf } from '../../src/operators/disposition.ts';
+import { createPostgresSink } from '../../src/sinks/postgres.ts';
+import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
+import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
+import { freshName } from './support/fresh.ts';
+import { describeWith } from './support/services.ts';
+
+// docs/dispositions.md, row by row, where the real server can be brought to say it. Deadlocks, time-outs, lost connections and the like are
+// in postgres-faults.test.ts and postgres-versions.test.ts.
+await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
+  let database: PostgresDatabase;
+  beforeEach(async () => {
+    database = await freshPostgres(postgres.dsn);
+  });
+  afterEach(() => database.drop());
+
+  /** Writes `facts`, after `prepare` has changed what the sink found when it connected. */
+  async function write(facts: FileFacts, prepare = ''): Promise<readonly SinkError[]> {
+    const sink = createPostgresSink({ name: 'postgres', dsn: () => database.dsn, migrate: true, connections: 1 });
+    try {
+      await sink.connect();
+      if (prepare !== '') await database.query(prepare);
+      return (await sink.write(batchOf([facts]))).flatMap(({ error }) => (error instanceof SinkError ? [error] : []));
+    } finally {
+      await sink.close();
+    }
+  }
+
+  describe('about a row is a dead letter', () => {
+    const cases: readonly (readonly [sqlstate: string, what: string, facts: FileFacts, prepare: string])[] = [
+      ['22001', 'text too long', { image: { sop_class_uid: '1'.repeat(65) } }, ''],
+      ['22003', 'a number out of range', { image: { width: 3_000_000_000 } }, ''],
+      ['22008', 'no such day', { image: { content_date: '2026-02-31' } }, ''],
+      ['22P02', 'not a number', { image: { width: 'wide' } }, ''],
+      ['22P05', 'NUL', { state: { study_description: 'a\0b' } }, ''],
+      ['23502', 'null', { state: { modality: null } }, 'alter table dicom_state_meta alter modality set not null'],
+      ['23514', 'a check', {}, 'alter table dicom_image_meta add constraint narrow check (width < 512)'],
+      [
+        '23503',
+        'a foreign key',
+        {},
+        'create table wards (name varchar(64) primary key); alter table dicom_state_meta add foreign key (patient_name) references wards',
+      ],
+    ];
+    it.each(cases)('%s, %s', async (sqlstate, _what, facts, prepare) => {
+      const [error, ...more] = await write(facts, prepare);
+      expect(more).toEqual([]);
+      expect(error).toMatchObject({ code: 'rejected', detail: sqlstate });
+      expect(dispositionOf(error)).toBe('dead-letter');
+    });
+  });
+
+  describe('about the database stops the service', () => {
+    const cases: readonly (readonly [sqlstate: string, what: string, code: string, prepare: string])[] = [
+      ['42P01', 'a table is gone', 'misconfigured', 'drop table dicom_image_meta'],
+      ['42703', 'a column is gone', 'misconfigured', 'alter table dicom_image_meta drop column window_width'],
+      ['42P10', 'the key is gone', 'misconfigured', 'alter table dicom_image_meta drop constraint pk_dicom_image_meta'],
+      [
+        'P0001',
+        "somebody's trigger",
+        'unknown',
+        'create function refuse() returns trigger language plpgsql as $$ begin raise exception using message = new.sop_uid; end $$; ' +
+          'create trigger refuse before insert on dicom_image_meta for each row execute function refuse()',
+      ],
+    ];
+    it.each(cases)('%s, %s', async (sqlstate, _what, code, prepare) => {
+      const error: unknown = await write({}, prepare).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code, detail: sqlstate });
+      expect(dispositionOf(error)).toBe('fail');
+    });
+  });
+
+  describe('about logging in is tried again', () => {
+    const cases = [
+      ['28000', 'no right to log in', 'nologin'],
+      ['53300', 'too many connections', 'login connection limit 0'],
+    ] as const;
+    it.each(cases)('%s, %s', async (sqlstate, _what, attributes) => {
+      const role = freshName('role');
+      await database.query(`create role ${role} ${attributes}`);
+      const dsn = new URL(database.dsn);
+      dsn.username = role;
+      const sink = createPostgresSink({ name: 'postgres', dsn: () => dsn.href, migrate: false, connections: 1 });
+      const error: unknown = await sink.connect().catch((thrown: unknown) => thrown);
+      await sink.close();
+      await drop(role);
+      expect(error).toMatchObject({ code: 'unavailable', detail: sqlstate });
+      expect(dispositionOf(error)).toBe('retry');
+    });
+
+    async function drop(role: string): Promise<void> {
+      const client = new pg.Client(postgres.dsn);
+      await client.connect();
+      await client.query(`drop role ${role}`);
+      await client.end();
+    }
+  });
+});
+
+await describeWith(['kafka'], 'an error of Kafka', ({ kafka }) => {
+  async function send(brokers: string, topic: string, key: string | null, bytes: number): Promise<unknown> {
+    const config = { 'bootstrap.servers': brokers, 'message.timeout.ms': 3_000 };
+    const producer = createProducer({ name: 'topic', config, deadlineMs: 5_000 });
+    const error: unknown = await producer
+      .send([{ topic, key, value: Buffer.alloc(bytes) }])
+      .catch((thrown: unknown) => thrown);
+    await producer.close();
+    return error;
+  }
+  async function withTopic(config: Record<string, string>, work: (topic: string) => Promise<void>): Promise<void> {
+    const admin = createAdmin({ 'bootstrap.servers': kafka.brokers });
+    const topic = freshName('topic');
+    try {
+      await admin.createTopics([topic], 1, config);
+      await work(topic);
+    } finally {
+      await admin.deleteTopics([topic]);
+      admin.close();
+    }
+  }
+
+  it('about a record that is too large for its topic is a dead letter', () =>
+    withTopic({ 'max.message.bytes': '200' }, async (topic) => {
+      const error = await send(kafka.brokers, topic, 'k', 400);
+      expect(error).toMatchObject({ code: 'rejected', detail: 'ERR_MSG_SIZE_TOO_LARGE' });
+      expect(dispositionOf(error)).toBe('dead-letter');
+    }));
+
+  it('about a record that the topic’s rules refuse is a dead letter', () =>
+    withTopic({ 'cleanup.policy': 'compact' }, async (topic) => {
+      const error = await send(kafka.brokers, topic, null, 4);
+      expect(error).toMatchObject({ code: 'rejected', detail: 'ERR_INVALID_RECORD' });
+      expect(dispositionOf(error)).toBe('dead-letter');
+    }));
+
+  it('about a broker that is not there is tried again', async () => {
+    const error = await send('127.0.0.1:1', 'topic', 'k', 4);
+    expect(error).toMatchObject({ code: 'unavailable', detail: expect.stringMatching(/^ERR_/) });
+    expect(dispositionOf(error)).toBe('retry');
+  });
+});
