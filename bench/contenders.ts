@@ -25,6 +25,8 @@ export interface Contender {
   run(arena: Arena): Promise<Omit<Result, 'name'>>;
 }
 
+/** What the Dockerfile sets; the other contenders get it too. */
+const AS_IN_THE_IMAGE = { MALLOC_ARENA_MAX: '2' };
 const PROTOTYPES = '../shared/prototypes';
 
 export const CONTENDERS: readonly Contender[] = [
@@ -39,7 +41,8 @@ async function runService({ source, target, records }: Arena): Promise<Omit<Resu
     STORAGE_TOPIC: source.topics.input,
     STORAGE_ROOT: source.store,
     HTTP_ADDRESS: '127.0.0.1:4295',
-    ...(process.env.READER_WORKERS === undefined ? {} : { READER_WORKERS: process.env.READER_WORKERS }),
+    ...AS_IN_THE_IMAGE,
+    ...passedOn('READER_WORKERS', 'NODE_OPTIONS', 'LOG_LEVEL', 'MALLOC_ARENA_MAX'),
   });
   const usage = watch(service.pid);
   await source.untilGroupCommitted(target.group, 600_000);
@@ -56,6 +59,11 @@ async function runService({ source, target, records }: Arena): Promise<Omit<Resu
   if (first === undefined || last === undefined) throw new Error(`nothing was committed; see ${target.log}`);
   const seconds = (Date.parse(last.time) - Date.parse(first.time) + first.ms) / 1_000;
   return { rate: records / seconds, cpuMicros: (cpuSeconds * 1e6) / records, rssMb, loopDelayMs };
+}
+
+/** Settings of the caller's that the service gets, a profiler by NODE_OPTIONS among them. */
+function passedOn(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 /** The worst p99 of the event loop's delay that the service's own metric shows. */
@@ -89,6 +97,7 @@ async function reporting(args: readonly string[], { source, target, records }: A
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
+      ...AS_IN_THE_IMAGE,
       ...process.env,
       KAFKA: source.brokers,
       PGURL: target.dsn,

@@ -1,7 +1,10 @@
 /** `npm run bench -- NAME [OPTIONS]`: one benchmark, one table. Figures are only comparable within one table. */
 const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
+  'exactly-once': () => import('./exactly-once.ts'),
   header: () => import('./header.ts'),
   pipeline: () => import('./pipeline.ts'),
+  prices: () => import('./prices.ts'),
+  stalled: () => import('./stalled.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,0 +1,149 @@
+/**
+ * What each duty of the service costs a record, on the thread that all records pass: each measured alone, over the same records.
+ *
+ *   npm run bench -- prices [--records 50000] [--rounds 5]
+ *
+ * CPU time of this process divided by records, the median of the rounds after one to warm up. The share is of their sum.
+ */
+import { parseArgs } from 'node:util';
+import { WatermarkTracker } from '../src/kafka/watermark.ts';
+import { parseRecord } from '../src/operators/parse-records.ts';
+import { createLogger } from '../src/ops/logger.ts';
+import { createMetrics } from '../src/ops/metrics.ts';
+import { objectRow, versionOf } from '../src/records/object-row.ts';
+import type { ConsumedRecord, GroupedRecord, PublishedRow, StoredFile } from '../src/records/records.ts';
+import { coalesceRows, unitBytes } from '../src/sinks/database-rows.ts';
+import { storeMeta } from '../src/testing/store-meta.ts';
+import { markdown } from './markdown.ts';
+
+const BATCH = 50;
+const PARTITIONS = 6;
+const TOPIC = 'storage_queue';
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { records: { type: 'string' }, rounds: { type: 'string' } },
+  });
+  const records = consumed(Number(values.records ?? 50_000));
+  const rounds = Number(values.rounds ?? 5);
+  const prices = duties(records).map(({ name, work }) => ({ name, micros: priceOf(work, records.length, rounds) }));
+  const sum = prices.slice(1).reduce((total, { micros }) => total + micros, 0);
+  const rows = prices.map(({ name, micros }, i) => [
+    name,
+    micros.toFixed(2),
+    i === 0 ? '' : `${((micros / sum) * 100).toFixed(0)} %`,
+  ]);
+  console.log(markdown(['duty', 'CPU µs/record', 'share'], rows));
+}
+
+interface Duty {
+  readonly name: string;
+  readonly work: () => unknown;
+}
+
+/** The first is no duty of its own: what the second costs without its checks. */
+function duties(records: readonly ConsumedRecord[]): readonly Duty[] {
+  const files = records.map((record) => parseRecord(record)).filter((record) => record.kind === 'file');
+  const units = files.map(unitOf);
+  return [
+    { name: '(JSON.parse alone)', work: () => records.map(({ value }) => JSON.parse(value?.toString() ?? '')) },
+    { name: 'parse and validate', work: () => records.map((record) => parseRecord(record)) },
+    { name: 'the object row, made anew', work: () => files.map(({ meta }) => objectRow(meta, versionOf(meta))) },
+    {
+      name: 'newest of each key, and bytes of a statement',
+      work: () => batchesOf(units).map((batch) => [coalesceRows(batch), batch.map(unitBytes)]),
+    },
+    { name: 'watermark: track, ack, take', work: () => keepWatermark(records) },
+    { name: 'the books: consumed, acked', work: () => keepBooks(records) },
+    { name: 'metrics of a batch, every node', work: () => countBatches(records) },
+    { name: 'one log line a batch', work: () => logBatches(records) },
+  ];
+}
+
+function keepWatermark(records: readonly ConsumedRecord[]): void {
+  const tracker = new WatermarkTracker();
+  tracker.assign(Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TOPIC, partition })));
+  for (const batch of batchesOf(records)) {
+    for (const record of batch) tracker.track(record);
+    tracker.ack(batch);
+    tracker.take();
+  }
+}
+
+function keepBooks(records: readonly ConsumedRecord[]): void {
+  const { records: books } = createMetrics({ process: false });
+  for (const batch of batchesOf(records)) {
+    books.consumed(batch.length);
+    books.acked(batch);
+  }
+}
+
+function countBatches(records: readonly ConsumedRecord[]): void {
+  const metrics = createMetrics({ process: false });
+  const component = { label: '', path: 'root.input' };
+  const input = metrics.input(component);
+  const processor = metrics.processor(component);
+  // The database, two topics.
+  const outputs = ['a', 'b', 'c'].map((label) => metrics.output({ label, path: 'root.output' }));
+  batchesOf(records).forEach((batch, i) => {
+    input.received(batch.length);
+    input.batchCreated('count');
+    processor.received(batch.length);
+    processor.latency(i % 97);
+    processor.sent(batch.length);
+    for (const output of outputs) {
+      output.sent(batch.length);
+      output.latency(i % 89);
+    }
+    input.latency(i % 101);
+  });
+}
+
+function logBatches(records: readonly ConsumedRecord[]): void {
+  const logger = createLogger({ destination: { write: () => undefined } });
+  for (const batch of batchesOf(records)) {
+    logger.info({ records: batch.length, ms: 40, deadLetters: 0, offsets: { 0: 1, 1: 2, 2: 3 } }, 'batch committed');
+  }
+}
+
+function batchesOf<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, i) => items.slice(i * BATCH, (i + 1) * BATCH));
+}
+
+function consumed(count: number): readonly ConsumedRecord[] {
+  return Array.from({ length: count }, (_, i) => {
+    const meta = storeMeta({ sop_uid: `1.2.826.0.1.3680043.10.9999.${i}`, series_uid: `1.2.826.0.1.${i % 1_000}` });
+    const value = Buffer.from(JSON.stringify(meta));
+    const place = { topic: TOPIC, partition: i % PARTITIONS, offset: Math.floor(i / PARTITIONS) };
+    return { ...place, key: Buffer.from(meta.trace_id), value, headers: [], timestamp: 0 };
+  });
+}
+
+/** As the header reader answers: texts of the usual size. */
+function unitOf(file: StoredFile, i: number): GroupedRecord {
+  const version = versionOf(file.meta);
+  const row = (identity: string, size: number): PublishedRow => ({
+    identity,
+    version,
+    key: identity,
+    json: `{"a":"${'x'.repeat(size)}"}`,
+  });
+  return {
+    file,
+    object: objectRow(file.meta, version),
+    state: i % BATCH === 0 ? row(file.meta.series_uid, 900) : null,
+    image: row(file.meta.sop_uid, 1_100),
+  };
+}
+
+function priceOf(work: () => unknown, records: number, rounds: number): number {
+  work();
+  const micros = Array.from({ length: rounds }, () => {
+    const before = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / records;
+  });
+  return micros.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
+}

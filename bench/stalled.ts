@@ -1,0 +1,92 @@
+/**
+ * How much memory the service takes while millions of records wait, at full speed and with a database that never answers.
+ *
+ *   eval "$(scripts/services.sh env)"; npm run bench -- stalled [--records 1000000] [--seconds 70]
+ *
+ * The records are real ones over a thousand files, again and again. They are compressed: 5,000,000 take under a gigabyte of disk.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { createProducer } from '../src/kafka/producer.ts';
+import { startTcpProxy } from '../src/testing/proxy.ts';
+import { Pipeline } from '../test/support/pipeline.ts';
+import { markdown } from './markdown.ts';
+
+const FILES = 1_000;
+const BATCH = 20_000;
+const GOAL_MB = { 'at full speed': 350, 'a database that never answers': 256 } as const;
+type Case = keyof typeof GOAL_MB;
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { records: { type: 'string' }, seconds: { type: 'string' } },
+  });
+  const records = Number(values.records ?? process.env.WADO_BENCH_RECORDS ?? 1_000_000);
+  const seconds = Number(values.seconds ?? 70);
+  const brokers = process.env.WADO_TEST_KAFKA_BROKERS;
+  const dsn = process.env.WADO_TEST_POSTGRES_DSN;
+  if (brokers === undefined || dsn === undefined) throw new Error('start the services first: scripts/services.sh up');
+
+  await using source = await Pipeline.create({ brokers, dsn });
+  const began = performance.now();
+  await publish(source, records);
+  console.error(`published ${records} records in ${Math.round((performance.now() - began) / 1_000)} s`);
+
+  const rows: string[][] = [];
+  for (const name of ['a database that never answers', 'at full speed'] as const) {
+    const { rssMb, waiting } = await memory(source, name, seconds);
+    rows.push([name, String(waiting), String(seconds), String(Math.round(rssMb)), `≤ ${GOAL_MB[name]}`]);
+  }
+  console.log(markdown(['sink', 'records waiting at the end', 'seconds', 'RSS max MiB', 'goal'], rows));
+}
+
+/** The same thousand files and records, until there are enough. */
+async function publish(pipeline: Pipeline, count: number): Promise<void> {
+  const load = await pipeline.publish({ count: FILES });
+  const producer = createProducer({
+    name: 'load',
+    config: {
+      'bootstrap.servers': pipeline.brokers,
+      // As any bulk producer with librdkafka's defaults would: batches of 1 MB before compression.
+      'compression.codec': 'lz4',
+      'linger.ms': 100,
+      'queue.buffering.max.messages': 2 * BATCH,
+    },
+    deadlineMs: 120_000,
+  });
+  const records = Array.from({ length: BATCH }, (_, i) => load[i % FILES]).flatMap((record) =>
+    record === undefined ? [] : [{ topic: pipeline.topics.input, key: record.key, value: record.value }],
+  );
+  for (let sent = FILES; sent < count; sent += BATCH) await producer.send(records.slice(0, count - sent));
+  await producer.close();
+}
+
+async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ rssMb: number; waiting: number }> {
+  await using target = await Pipeline.create({
+    brokers: source.brokers,
+    dsn: process.env.WADO_TEST_POSTGRES_DSN ?? '',
+  });
+  const server = new URL(target.dsn);
+  const line = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
+  server.port = String(line.port);
+  const service = target.start({
+    POSTGRES_DSN: server.href,
+    STORAGE_TOPIC: source.topics.input,
+    STORAGE_ROOT: source.store,
+    // As in the image.
+    MALLOC_ARENA_MAX: '2',
+  });
+  while (!existsSync(target.log) || !target.logText().includes('"batch committed"')) await sleep(50);
+  if (name === 'a database that never answers') line.blackHole(true);
+  await sleep(seconds * 1_000);
+  const rssMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+  const waiting = await source.lag(target.group);
+  await service.signal('SIGKILL');
+  await line.close();
+  return { rssMb, waiting };
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
