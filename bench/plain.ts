@@ -29,6 +29,7 @@ const source = new KafkaSource({
   topics: [INPUT_TOPIC],
   config: { ...kafka, 'group.id': GROUP, 'auto.offset.reset': 'earliest', 'fetch.queue.backoff.ms': 10 },
   checkpointLimit: 1_024,
+  commitPeriodMs: 5_000,
   drainTimeoutMs: 1_000,
 });
 const producer = createProducer({

@@ -106,6 +106,7 @@ function buildSource(
     // Only so does a new owner wait for the end of a transaction that its predecessor left open.
     config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
+    commitPeriodMs: input.commitPeriodMs,
     drainTimeoutMs: Math.min(input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
     commits: exactlyOnce ? 'transaction' : 'source',
     events: sourceEvents(input, metrics, health, logger),

@@ -8,20 +8,21 @@ interface RebalanceContext {
   readonly drainTimeoutMs: number;
   /** Where to begin with partitions that come; they themselves when the client is to find out. */
   positionsOf(partitions: readonly Partition[]): Promise<readonly Position[]>;
-  storeOffsets(): void;
+  /** Commits what is acked; resolves when that is done or can't be. */
+  commit(): Promise<void>;
   readonly events: SourceEvents;
 }
 
 /**
- * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and its
- * offsets stored, or the drain's deadline has passed. Every revocation is answered, since an unanswered one hangs the client's close.
+ * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and
+ * committed, or the deadlines of both have passed. Every revocation is answered, since an unanswered one hangs the client's close.
  * Returns how many records were given up unacked.
  */
 export async function onRebalance(
   consumer: NativeConsumer,
   code: number,
   partitions: readonly Partition[],
-  { tracker, drainTimeoutMs, positionsOf, storeOffsets, events }: RebalanceContext,
+  { tracker, drainTimeoutMs, positionsOf, commit, events }: RebalanceContext,
 ): Promise<number> {
   const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
   if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
@@ -36,7 +37,7 @@ export async function onRebalance(
   const lost = consumer.assignmentLost();
   if (!lost) {
     await drain(tracker, partitions, drainTimeoutMs);
-    storeOffsets();
+    await commit();
   }
   const unacked = tracker.unackedOf(partitions);
   tracker.forget(partitions);

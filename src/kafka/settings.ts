@@ -16,7 +16,6 @@ export function consumerSettings(input: InputConfig, protocol: GroupProtocol): N
     ...(input.rackId === undefined ? {} : { 'client.rack': input.rackId }),
     ...groupSettings(input, protocol),
     'max.poll.interval.ms': Math.max(input.rebalanceTimeoutMs, input.sessionTimeoutMs),
-    'auto.commit.interval.ms': input.commitPeriodMs,
     'auto.offset.reset': input.startOffset === 'committed' ? 'error' : input.startOffset,
     'isolation.level': input.isolationLevel,
     'fetch.max.bytes': input.fetchMaxBytes,

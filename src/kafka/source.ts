@@ -13,8 +13,10 @@ import {
   type NativeMessage,
   newConsumer,
   type Partition,
+  type PartitionOffset,
   whyAway,
 } from './client.ts';
+import { Committer } from './committer.ts';
 import { isReachable, lagsOf, type PartitionLag } from './lag.ts';
 import { type Position, stablePositions } from './positions.ts';
 import { onRebalance } from './rebalance.ts';
@@ -38,7 +40,7 @@ export interface SourceEvents {
   released?(records: number): void;
   /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
   revoked?(partitions: readonly Partition[], lost: boolean, unacked: number): void;
-  committed?(offsets: readonly (Partition & { readonly offset: number })[]): void;
+  committed?(offsets: readonly PartitionOffset[]): void;
   commitFailed?(detail: string): void;
   /** Every few seconds (`statistics.interval.ms`): how far the group is behind in the partitions that are ours. */
   lags?(lags: readonly PartitionLag[]): void;
@@ -51,6 +53,8 @@ export interface KafkaSourceOptions {
   readonly config: NativeConfig;
   /** Records emitted and not acked, at most. */
   readonly checkpointLimit: number;
+  /** How often it is committed what was acked, in milliseconds. */
+  readonly commitPeriodMs: number;
   /** How long a revoked partition may hold up a rebalance while its records are finished, in milliseconds. */
   readonly drainTimeoutMs: number;
   /**
@@ -67,8 +71,8 @@ const POLL_MS = 100;
 const CONNECT_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 1_000;
-/** librdkafka's RD_KAFKA_OFFSET_INVALID: nothing is stored. */
-const OFFSET_INVALID = -1001;
+/** For the last commit before partitions are given away, or the client is closed: brokers that are there answer within milliseconds. */
+const FLUSH_TIMEOUT_MS = 2_000;
 /** Without polling, the group evicts a member after max.poll.interval.ms; a paused assignment can be polled without getting records. */
 const PAUSE_AFTER_MS = 5_000;
 /** Records acked behind one that waits cost a few bytes each until the watermark passes: room for many, but not for ever. */
@@ -85,9 +89,13 @@ export class KafkaSource implements Source, Offsets {
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
   readonly #tracker: WatermarkTracker;
+  /** None where a transaction commits. */
+  readonly #committer: Committer | undefined;
   #consumer: NativeConsumer | undefined;
   #running = false;
   #closing = false;
+  /** Closing, but still polled for the answer to the last commit. */
+  #flushing = false;
   /** Set while the broker is asked. */
   #lags: Promise<void> | undefined;
   #broken: SourceError | undefined;
@@ -106,9 +114,11 @@ export class KafkaSource implements Source, Offsets {
     // Under the `consumer` protocol each commit carries an epoch that the broker refuses once it is stale.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#standstill = new StandstillWatch(sessionMs, () => this.#joinAnew());
+    if (options.commits !== 'transaction') this.#committer = this.#newCommitter();
     this.records$ = new Observable((subscriber) => {
       this.#running = true;
       this.#standstill.start();
+      this.#committer?.start();
       this.#polling = this.#run(subscriber);
       return () => this.#halt();
     });
@@ -130,7 +140,6 @@ export class KafkaSource implements Source, Offsets {
     // Not in the call's brackets: they are left out with a call to nobody.
     const awaited = this.#tracker.ack(records);
     this.#events.acked?.(awaited);
-    this.#storeOffsets();
   }
 
   async stop(): Promise<void> {
@@ -142,12 +151,12 @@ export class KafkaSource implements Source, Offsets {
     await this.stop();
     this.#closing = true;
     this.#standstill.stop();
+    this.#committer?.stop();
     const consumer = this.#consumer;
     if (consumer === undefined) return;
-    this.#storeOffsets();
+    if (this.#committer !== undefined) await this.#flush(consumer, this.#committer);
     // What still asks the broker uses the client; it ends by its own deadlines.
     await this.#lags;
-    // Stored offsets are committed as the client leaves the group.
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
     this.#consumer = undefined;
     this.#tracker.forgetAll();
@@ -191,13 +200,11 @@ export class KafkaSource implements Source, Offsets {
   #newConsumer(): NativeConsumer {
     const consumer = newConsumer({
       ...this.#options.config,
-      'enable.auto.commit': this.#options.commits !== 'transaction',
+      'enable.auto.commit': false,
       'enable.auto.offset.store': false,
-      offset_commit_cb: (error: unknown, offsets: readonly (Partition & { offset: number })[]) => {
-        if (error) {
-          if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#joinAnew();
-          if (errorCode(error) !== ERRORS.ERR__NO_OFFSET) this.#events.commitFailed?.(errorName(error));
-        } else this.#events.committed?.(offsets);
+      offset_commit_cb: (error: unknown) => {
+        if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#joinAnew();
+        this.#committer?.answered(error);
       },
       rebalance_cb: (error: unknown, partitions: readonly Partition[]) => {
         // One at a time: an assignment that follows a revocation waits until the drain has ended.
@@ -241,8 +248,6 @@ export class KafkaSource implements Source, Offsets {
     }
     try {
       this.#tracker.forgetAll();
-      const held = consumer.assignments().map(({ topic, partition }) => ({ topic, partition, offset: OFFSET_INVALID }));
-      if (held.length > 0) consumer.offsetsStore(held);
       consumer.unsubscribe();
       consumer.subscribe([...this.topics]);
     } catch (error) {
@@ -256,7 +261,10 @@ export class KafkaSource implements Source, Offsets {
         tracker: this.#tracker,
         drainTimeoutMs: this.#closing ? 0 : this.#options.drainTimeoutMs,
         positionsOf: (assigned) => this.#positionsOf(consumer, assigned),
-        storeOffsets: () => this.#storeOffsets(),
+        commit: async () => {
+          // When nobody polls for an answer any more, all that could be is committed.
+          if (!this.#closing || this.#flushing) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
+        },
         events: this.#events,
       });
       this.#assignments++;
@@ -331,16 +339,34 @@ export class KafkaSource implements Source, Offsets {
     });
   }
 
-  #storeOffsets(): void {
-    if (this.#options.commits === 'transaction') return;
-    const offsets = this.#tracker.take();
-    if (offsets.length === 0 || this.#consumer === undefined) return;
-    try {
-      this.#consumer.offsetsStore(offsets);
-    } catch (error) {
-      this.#tracker.giveBack(offsets);
-      this.#events.commitFailed?.(errorName(error));
-    }
+  /** The last commit. Answers come only to who polls; the records that may come with them are the next owner's. */
+  async #flush(consumer: NativeConsumer, committer: Committer): Promise<void> {
+    this.#flushing = true;
+    void committer.flush(FLUSH_TIMEOUT_MS).then(() => {
+      this.#flushing = false;
+    });
+    // When there is nothing to commit, that is known by the next turn.
+    await new Promise(setImmediate);
+    while (this.#flushing) await this.#consume(consumer, 1).catch(() => undefined);
+  }
+
+  #newCommitter(): Committer {
+    const tracker = this.#tracker;
+    return new Committer({
+      periodMs: this.#options.commitPeriodMs,
+      take: () => {
+        this.#standstill.check();
+        return tracker.take();
+      },
+      giveBack: (offsets) => tracker.giveBack(offsets),
+      send: (offsets) => this.consumer.commit(offsets.map((each) => ({ ...each }))),
+      committed: (offsets) => this.#events.committed?.(offsets),
+      failed: (error) => this.#events.commitFailed?.(errorName(error)),
+      unanswered: () => {
+        this.#broken = new SourceError('unavailable', 'a commit was never answered');
+        tracker.wake();
+      },
+    });
   }
 }
 

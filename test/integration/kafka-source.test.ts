@@ -34,13 +34,13 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
         ...connection,
         'group.id': group,
         'auto.offset.reset': 'earliest',
-        'auto.commit.interval.ms': 200,
         'partition.assignment.strategy': 'cooperative-sticky',
         'session.timeout.ms': 6_000,
         'fetch.queue.backoff.ms': 10,
         ...options.protocol,
       },
       checkpointLimit: options.limit ?? 10_000,
+      commitPeriodMs: 200,
       drainTimeoutMs: 3_000,
       ...(options.events === undefined ? {} : { events: options.events }),
     });
@@ -148,10 +148,10 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
           ...connection,
           'group.id': topic,
           'auto.offset.reset': 'earliest',
-          'auto.commit.interval.ms': 100,
           ...protocol,
         },
         checkpointLimit: 50,
+        commitPeriodMs: 100,
         drainTimeoutMs: 3_000,
       });
       const subscription: Subscription = source.records$.subscribe((record) => {
