@@ -27,8 +27,8 @@ describeFaults('a black hole: packets vanish and nobody is told', (machine) => {
     expect(ms).toBeLessThan(NOTICED_MS);
     await sleep(2_000);
     run[line].blackHole(false);
-
-    await load.done;
+    await sleep(3_000);
+    load.stop();
     const problems = await run.verdict();
     await member.until('ready again', () => member.ready(), 10_000);
     expect(timesStarted(member)).toBe(1);

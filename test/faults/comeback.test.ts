@@ -38,7 +38,7 @@ async function comeback(machine: Machine, kind: string, options: MemberOptions):
     console.log(`${kind}: works again ${ms} ms after kill -9`);
     if (ms > COMEBACK_MS) problems.push(`kill ${kill}: worked again only after ${ms} ms`);
   }
-  await load.done;
+  load.stop();
   problems.push(...(await run.verdict()));
   await member.stop();
   return [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
+import { sleep } from './support/member.ts';
 import { SecondBroker } from './support/second-broker.ts';
 
 const PARTITIONS = 3;
@@ -11,7 +12,7 @@ describeFaults('a change of leaders', (machine) => {
     await using second = await SecondBroker.start(machine.brokers);
     const topics = Object.fromEntries(Object.values(run.pipeline.topics).map((topic) => [topic, PARTITIONS]));
     const member = run.start({ args: QUICK, direct: true });
-    run.load({ seed: 4, count: 9_000, perSecond: 150, poisonEvery: 97 });
+    const load = run.load({ seed: 4, count: 9_000, perSecond: 150, poisonEvery: 97 });
     await member.untilLogged('batch committed');
 
     await second.move(topics, [2]);
@@ -22,6 +23,8 @@ describeFaults('a change of leaders', (machine) => {
       async () => ((await member.figures())?.acked ?? 0) > atTheSecond,
     );
     await second.kill();
+    await sleep(8_000);
+    load.stop();
 
     expect(await run.verdict(120_000)).toEqual([]);
     await second.move(topics, [1]);
