@@ -39,6 +39,19 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
       ['22P02', 'not a number', { image: { width: 'wide' } }, ''],
       ['22P05', 'NUL', { state: { study_description: 'a\0b' } }, ''],
       ['23502', 'null', { state: { modality: null } }, 'alter table dicom_state_meta alter modality set not null'],
+      [
+        '54000',
+        'too large for an index',
+        // Nothing that can be compressed: an index entry may have some 2,700 bytes.
+        {
+          state: {
+            study_description: Array.from({ length: 9_000 }, (_, i) => (i * i * 7_919).toString(36))
+              .join('')
+              .slice(0, 9_000),
+          },
+        },
+        'alter table dicom_state_meta alter study_description type text; create index on dicom_state_meta (study_description)',
+      ],
       ['23514', 'a check', {}, 'alter table dicom_image_meta add constraint narrow check (width < 512)'],
       [
         '23503',
@@ -53,6 +66,25 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
       expect(error).toMatchObject({ code: 'rejected', detail: sqlstate });
       expect(dispositionOf(error)).toBe('dead-letter');
     });
+  });
+
+  it('about a lock that others hold for longer than lock_timeout is a conflict, and tried again (55P03)', async () => {
+    const sink = createPostgresSink({ name: 'postgres', dsn: () => database.dsn, migrate: true, connections: 1 });
+    await sink.connect();
+    await sink.close();
+    await database.query(`alter database "${new URL(database.dsn).pathname.slice(1)}" set lock_timeout = '100ms'`);
+    const waiting = createPostgresSink({ name: 'postgres', dsn: () => database.dsn, migrate: false, connections: 1 });
+    await waiting.connect();
+    const holder = new pg.Client(database.dsn);
+    await holder.connect();
+    await holder.query('begin; lock table dicom_image_meta in share row exclusive mode');
+    const error: unknown = await waiting.write(batchOf([{}])).catch((thrown: unknown) => thrown);
+    await holder.query('rollback');
+    await holder.end();
+    expect(error).toMatchObject({ code: 'conflict', detail: '55P03' });
+    expect(dispositionOf(error)).toBe('retry');
+    expect(await waiting.write(batchOf([{}]))).toEqual([]);
+    await waiting.close();
   });
 
   describe('about the database stops the service', () => {
