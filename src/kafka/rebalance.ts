@@ -15,7 +15,7 @@ interface RebalanceContext {
 
 /**
  * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and
- * committed, or the deadlines of both have passed. Every revocation is answered, since an unanswered one hangs the client's close.
+ * committed, or the deadlines of both have passed. Everything is answered, since the client's close waits for an answer for ever.
  * Returns how many records were given up unacked.
  */
 export async function onRebalance(
@@ -28,8 +28,14 @@ export async function onRebalance(
   if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
     const positions = await positionsOf(partitions);
     tracker.assign(partitions);
-    if (cooperative) consumer.incrementalAssign(positions);
-    else consumer.assign([...positions]);
+    try {
+      if (cooperative) consumer.incrementalAssign(positions);
+      else consumer.assign([...positions]);
+    } catch (error) {
+      // A client that is being closed takes no partitions, and waits for an answer nevertheless.
+      consumer.unassign();
+      throw error;
+    }
     events.assigned?.(partitions);
     return 0;
   }

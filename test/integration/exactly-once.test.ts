@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { createAdmin } from '../../src/kafka/admin.ts';
+import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';
@@ -29,6 +31,24 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
     expect(await repetitions(pipeline)).toEqual([]);
   });
 
+  it('ends cleanly while it waits for offsets that are in an open transaction', {
+    timeout: 100 * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    const load = await pipeline.publish({ count: 100 });
+    const open = await openTransaction(pipeline);
+    const first = pipeline.start({}, ['--exactly-once']);
+    await open.groupHasMembers();
+    // It is given partitions, and can't say where it begins with them.
+    await sleep(SECONDS);
+    expect(await first.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+
+    await open.abort();
+    pipeline.start({}, ['--exactly-once']);
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+  });
+
   it('takes over at once what a killed process of the same name left open', { timeout: 100 * SECONDS }, async () => {
     await using pipeline = await create();
     await pipeline.publish({ count: 2_000 });
@@ -54,3 +74,34 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
     expect(await repetitions(pipeline)).toEqual([]);
   });
 });
+
+/** A transaction that holds offsets of the pipeline's group and is not ended, as one of a process that was killed. */
+async function openTransaction({ brokers, group, topics }: Pipeline) {
+  const connection = { 'bootstrap.servers': brokers };
+  const outsider = newConsumer({ ...connection, 'group.id': group });
+  const producer = newProducer({ ...connection, 'transactional.id': `${group}-left` });
+  const admin = createAdmin(connection);
+  const call = (start: (done: (error: unknown) => void) => void) =>
+    new Promise<void>((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
+  await Promise.all([connect(outsider, 10 * SECONDS), connect(producer, 10 * SECONDS)]);
+  await call((done) => producer.initTransactions(10 * SECONDS, done));
+  await call((done) => producer.beginTransaction(done));
+  const offsets = (await admin.partitions(topics.input)).map((partition) => ({
+    topic: topics.input,
+    partition,
+    offset: 1,
+  }));
+  await call((done) => producer.sendOffsetsToTransaction(offsets, outsider, 10 * SECONDS, done));
+  return {
+    groupHasMembers: () => expect.poll(() => admin.isActive(group), { timeout: 60 * SECONDS }).toBe(true),
+    async abort() {
+      await call((done) => producer.abortTransaction(10 * SECONDS, done));
+      await Promise.all([disconnect(outsider, 5 * SECONDS), disconnect(producer, 5 * SECONDS)]);
+      admin.close();
+    },
+  };
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
