@@ -135,6 +135,23 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
     }
   });
 
+  it.each<[string, readonly string[]]>([
+    ['at least once', []],
+    ['exactly once', ['--exactly-once']],
+  ])('that refuses the password does not hold up the end, %s', async (title, args) => {
+    await using pipeline = await newPipeline();
+    const user = { user: `refused ${title}`, password: 'second-S3cret' };
+    kafka.setScramPassword('SCRAM-SHA-256', user.user, user.password);
+    const load = await pipeline.publish({ count: 50 });
+    const service = start(pipeline, 'sasl', { mechanism: 'SCRAM-SHA-256', ...user }, args);
+    await pipeline.untilCommitted(60 * SECONDS);
+    kafka.setScramPassword('SCRAM-SHA-256', user.user, 'third-S3cret');
+    await untilError(pipeline, 'sasl_failed');
+    await sleep(2 * kafka.reauthenticateMs);
+    expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+  });
+
   it.each<['SCRAM-SHA-256' | 'SCRAM-SHA-512', readonly string[]]>([
     ['SCRAM-SHA-256', []],
     ['SCRAM-SHA-512', ['--exactly-once']],
@@ -154,6 +171,8 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
       kafka.setScramPassword(mechanism, user.user, 'third-S3cret');
       // The broker asks again every few seconds (KIP-368).
       await untilError(pipeline, 'sasl_failed');
+      // That is one of its connections; the others are served until their time has come as well.
+      await sleep(2 * kafka.reauthenticateMs);
       const after = await pipeline.publish({ count: 200, seed: 2 });
       rmSync(passwordFile(pipeline));
       await sleep(5 * SECONDS);

@@ -18,6 +18,11 @@ export interface SecureKafka {
   readonly authority: Authority;
   /** `localhost:port` of a listener. */
   readonly brokers: Readonly<Record<Listener, string>>;
+  /**
+   * How long after a log-in the broker still answers on that connection, in milliseconds: after it, a password that is good no more serves
+   * nobody. A client has several connections, and each learns so at its own time.
+   */
+  readonly reauthenticateMs: number;
   /** Sets a user's password, the former one being good no more; a user that isn't there yet is made. */
   setScramPassword(mechanism: ScramMechanism, user: string, password: string): void;
   stop(): Promise<void>;
@@ -65,6 +70,7 @@ export async function startSecureKafka(): Promise<SecureKafka | { readonly missi
   return {
     authority,
     brokers: brokers as Record<Listener, string>,
+    reauthenticateMs: REAUTHENTICATE_MS,
     setScramPassword(mechanism, user, password) {
       const config = `${mechanism}=[iterations=4096,password=${password}]`;
       const what = ['--entity-type', 'users', '--entity-name', user, '--add-config', config];
