@@ -14,8 +14,8 @@ const THREADS_END_WITHIN_MS = 2_000;
  */
 export async function endDespiteNativeCalls(code: ExitCode, message: string, graceMs: number): Promise<void> {
   const deadline = performance.now() + graceMs;
-  while (pendingNativeCalls() > 0) {
-    if (performance.now() >= deadline) return killed(code, message);
+  for (let calls = pendingNativeCalls(); calls.length > 0; calls = pendingNativeCalls()) {
+    if (performance.now() >= deadline) return killed(code, `${message} (waited for: ${calls.join(', ')})`);
     await sleep(POLL_MS);
   }
 }

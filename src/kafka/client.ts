@@ -61,6 +61,7 @@ export function newProducer(config: NativeConfig): NativeProducer {
   const producer = watched(new RdKafka.Producer(settings), config, settings);
   wakeWhenClockIsSetBack(producer, () =>
     nativeCall<[]>(
+      'metadata',
       (done) => producer.getMetadata({ timeout: 1_000 }, () => done()),
       () => undefined,
     ),
@@ -121,24 +122,37 @@ type Connectable = {
 export function connect(client: Connectable, timeoutMs: number): Promise<NativeMetadata> {
   return new Promise((resolve, reject) => {
     nativeCall<[NativeError, NativeMetadata]>(
+      'connect',
       (done) => client.connect({ timeout: timeoutMs }, done),
       (error, metadata) => (error ? reject(error) : resolve(metadata)),
     );
   });
 }
 
-/** Disconnects; gives up waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. */
-export function disconnect(client: Connectable, timeoutMs: number): Promise<void> {
+/**
+ * Disconnects; gives up waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. Who calls it
+ * while it is under way waits for the same end.
+ */
+export async function disconnect(client: Connectable, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([disconnected(client), timeout]);
+  clearTimeout(timer);
+}
+
+/** The client never calls back whoever asks it a second time. */
+const disconnecting = new WeakMap<Connectable, Promise<void>>();
+
+function disconnected(client: Connectable): Promise<void> {
+  const known = disconnecting.get(client);
+  if (known !== undefined) return known;
   // A producer that isn't connected throws here; there is nothing to end then.
   if (!client.isConnected()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, timeoutMs);
-    nativeCall<[]>(
-      (done) => client.disconnect(done),
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-    );
+  const end = new Promise<void>((resolve) => {
+    nativeCall<[]>('disconnect', (done) => client.disconnect(done), resolve);
   });
+  disconnecting.set(client, end);
+  return end;
 }

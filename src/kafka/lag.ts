@@ -64,6 +64,7 @@ function committedOf(
   const asked = partitions.map(({ topic, partition }) => ({ topic, partition }));
   return new Promise((resolve) => {
     nativeCall<[unknown, readonly (Partition & { readonly offset?: number })[]]>(
+      'committed offsets for the lag',
       (done) => consumer.committed(asked, QUERY_TIMEOUT_MS, done),
       (error, found) => {
         const offsets = (found ?? []).map((each) => [partitionName(each), each.offset ?? NO_OFFSET] as const);
@@ -78,6 +79,7 @@ const NO_OFFSET = -1;
 function endOf(consumer: NativeConsumer, { topic, partition }: Partition): Promise<number | undefined> {
   return new Promise((resolve) => {
     nativeCall<[unknown, { readonly highOffset: number }?]>(
+      'end offset for the lag',
       (done) => consumer.queryWatermarkOffsets(topic, partition, QUERY_TIMEOUT_MS, done),
       (error, offsets) => resolve(error ? undefined : offsets?.highOffset),
     );

@@ -3,26 +3,31 @@
  * end by `process.exit()` before they do: Node joins the threads of its pool first. No import of the client here, so that whoever ends
  * the program may ask without loading it.
  */
-let pending = 0;
+const pending = new Map<symbol, string>();
 
-/** How many such calls have not come back. */
-export function pendingNativeCalls(): number {
-  return pending;
+/** What such calls that have not come back do, in words of ours; empty when there are none. */
+export function pendingNativeCalls(): readonly string[] {
+  return [...pending.values()];
 }
 
-/** Starts a call that tells its end by a callback; `start` may throw instead of calling back. Counted until then, whoever waits for it. */
+/**
+ * Starts a call that tells its end by a callback; `start` may throw instead of calling back. Counted until then, whoever waits for it.
+ * `what` it does is said when the end of the process has to wait for it.
+ */
 export function nativeCall<A extends unknown[]>(
+  what: string,
   start: (done: (...results: A) => void) => void,
   ended: (...results: A) => void,
 ): void {
-  pending++;
+  const call = Symbol(what);
+  pending.set(call, what);
   try {
     start((...results) => {
-      pending--;
+      pending.delete(call);
       ended(...results);
     });
   } catch (error) {
-    pending--;
+    pending.delete(call);
     throw error;
   }
 }

@@ -23,6 +23,7 @@ export function committedOffsets(
   const asked = partitions.map(({ topic, partition }) => ({ topic, partition }));
   return new Promise((resolve, reject) => {
     nativeCall<[NativeError | null, readonly PartitionOffset[]]>(
+      'committed offsets',
       (done) => consumer.committed(asked, timeoutMs, done),
       (error, offsets) => {
         // In the place of a partition that failed stands an Error; one without a commit has no offset.

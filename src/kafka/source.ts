@@ -124,9 +124,9 @@ export class KafkaSource implements Source, Offsets {
     });
   }
 
-  /** The member of the group, for a transaction that commits its offsets. Throws before it is connected. */
+  /** The member of the group, for a transaction that commits its offsets. Throws before it is connected, and as it leaves. */
   get consumer(): NativeConsumer {
-    if (this.#consumer === undefined) throw new SourceError('unavailable', 'not connected');
+    if (this.#consumer === undefined || this.#closing) throw new SourceError('unavailable', 'not connected');
     return this.#consumer;
   }
 

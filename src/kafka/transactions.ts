@@ -44,12 +44,32 @@ export interface Transactions extends Transaction {
  */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const CALL_TIMEOUT_MS = 10_000;
+/** By then the broker has ended the transaction one way or the other. */
+const COMMIT_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
+/** A native call can't be ended before its time, and the process can't end before it: what may be asked again is asked in short turns. */
+const TURN_MS = 2_000;
+const TURN_PAUSE_MS = 50;
 const CONNECT_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when anything in it fails. */
 export function createTransactions(options: TransactionsOptions): Transactions {
   let current: NativeProducer | undefined;
+  let opening: Promise<NativeProducer> | undefined;
+  let closed = false;
+
+  /** The producer of all transactions; a new one after the last was left. */
+  async function ready(): Promise<NativeProducer> {
+    if (current !== undefined) return current;
+    if (closed) throw new SinkError(options.name, 'unavailable', 'closed');
+    opening ??= open();
+    try {
+      current = await opening;
+      return current;
+    } finally {
+      opening = undefined;
+    }
+  }
 
   async function open(): Promise<NativeProducer> {
     let producer: NativeProducer | undefined;
@@ -68,7 +88,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       settleDeliveries(opened);
       await connect(opened, CONNECT_TIMEOUT_MS);
       opened.setPollInBackground(true);
-      await call(opened, (done) => opened.initTransactions(CALL_TIMEOUT_MS, done));
+      await inTurns(opened, 'initTransactions', CALL_TIMEOUT_MS, (done) => opened.initTransactions(TURN_MS, done));
       return opened;
     } catch (error) {
       if (producer !== undefined) void leave(producer);
@@ -76,30 +96,62 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
+  /**
+   * For a call that goes on by itself when its time is over: asked again, librdkafka tells what has become of it. So a commit whose answer
+   * got lost isn't taken for one that failed.
+   */
+  async function inTurns(
+    producer: NativeProducer,
+    what: string,
+    timeoutMs: number,
+    start: (done: Done) => void,
+  ): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await call(producer, what, start);
+      } catch (error) {
+        if (!isLate(error) || closed || performance.now() > deadline) throw error;
+        await sleep(TURN_PAUSE_MS);
+      }
+    }
+  }
+
+  async function aborted(producer: NativeProducer): Promise<boolean> {
+    try {
+      await inTurns(producer, 'abortTransaction', CALL_TIMEOUT_MS, (done) => producer.abortTransaction(TURN_MS, done));
+      return true;
+    } catch (error) {
+      // Nothing was open.
+      return errorCode(error) === ERRORS.ERR__STATE && !isFatal(error);
+    }
+  }
+
   async function transact(producer: NativeProducer, batches: readonly StoredBatch[]): Promise<void> {
-    await call(producer, (done) => producer.beginTransaction(done));
+    await call(producer, 'beginTransaction', (done) => producer.beginTransaction(done));
     const records = batches.flatMap(options.recordsOf);
     if (records.length > 0) await deliver(producer, records, CALL_TIMEOUT_MS);
     const offsets = nextOffsets(batches);
-    await call(producer, (done) =>
+    await call(producer, 'sendOffsetsToTransaction', (done) =>
       producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
     );
-    await commit(producer);
+    await inTurns(producer, 'commitTransaction', COMMIT_TIMEOUT_MS, (done) =>
+      producer.commitTransaction(TURN_MS, done),
+    );
   }
 
   return {
     async connect() {
-      current ??= await open();
+      await ready();
     },
     async commit(batches) {
-      current ??= await open();
-      const producer = current;
+      const producer = await ready();
       try {
         await transact(producer, batches);
       } catch (error) {
         // What can't be aborted is ended by the next client with this id, which is made at the next attempt.
         if (isFatal(error) || !(await aborted(producer))) {
-          current = undefined;
+          if (current === producer) current = undefined;
           void leave(producer);
         }
         throw toTransactionError(options.name, error, producer);
@@ -107,6 +159,9 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       for (const batch of batches) options.offsets.ack(batch.sources);
     },
     async close() {
+      closed = true;
+      // Left open, it would shut out who comes next with the same id.
+      await opening?.then(leave, () => undefined);
       const producer = current;
       current = undefined;
       if (producer === undefined) return;
@@ -131,29 +186,10 @@ function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
   return [...next.values()];
 }
 
-/** A commit whose answer got lost may have happened: asked again, librdkafka finds out. */
-async function commit(producer: NativeProducer): Promise<void> {
-  const deadline = performance.now() + TRANSACTION_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return await call(producer, (done) => producer.commitTransaction(CALL_TIMEOUT_MS, done));
-    } catch (error) {
-      if (!isRetriable(error) || performance.now() > deadline) throw error;
-    }
-  }
-}
-
-async function aborted(producer: NativeProducer): Promise<boolean> {
-  try {
-    await call(producer, (done) => producer.abortTransaction(CALL_TIMEOUT_MS, done));
-    return true;
-  } catch (error) {
-    // Nothing was open.
-    return errorCode(error) === ERRORS.ERR__STATE && !isFatal(error);
-  }
-}
-
-function isRetriable(error: unknown): boolean {
+/** Whether the call goes on without us, and may be asked again. While another one does, it would be refused over and over. */
+function isLate(error: unknown): boolean {
+  const code = errorCode(error);
+  if (code === ERRORS.ERR__CONFLICT || code === ERRORS.ERR__PREV_IN_PROGRESS) return false;
   return typeof error === 'object' && error !== null && 'isRetriable' in error && error.isRetriable === true;
 }
 
@@ -172,17 +208,19 @@ function toTransactionError(name: string, error: unknown, producer: NativeProduc
   return known;
 }
 
+type Done = (error: NativeError) => void;
+
 /** Calls under way, of each producer that was not left. */
 const underWay = new WeakMap<NativeProducer, Set<Promise<void>>>();
-const left = new WeakSet<NativeProducer>();
+const left = new WeakMap<NativeProducer, Promise<void>>();
 
 /** A transactional call that reaches a client which is being destroyed ends the process (an assertion in librdkafka): there are none then. */
-function call(producer: NativeProducer, start: (done: (error: NativeError) => void) => void): Promise<void> {
+function call(producer: NativeProducer, what: string, start: (done: Done) => void): Promise<void> {
   if (left.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
   const calls = underWay.get(producer) ?? new Set();
   underWay.set(producer, calls);
   const answered = new Promise<void>((resolve, reject) => {
-    nativeCall(start, (error) => (error ? reject(error) : resolve()));
+    nativeCall(what, start, (error) => (error ? reject(error) : resolve()));
   });
   calls.add(answered);
   const forget = () => void calls.delete(answered);
@@ -190,8 +228,15 @@ function call(producer: NativeProducer, start: (done: (error: NativeError) => vo
   return answered;
 }
 
-async function leave(producer: NativeProducer): Promise<void> {
-  left.add(producer);
-  await Promise.allSettled(underWay.get(producer) ?? []);
-  await disconnect(producer, CLOSE_TIMEOUT_MS);
+/** Whoever asks first: a transaction that failed, or the end, each while the other is under way. */
+function leave(producer: NativeProducer): Promise<void> {
+  const leaving =
+    left.get(producer) ??
+    Promise.allSettled(underWay.get(producer) ?? []).then(() => disconnect(producer, CLOSE_TIMEOUT_MS));
+  left.set(producer, leaving);
+  return leaving;
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

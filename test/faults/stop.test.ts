@@ -25,12 +25,55 @@ describeFaults('a service that is asked to end ends in time, whatever its server
     });
   }
 
+  it.each([
+    ['at least once', false],
+    ['exactly once', true],
+  ] as const)(
+    'cleanly while the broker says nothing and nothing is in flight, %s',
+    {
+      timeout: 120_000,
+    },
+    async (_, exactlyOnce) => {
+      await using run = await FaultRun.create(machine, { partitions: 3, exactlyOnce });
+      const member = run.start();
+      run.load({ seed: 1, count: 600, perSecond: 300 });
+      expect(await run.verdict()).toEqual([]);
+
+      run.broker.blackHole(true);
+      await sleep(1_000);
+      expect(await member.stop()).toEqual({ code: 0, signal: null });
+      run.broker.blackHole(false);
+      expect(run.problems).toEqual([]);
+    },
+  );
+
+  // Its clients of before were left in the middle of a call: one that is never told of its end would hold the process for ever.
+  it('cleanly after an outage in which its group gave its partitions away, exactly once', {
+    timeout: 180_000,
+  }, async () => {
+    await using run = await FaultRun.create(machine, { partitions: 3, exactlyOnce: true });
+    const member = run.start({ args: QUICK });
+    const load = run.load({ seed: 1, count: 8_000, perSecond: 200 });
+    await member.until('records are acked', async () => ((await member.figures())?.acked ?? 0) > 0);
+
+    run.broker.blackHole(true);
+    await member.untilLogged(BROKE, 60_000);
+    run.broker.blackHole(false);
+
+    await load.done;
+    expect(await run.verdict()).toEqual([]);
+    expect(await member.stop()).toEqual({ code: 0, signal: null });
+    expect(run.problems).toEqual([]);
+  });
+
   it('cleanly when SIGTERM comes with its very first log line', async () => {
     await using run = await FaultRun.create(machine, { partitions: 3 });
     const member = run.start({ args: QUICK, env: { NODE_OPTIONS: `--import=data:text/javascript,${ASKS_AT_ONCE}` } });
     expect(await member.exits()).toEqual({ code: 0, signal: null });
   });
 });
+
+const BROKE = 'the graph broke, starting again from the last commit';
 
 /** In the member: who reads the line could not be faster. */
 const ASKS_AT_ONCE = encodeURIComponent(`
