@@ -359,7 +359,8 @@ export class KafkaSource implements Source, Offsets {
         return tracker.take();
       },
       giveBack: (offsets) => tracker.giveBack(offsets),
-      send: (offsets) => this.consumer.commit(offsets.map((each) => ({ ...each }))),
+      // The last commit comes while we are closing, when `consumer` isn't given out any more.
+      send: (offsets) => this.#consumer?.commit(offsets.map((each) => ({ ...each }))),
       committed: (offsets) => this.#events.committed?.(offsets),
       failed: (error) => this.#events.commitFailed?.(errorName(error)),
       unanswered: () => {

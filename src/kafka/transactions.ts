@@ -7,6 +7,7 @@ import {
   disconnect,
   ERRORS,
   errorCode,
+  errorName,
   type NativeConfig,
   type NativeConsumer,
   type NativeError,
@@ -135,9 +136,15 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     await call(producer, 'sendOffsetsToTransaction', (done) =>
       producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
     );
-    await inTurns(producer, 'commitTransaction', COMMIT_TIMEOUT_MS, (done) =>
-      producer.commitTransaction(TURN_MS, done),
-    );
+    try {
+      await inTurns(producer, 'commitTransaction', COMMIT_TIMEOUT_MS, (done) =>
+        producer.commitTransaction(TURN_MS, done),
+      );
+    } catch (error) {
+      // Only this says that nothing was committed.
+      if (isAbortable(error)) throw error;
+      throw new UndecidedError(errorName(error));
+    }
   }
 
   return {
@@ -149,11 +156,14 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       try {
         await transact(producer, batches);
       } catch (error) {
+        const undecided = error instanceof UndecidedError;
         // What can't be aborted is ended by the next client with this id, which is made at the next attempt.
-        if (isFatal(error) || !(await aborted(producer))) {
+        if (undecided || isFatal(error) || !(await aborted(producer))) {
           if (current === producer) current = undefined;
           void leave(producer);
         }
+        // Tried again, it might be published twice: the graph breaks, and begins anew where the group's offsets say.
+        if (undecided) throw new SinkError(options.name, 'unknown', error.message);
         throw toTransactionError(options.name, error, producer);
       }
       for (const batch of batches) options.offsets.ack(batch.sources);
@@ -191,6 +201,17 @@ function isLate(error: unknown): boolean {
   const code = errorCode(error);
   if (code === ERRORS.ERR__CONFLICT || code === ERRORS.ERR__PREV_IN_PROGRESS) return false;
   return typeof error === 'object' && error !== null && 'isRetriable' in error && error.isRetriable === true;
+}
+
+/** The commit of a transaction that may have happened. The message is librdkafka's name of the error. */
+class UndecidedError extends Error {
+  override readonly name = 'UndecidedError';
+}
+
+function isAbortable(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && 'isTxnRequiresAbort' in error && error.isTxnRequiresAbort === true
+  );
 }
 
 /** Another process took this one's place: trying again would only throw that one out. */

@@ -27,7 +27,30 @@ describeFaults('offsets that a dead process left in an open transaction', (machi
   });
 });
 
-/** Kafka's API key 28, behind the length. */
+describeFaults('a transaction whose commit is not answered', (machine) => {
+  it('is not published again by the same process, since it may well have happened', { timeout: 180_000 }, async () => {
+    await using run = await FaultRun.create(machine, { exactlyOnce: true });
+    const member = run.start({ args: QUICK });
+    const load = run.load({ seed: 8, count: 20_000, perSecond: 100 });
+    await member.until('some acks', async () => ((await member.figures())?.acked ?? 0) > 100);
+
+    // The broker does what it is asked for; only nobody hears of it, for longer than anybody waits.
+    const hold = run.broker.hold(isEndTxn);
+    await hold.held;
+    await sleep(30_000);
+    hold.release();
+    load.stop();
+
+    expect(await run.verdict()).toEqual([]);
+    await member.stop();
+    expect(run.problems).toEqual([]);
+  });
+});
+
+/** Kafka's API keys 28 and 26, behind the length. */
 function isTxnOffsetCommit(request: Buffer): boolean {
   return request.length > 8 && request.readInt16BE(4) === 28;
+}
+function isEndTxn(request: Buffer): boolean {
+  return request.length > 8 && request.readInt16BE(4) === 26;
 }
