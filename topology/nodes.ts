@@ -4,7 +4,7 @@
  */
 import type { Observable } from 'rxjs';
 import type { DicomReadError } from '../src/errors.ts';
-import type { ConsumedRecord, GroupedBatch, Rejection, StoredBatch, Version } from '../src/records/records.ts';
+import type { ConsumedRecord, FileToRead, GroupedBatch, Rejection, StoredBatch } from '../src/records/records.ts';
 
 /** Where records come from. */
 export interface Source {
@@ -25,14 +25,6 @@ export interface Source {
 export interface Offsets {
   /** Every sink has durably accepted what came out of these records. Any order; a partition's watermark moves when its gap closes. */
   ack(records: readonly ConsumedRecord[]): void;
-}
-
-/** One file to read: what the message said of it. */
-export interface FileToRead {
-  readonly tenantId: string;
-  readonly path: string;
-  readonly size: number;
-  readonly version: Version;
 }
 
 /** The state or image record of one file, as it is stored and published. */

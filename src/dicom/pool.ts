@@ -1,7 +1,8 @@
 /** Reads headers in worker threads, so that the main thread never waits for a file (port `HeaderReader`). */
 import { createRequire } from 'node:module';
-import type { FileToRead, HeaderBatch, HeaderFailure, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
+import type { HeaderBatch, HeaderFailure, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
+import type { FileToRead } from '../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
 import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
 

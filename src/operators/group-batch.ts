@@ -1,6 +1,5 @@
-import type { HeaderFailure, HeaderReader } from '../../topology/nodes.ts';
+import type { HeaderFailure, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import type { DicomReadErrorCode } from '../errors.ts';
-import { objectRow, versionOf } from '../records/object-row.ts';
 import type {
   GroupedBatch,
   GroupedRecord,
@@ -29,15 +28,7 @@ export async function groupBatch(
 ): Promise<Grouping> {
   const startedAt = performance.now();
   const files = records.filter((record) => record.kind === 'file');
-  const versions = files.map((file) => versionOf(file.meta));
-  const headers = await reader.read(
-    files.map(({ meta }, i) => ({
-      tenantId: meta.tenant_id,
-      path: meta.file_path,
-      size: meta.file_size,
-      version: at(versions, i),
-    })),
-  );
+  const headers = await reader.read(files);
 
   const poison: PoisonRecord[] = records.filter((record) => record.kind === 'poison');
   const waiting: StoredFile[] = [];
@@ -51,19 +42,22 @@ export async function groupBatch(
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 
-  const states = new Map<number, PublishedRow>();
-  const images = new Map<number, PublishedRow>();
-  for (const { index, ...row } of headers.states) states.set(index, { ...row, version: at(versions, index) });
-  for (const { index, ...row } of headers.images) images.set(index, { ...row, version: at(versions, index) });
-
+  const states = rowsByFile(headers.states, files);
+  const images = rowsByFile(headers.images, files);
   const grouped: GroupedRecord[] = [];
   files.forEach((file, i) => {
-    if (failed.has(i)) return;
-    const object = objectRow(file.meta, at(versions, i));
-    grouped.push({ file, object, state: states.get(i) ?? null, image: images.get(i) ?? null });
+    if (!failed.has(i)) grouped.push({ file, object: file.object, state: states[i] ?? null, image: images[i] ?? null });
   });
   const sources = records.map((record) => record.source);
   return { batch: { sources: without(sources, waiting), grouped, poison, startedAt }, waiting, stalled };
+}
+
+/** The rows in the files' places. */
+function rowsByFile(rows: readonly HeaderRow[], files: readonly StoredFile[]): (PublishedRow | undefined)[] {
+  const byFile = new Array<PublishedRow | undefined>(files.length).fill(undefined);
+  for (const { index, identity, key, json } of rows)
+    byFile[index] = { identity, key, json, version: at(files, index).version };
+  return byFile;
 }
 
 /** Not there yet, cut short, or the storage's trouble rather than the file's. */

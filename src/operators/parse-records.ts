@@ -1,8 +1,10 @@
+import { isAscii } from 'node:buffer';
 import { map, type OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
-import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
-import type { ConsumedRecord, ParsedRecord } from '../records/records.ts';
+import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema, isPlainStoreMeta } from '../records/dicom-store-meta.ts';
+import { storedFile } from '../records/object-row.ts';
+import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/records.ts';
 
 /** Told of each record that carries fields nobody knows: how many. */
 export type UnknownFieldsListener = (count: number) => void;
@@ -17,13 +19,34 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const KNOWN = DICOM_STORE_META_FIELDS.length;
 
 export function parseRecord(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {
+  return parsePlain(source) ?? parseAny(source, onUnknownFields);
+}
+
+/**
+ * Most records are plain: printable ASCII without an escape, the known fields and no other. Those need neither a decoder nor the schema,
+ * which cost more than all the rest of the parsing. Whatever isn't plainly right is left to `parseAny`, which alone says what is wrong.
+ */
+function parsePlain(source: ConsumedRecord): StoredFile | undefined {
+  const { value } = source;
+  if (value === null || value.length > MAX_VALUES || !isAscii(value)) return undefined;
+  const text = value.toString('latin1');
+  if (text.includes('\\')) return undefined;
+  try {
+    const meta: unknown = JSON.parse(text);
+    return isPlainStoreMeta(meta) ? storedFile(source, meta, text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseAny(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {
   try {
     const parsed = dicomStoreMetaSchema.safeParse(parseJson(source.value));
     if (!parsed.success) return { kind: 'poison', source, error: fieldErrors(parsed.error) };
     const meta = parsed.data;
     const unknown = countUnknown(meta);
     if (unknown > 0) onUnknownFields?.(unknown);
-    return { kind: 'file', source, meta };
+    return storedFile(source, meta);
   } catch (error) {
     if (error instanceof ParseError) return { kind: 'poison', source, error };
     throw error;

@@ -3,7 +3,6 @@
  * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `CommittedBatch`.
  */
 import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
-import type { DicomStoreMeta } from './dicom-store-meta.ts';
 
 /** A header of a Kafka record: its name and its bytes. Names may repeat; order counts. */
 export type RecordHeader = readonly [name: string, value: Buffer | null];
@@ -27,11 +26,23 @@ export interface PoisonRecord {
   readonly error: ParseError | DicomReadError | SinkError;
 }
 
-/** A record that is a DicomStoreMeta: one stored file to look at. */
-export interface StoredFile {
+/** One file to read: what the message said of it. */
+export interface FileToRead {
+  readonly tenantId: string;
+  readonly path: string;
+  readonly size: number;
+  readonly version: Version;
+}
+
+/**
+ * A record that is a DicomStoreMeta: one stored file to look at. Of its fields only those are kept that somebody needs: thousands of
+ * records are under way at once, and what they hold is copied about by the garbage collector.
+ */
+export interface StoredFile extends FileToRead {
   readonly kind: 'file';
   readonly source: ConsumedRecord;
-  readonly meta: DicomStoreMeta;
+  /** Its row of `dicom_object_meta`. */
+  readonly object: Row;
 }
 
 export type ParsedRecord = StoredFile | PoisonRecord;

@@ -1,6 +1,7 @@
-import type { FileToRead, HeaderBatch, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
+import type { HeaderBatch, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import { isNewer } from '../records/object-row.ts';
+import type { FileToRead } from '../records/records.ts';
 
 /** What a path says of its file: `/study/series/instance`. */
 export interface MemoryReaderOptions {

@@ -1,7 +1,7 @@
 /** Grouped batches for sinks, made without files: what groupDicomState would hand on. */
 
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
-import { isNewer, objectRow, versionOf } from '../records/object-row.ts';
+import { isNewer, storedFile, versionOf } from '../records/object-row.ts';
 import type { GroupedBatch, GroupedRecord, PublishedRow, StoredFile } from '../records/records.ts';
 import { storeMeta } from './store-meta.ts';
 
@@ -38,9 +38,10 @@ export function recordOf(facts: FileFacts): GroupedRecord {
   const { tenant_id, patient_id, study_uid, series_uid, sop_uid, study_uid_hash, series_uid_hash } = meta;
   const shared = { tenant_id, patient_id, study_uid, series_uid, study_uid_hash, series_uid_hash };
   const times = { created_time: version.time, updated_time: version.time };
+  const file = fileOf(meta);
   return {
-    file: fileOf(meta),
-    object: objectRow(meta, version),
+    file,
+    object: file.object,
     state: row([tenant_id, study_uid, series_uid], { ...shared, ...STATE, ...times, ...state }),
     image: row([tenant_id, study_uid, series_uid, sop_uid], { ...shared, sop_uid, ...IMAGE, ...times, ...image }),
   };
@@ -57,7 +58,7 @@ function winsOver(all: readonly GroupedRecord[], record: GroupedRecord, table: '
 function fileOf(meta: DicomStoreMeta): StoredFile {
   const value = Buffer.from(JSON.stringify(meta));
   const source = { topic: 'storage_queue', partition: 0, offset: 0, key: null, value, headers: [], timestamp: 0 };
-  return { kind: 'file', source, meta };
+  return storedFile(source, meta);
 }
 
 const STATE = {

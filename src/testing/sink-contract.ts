@@ -198,7 +198,7 @@ const REFUSING_SINK: Readonly<Record<string, Body>> = {
         ...((b * 50 + n) % 60 === 7 ? { image: TOO_LONG } : {}),
       }));
     const rejections = (await Promise.all(range(4).map((b) => sink.write(batchOf(files(b)))))).flat();
-    deepEqual(rejections.map(({ file }) => file.meta.trace_id).sort(), [7, 67, 127, 187].map(trace));
+    deepEqual(rejections.map(({ file }) => file.object.identity).sort(), [7, 67, 127, 187].map(trace));
     for (const { error } of rejections)
       deepEqual([error.name, error.code, error.sink], ['SinkError', 'rejected', sink.name]);
     equal((await rows('object')).length, 196);

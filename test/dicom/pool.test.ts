@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHeaderPool, type HeaderPool, type HeaderPoolOptions } from '../../src/dicom/pool.ts';
+import type { FileToRead } from '../../src/records/records.ts';
 import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
-import type { FileToRead } from '../../topology/nodes.ts';
 import { REQUIRED, SAMPLE } from './sample.ts';
 
 const faultyWorker = join(import.meta.dirname, 'workers/faulty-worker.mjs');

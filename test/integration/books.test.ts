@@ -249,7 +249,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
           })),
         ),
       );
-      expect(rejections.map(({ file }) => file.meta.sop_uid)).toEqual(bad.map((at) => `1.2.${at}`));
+      expect(rejections.map(({ file }) => JSON.parse(file.object.json).sop_uid)).toEqual(bad.map((at) => `1.2.${at}`));
       expect(rejections.map(({ error }) => [error.code, error.detail])).toEqual(bad.map(() => ['rejected', '22001']));
       expect(await database.rows('image')).toHaveLength(n - bad.length);
       expect(await database.rows('object')).toHaveLength(n - bad.length);

@@ -182,7 +182,7 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
         })),
       ),
     );
-    expect(rejections.map(({ file, error }) => [file.meta.trace_id, error.detail])).toEqual([[trace(2), '23505']]);
+    expect(rejections.map(({ file, error }) => [file.object.identity, error.detail])).toEqual([[trace(2), '23505']]);
   });
 
   it('lets many writers store the same new series at once', async () => {

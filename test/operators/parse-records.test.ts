@@ -18,7 +18,7 @@ const messageOf = (fields: object) => {
 describe('parseRecord', () => {
   it('accepts a DicomStoreMeta as the receiver writes it', () => {
     const meta = storeMeta();
-    expect(parse(meta)).toMatchObject({ kind: 'file', meta });
+    expect(parse(meta)).toMatchObject({ kind: 'file', tenantId: meta.tenant_id, path: meta.file_path });
   });
 
   it.each([
@@ -96,6 +96,75 @@ describe('parseRecord', () => {
   it('never pollutes a prototype', () => {
     parseRecord(record(`{"__proto__": {"polluted": true}, ${JSON.stringify(storeMeta()).slice(1)}`));
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+
+  it('reads plain text, which it needn’t decode or check field by field, just as any other', () => {
+    const fields = Object.keys(storeMeta());
+    const value = fc.constantFrom<unknown>(
+      ...[
+        '',
+        'x',
+        'x'.repeat(16),
+        'x'.repeat(17),
+        'x'.repeat(64),
+        'x'.repeat(65),
+        'é',
+        'file_size',
+        null,
+        undefined,
+        true,
+      ],
+      ...[
+        0,
+        -0,
+        1.5,
+        1_000,
+        2 ** 31,
+        2 ** 53,
+        '2025-10-15T09:30:00',
+        '2025-10-15T09:30:00.123456789',
+        '2025-02-30',
+        [],
+      ],
+    );
+    const written = (meta: object, form: string) => {
+      const text = JSON.stringify(meta);
+      if (form === 'spaced') return JSON.stringify(meta, null, 1);
+      if (form === 'twice') return text.replace('{', '{"file_size":1e3,"patient_id":"OTHER",');
+      if (form === 'twice, shorter') return `${text.slice(0, -1)},"file_size":1e15,"source_ip":""}`;
+      if (form === 'exponent') return text.replace(/"file_size":\d+/, '"file_size":1e15');
+      if (form === 'exponent, as long')
+        return `${text.replace(/"file_size":\d+/, '"file_size":1e15')}${' '.repeat(12)}`;
+      if (form === 'fraction') return text.replace(/"number_of_frames":(\d+)/, '"number_of_frames":$1.0');
+      return text;
+    };
+    const forms = fc.constantFrom(
+      ...['compact', 'spaced', 'twice', 'twice, shorter', 'exponent', 'exponent, as long', 'fraction'],
+    );
+    const changes = fc.dictionary(fc.constantFrom(...fields, 'unknown'), value, { maxKeys: 2 });
+    fc.assert(
+      fc.property(changes, forms, fc.shuffledSubarray(fields, { minLength: fields.length }), (change, form, order) => {
+        const meta: Record<string, unknown> = { ...storeMeta(), source_ae: 'CT1', ...change };
+        const text = written(Object.fromEntries(order.map((name) => [name, meta[name]])), form);
+        const plain = parseRecord(record(text));
+        // The same value, written with an escape: that takes the way of everything that isn't plain.
+        const escaped = parseRecord(record(text.replace('"tenant_id"', '"tenant\\u005fid"')));
+        if (plain.kind === 'poison' || escaped.kind === 'poison') {
+          expect(plain).toMatchObject({ kind: escaped.kind, error: 'error' in escaped ? escaped.error : {} });
+          return;
+        }
+        const { object, source: _, ...rest } = plain;
+        expect(escaped).toMatchObject(rest);
+        const row = JSON.parse(object.json);
+        expect({ ...row, created_time: plain.version.time }).toEqual(JSON.parse(escaped.object.json));
+        expect(plain.version.time.startsWith(row.created_time)).toBe(true);
+        // Nothing that a database would read otherwise: no field twice, whole numbers in digits.
+        expect(object.json.match(/":/g)).toHaveLength(Object.keys(row).length);
+        expect(object.json).toMatch(/"file_size":-?\d+[,}]/);
+        expect(object.json).toMatch(/"number_of_frames":-?\d+[,}]/);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it('answers for any bytes without throwing', () => {

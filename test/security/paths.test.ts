@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHeaderPool, type HeaderPool } from '../../src/dicom/pool.ts';
-import type { FileToRead, HeaderBatch } from '../../topology/nodes.ts';
+import type { FileToRead } from '../../src/records/records.ts';
+import type { HeaderBatch } from '../../topology/nodes.ts';
 import { createHostileStore, type HostileStore, INSIDE, OUTSIDE } from './hostile-paths.ts';
 
 let hostile: HostileStore;

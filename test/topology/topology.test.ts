@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type DicomReadErrorCode, SinkError } from '../../src/errors.ts';
+import { storedFile } from '../../src/records/object-row.ts';
 import type { Rejection } from '../../src/records/records.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
@@ -166,7 +167,7 @@ describe('the topology', () => {
     driver.pipe(storeMeta({ file_path: '/s1/a/2', created_time: '2025-01-01T00:00:00' }));
     await driver.advance(5_000);
     const error = new SinkError('gate', 'rejected', '22001');
-    waiting[0]?.accept([{ file: { kind: 'file', source: winner, meta: storeMeta() }, error }]);
+    waiting[0]?.accept([{ file: storedFile(winner, storeMeta()), error }]);
     await driver.settle();
     // The rest is grouped and written again: now the older record holds the series.
     expect(driver.states).toHaveLength(2);
