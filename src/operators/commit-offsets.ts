@@ -28,16 +28,16 @@ function count(batch: StoredBatch, kind: 'state' | 'image'): number {
 
 /** First and last offset per partition, and how many records of it the batch holds. */
 function rangesOf(records: readonly ConsumedRecord[]): readonly OffsetRange[] {
-  const ranges = new Map<string, { topic: string; partition: number; first: number; last: number; records: number }>();
+  const ranges: { topic: string; partition: number; first: number; last: number; records: number }[] = [];
   for (const { topic, partition, offset } of records) {
-    const key = `${topic}|${partition}`;
-    const range = ranges.get(key);
-    if (range === undefined) ranges.set(key, { topic, partition, first: offset, last: offset, records: 1 });
+    // A batch holds records of few partitions: looking through them costs less than a key for each record.
+    const range = ranges.find((each) => each.partition === partition && each.topic === topic);
+    if (range === undefined) ranges.push({ topic, partition, first: offset, last: offset, records: 1 });
     else {
       range.first = Math.min(range.first, offset);
       range.last = Math.max(range.last, offset);
       range.records++;
     }
   }
-  return [...ranges.values()];
+  return ranges;
 }

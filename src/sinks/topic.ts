@@ -1,7 +1,7 @@
 import type { Sink } from '../../topology/nodes.ts';
 import { SinkError } from '../errors.ts';
 import type { Producer, ProducerRecord } from '../kafka/producer.ts';
-import type { GroupedBatch, PublishedRow, Rejection, StoredFile } from '../records/records.ts';
+import type { GroupedBatch, Rejection, StoredFile } from '../records/records.ts';
 
 export interface TopicSinkOptions {
   readonly name: string;
@@ -17,7 +17,12 @@ export function topicRecords(
   topic: string,
   publishes: 'state' | 'image',
 ): readonly ProducerRecord[] {
-  return select(batch, publishes).map(({ row }) => toRecord(topic, row));
+  const records: ProducerRecord[] = [];
+  for (const grouped of batch.grouped) {
+    const row = grouped[publishes];
+    if (row !== null) records.push({ topic, key: row.key, value: row.json });
+  }
+  return records;
 }
 
 /** Publishes the state or the image records of each batch. */
@@ -26,14 +31,13 @@ export function createTopicSink({ name, topic, publishes, producer }: TopicSinkO
     name,
     connect: () => producer.connect(),
     async write(batch) {
-      const outgoing = select(batch, publishes);
-      const records = outgoing.map(({ row }) => toRecord(topic, row));
+      const records = topicRecords(batch, topic, publishes);
       try {
         await producer.send(records);
         return [];
       } catch (error) {
         if (!isRejection(error)) throw error;
-        return await sendOneByOne(producer, records, outgoing);
+        return await sendOneByOne(producer, records, filesOf(batch, publishes));
       }
     },
     // The composition root closes the producer: it is shared.
@@ -41,17 +45,9 @@ export function createTopicSink({ name, topic, publishes, producer }: TopicSinkO
   };
 }
 
-function toRecord(topic: string, row: PublishedRow): ProducerRecord {
-  return { topic, key: row.key, value: row.json };
-}
-
-interface Outgoing {
-  readonly file: StoredFile;
-  readonly row: PublishedRow;
-}
-
-function select(batch: GroupedBatch, publishes: 'state' | 'image'): Outgoing[] {
-  return batch.grouped.flatMap(({ file, [publishes]: row }) => (row === null ? [] : [{ file, row }]));
+/** Whose the records of `topicRecords` are, in the same order. */
+function filesOf(batch: GroupedBatch, publishes: 'state' | 'image'): readonly StoredFile[] {
+  return batch.grouped.filter((grouped) => grouped[publishes] !== null).map(({ file }) => file);
 }
 
 function isRejection(error: unknown): error is SinkError {
@@ -62,13 +58,13 @@ function isRejection(error: unknown): error is SinkError {
 async function sendOneByOne(
   producer: Producer,
   records: readonly ProducerRecord[],
-  outgoing: readonly Outgoing[],
+  files: readonly StoredFile[],
 ): Promise<readonly Rejection[]> {
   const results = await Promise.allSettled(records.map((record) => producer.send([record])));
   return results.flatMap((result, i) => {
     if (result.status === 'fulfilled') return [];
     if (!isRejection(result.reason)) throw result.reason;
-    const file = outgoing[i]?.file;
+    const file = files[i];
     return file === undefined ? [] : [{ file, error: result.reason }];
   });
 }
