@@ -1,7 +1,5 @@
 /** Brings a database to the tables that the service needs; several processes may try at once. */
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import { SinkError } from '../errors.ts';
 import { migrationsFolder } from './migrations-folder.ts';
 import { openPostgres, type PostgresConnection } from './postgres-connection.ts';
@@ -65,6 +63,11 @@ async function migrateOn(connection: PostgresConnection, name: string, lockTimeo
 }
 
 async function applyAll(connection: PostgresConnection, folder: string, name: string): Promise<void> {
+  // Loaded here: a service whose tables are there, as they mostly are, starts without it.
+  const [{ drizzle }, { migrate }] = await Promise.all([
+    import('drizzle-orm/node-postgres'),
+    import('drizzle-orm/node-postgres/migrator'),
+  ]);
   const where = { migrationsFolder: folder, migrationsSchema: SCHEMA, migrationsTable: TABLE };
   try {
     await migrate(drizzle({ client: connection.client }), where);
