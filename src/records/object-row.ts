@@ -1,7 +1,7 @@
 import { DICOM_STORE_META_FIELDS, type DicomStoreMeta } from './dicom-store-meta.ts';
 import type { ConsumedRecord, Row, StoredFile, Version } from './records.ts';
 
-/** What the graph keeps of a record's fields. `written`: the record's own text, where it is ASCII without escapes. */
+/** What the graph keeps of a record's fields. `written` is the record's own text, where that is ASCII without escapes. */
 export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta, written?: string): StoredFile {
   const version = versionOf(meta);
   return {
@@ -31,7 +31,7 @@ function withMicroseconds(time: string): string {
  * fields may nest deeper than the database's JSON reader goes, `1e3` is a whole number to JSON but not to SQL, and of two fields of one
  * name not every reader takes the same.
  */
-export function objectRow(meta: DicomStoreMeta, version: Version, written?: string): Row {
+function objectRow(meta: DicomStoreMeta, version: Version, written?: string): Row {
   return {
     identity: meta.trace_id,
     version,
