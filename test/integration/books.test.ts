@@ -120,7 +120,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       timeout: 200 * SECONDS,
     }, async () => {
       await using pipeline = await create();
-      await pipeline.publish({ count: 8_000 });
+      await pipeline.publish({ count: 20_000 });
       const origin = await freeAddress();
       const agrees = async (least: number) => {
         const shown = (await readMetrics(origin))?.get('redpanda_lag') ?? Number.NaN;
@@ -129,7 +129,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
         expect(Math.abs(shown - real), `shown ${shown}, real ${real}`).toBeLessThanOrEqual(real / 100);
       };
       const service = pipeline.start({ HTTP_ADDRESS: origin.slice('http://'.length) }, args);
-      await pipeline.untilLag((lag) => lag < 7_500, 60 * SECONDS);
+      await pipeline.untilLag((lag) => lag < 19_500, 60 * SECONDS);
       const client = new pg.Client(pipeline.dsn);
       client.on('error', () => undefined);
       await client.connect();
