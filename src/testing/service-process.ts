@@ -23,6 +23,7 @@ export interface Exit {
 /** The service as a process of its own, so that it can be killed. */
 export interface ServiceProcess {
   readonly pid: number;
+  /** Resolves when it has ended and all that it printed is in the log. */
   readonly exited: Promise<Exit>;
   /** Resolves with how it ended. */
   signal(signal: NodeJS.Signals): Promise<Exit>;
@@ -47,8 +48,7 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
   const log = createWriteStream(options.log, { flags: 'a' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
-  const exited = exitOf(child);
-  void exited.then(() => log.end());
+  const exited = exitOf(child).then((exit) => new Promise<Exit>((resolve) => log.end(() => resolve(exit))));
   return {
     pid: child.pid ?? -1,
     exited,
@@ -63,7 +63,8 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    // Not `exit`: what it printed last may be on its way yet.
+    child.once('close', (code, signal) => resolve({ code, signal }));
     child.once('error', () => resolve({ code: -1, signal: null }));
   });
 }
