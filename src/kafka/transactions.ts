@@ -4,20 +4,18 @@ import { SinkError } from '../errors.ts';
 import type { ConsumedRecord, StoredBatch } from '../records/records.ts';
 import {
   connect,
-  disconnect,
   ERRORS,
   errorCode,
   errorName,
   type NativeConfig,
   type NativeConsumer,
-  type NativeError,
   type NativeProducer,
   newProducer,
   type PartitionOffset,
 } from './client.ts';
 import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
-import { nativeCall } from './native-calls.ts';
 import type { ProducerRecord } from './producer.ts';
+import { call, inTurns, leave, TURN_MS } from './transactional-calls.ts';
 
 export interface TransactionsOptions {
   /** The node's name in errors. */
@@ -47,11 +45,7 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 const CALL_TIMEOUT_MS = 10_000;
 /** By then the broker has ended the transaction one way or the other. */
 const COMMIT_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
-/** A native call can't be ended before its time, and the process can't end before it: what may be asked again is asked in short turns. */
-const TURN_MS = 2_000;
-const TURN_PAUSE_MS = 50;
 const CONNECT_TIMEOUT_MS = 3_000;
-const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when anything in it fails. */
 export function createTransactions(options: TransactionsOptions): Transactions {
@@ -89,7 +83,9 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       settleDeliveries(opened);
       await connect(opened, CONNECT_TIMEOUT_MS);
       opened.setPollInBackground(true);
-      await inTurns(opened, 'initTransactions', CALL_TIMEOUT_MS, (done) => opened.initTransactions(TURN_MS, done));
+      await inTurns(opened, 'initTransactions', patience(CALL_TIMEOUT_MS), (done) =>
+        opened.initTransactions(TURN_MS, done),
+      );
       return opened;
     } catch (error) {
       if (producer !== undefined) void leave(producer);
@@ -97,30 +93,17 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
-  /**
-   * For a call that goes on by itself when its time is over: asked again, librdkafka tells what has become of it. So a commit whose answer
-   * got lost isn't taken for one that failed.
-   */
-  async function inTurns(
-    producer: NativeProducer,
-    what: string,
-    timeoutMs: number,
-    start: (done: Done) => void,
-  ): Promise<void> {
+  /** Not any longer than that, and not when we are to end. */
+  function patience(timeoutMs: number): () => boolean {
     const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      try {
-        return await call(producer, what, start);
-      } catch (error) {
-        if (!isLate(error) || closed || performance.now() > deadline) throw error;
-        await sleep(TURN_PAUSE_MS);
-      }
-    }
+    return () => !closed && performance.now() <= deadline;
   }
 
   async function aborted(producer: NativeProducer): Promise<boolean> {
     try {
-      await inTurns(producer, 'abortTransaction', CALL_TIMEOUT_MS, (done) => producer.abortTransaction(TURN_MS, done));
+      await inTurns(producer, 'abortTransaction', patience(CALL_TIMEOUT_MS), (done) =>
+        producer.abortTransaction(TURN_MS, done),
+      );
       return true;
     } catch (error) {
       // Nothing was open.
@@ -137,7 +120,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
     );
     try {
-      await inTurns(producer, 'commitTransaction', COMMIT_TIMEOUT_MS, (done) =>
+      await inTurns(producer, 'commitTransaction', patience(COMMIT_TIMEOUT_MS), (done) =>
         producer.commitTransaction(TURN_MS, done),
       );
     } catch (error) {
@@ -196,13 +179,6 @@ function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
   return [...next.values()];
 }
 
-/** Whether the call goes on without us, and may be asked again. While another one does, it would be refused over and over. */
-function isLate(error: unknown): boolean {
-  const code = errorCode(error);
-  if (code === ERRORS.ERR__CONFLICT || code === ERRORS.ERR__PREV_IN_PROGRESS) return false;
-  return typeof error === 'object' && error !== null && 'isRetriable' in error && error.isRetriable === true;
-}
-
 /** The commit of a transaction that may have happened. The message is librdkafka's name of the error. */
 class UndecidedError extends Error {
   override readonly name = 'UndecidedError';
@@ -227,37 +203,4 @@ function toTransactionError(name: string, error: unknown, producer: NativeProduc
   if (FENCED.includes(errorCode(error))) return new SinkError(name, 'unknown', known.detail);
   // A record too large can't be told from its fellows here: stop, and let at-least-once sort it out.
   return known;
-}
-
-type Done = (error: NativeError) => void;
-
-/** Calls under way, of each producer that was not left. */
-const underWay = new WeakMap<NativeProducer, Set<Promise<void>>>();
-const left = new WeakMap<NativeProducer, Promise<void>>();
-
-/** A transactional call that reaches a client which is being destroyed ends the process (an assertion in librdkafka): there are none then. */
-function call(producer: NativeProducer, what: string, start: (done: Done) => void): Promise<void> {
-  if (left.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
-  const calls = underWay.get(producer) ?? new Set();
-  underWay.set(producer, calls);
-  const answered = new Promise<void>((resolve, reject) => {
-    nativeCall(what, start, (error) => (error ? reject(error) : resolve()));
-  });
-  calls.add(answered);
-  const forget = () => void calls.delete(answered);
-  answered.then(forget, forget);
-  return answered;
-}
-
-/** Whoever asks first: a transaction that failed, or the end, each while the other is under way. */
-function leave(producer: NativeProducer): Promise<void> {
-  const leaving =
-    left.get(producer) ??
-    Promise.allSettled(underWay.get(producer) ?? []).then(() => disconnect(producer, CLOSE_TIMEOUT_MS));
-  left.set(producer, leaving);
-  return leaving;
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
