@@ -28,14 +28,8 @@ export async function onRebalance(
   if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
     const positions = await positionsOf(partitions);
     tracker.assign(partitions);
-    try {
-      if (cooperative) consumer.incrementalAssign(positions);
-      else consumer.assign([...positions]);
-    } catch (error) {
-      // A client that is being closed takes no partitions, and waits for an answer nevertheless.
-      consumer.unassign();
-      throw error;
-    }
+    if (cooperative) consumer.incrementalAssign(positions);
+    else consumer.assign([...positions]);
     events.assigned?.(partitions);
     return 0;
   }

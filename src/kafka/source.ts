@@ -96,6 +96,9 @@ export class KafkaSource implements Source, Offsets {
   #closing = false;
   /** Closing, but still polled for the answer to the last commit. */
   #flushing = false;
+  /** Set when the client is being closed: with so many records given up. */
+  #leaving: { readonly unacked: number } | undefined;
+  #unassigning: NodeJS.Immediate | undefined;
   /** Set while the broker is asked. */
   #lags: Promise<void> | undefined;
   #broken: SourceError | undefined;
@@ -155,11 +158,17 @@ export class KafkaSource implements Source, Offsets {
     const consumer = this.#consumer;
     if (consumer === undefined) return;
     if (this.#committer !== undefined) await this.#flush(consumer, this.#committer);
-    // What still asks the broker uses the client; it ends by its own deadlines.
+    // Nobody waits for these any more: a rebalance that does must not hold up the end.
+    const unacked = this.#tracker.unacked;
+    this.#tracker.forgetAll();
+    // What still asks the broker uses the client, which must not be closed under it; it ends by its own deadlines.
     await this.#lags;
+    // A rebalance that the client has told of while it was polled begins by the next turn.
+    await new Promise(setImmediate);
+    await this.#rebalancing;
+    this.#leaving = { unacked };
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
     this.#consumer = undefined;
-    this.#tracker.forgetAll();
   }
 
   #halt(): void {
@@ -207,6 +216,12 @@ export class KafkaSource implements Source, Offsets {
         this.#committer?.answered(error);
       },
       rebalance_cb: (error: unknown, partitions: readonly Partition[]) => {
+        if (this.#leaving !== undefined) {
+          const isRevoked = errorCode(error) === ERRORS.ERR__REVOKE_PARTITIONS;
+          if (isRevoked) this.#events.revoked?.(partitions, false, this.#leaving.unacked);
+          this.#letGo(consumer);
+          return;
+        }
         // One at a time: an assignment that follows a revocation waits until the drain has ended.
         this.#rebalancing = this.#rebalancing.then(() => this.#rebalance(consumer, error, partitions));
       },
@@ -276,6 +291,21 @@ export class KafkaSource implements Source, Offsets {
       // The client answers so when it is being closed; the group's own timeouts settle the rest.
       this.#events.disconnected?.(errorName(cause));
     }
+  }
+
+  /**
+   * The client's close waits until what it says of partitions is answered: by one answer for all that it has said by now. A second one, or
+   * any question, may meet a client that is gone already, which ends the process (its binding doesn't look).
+   */
+  #letGo(consumer: NativeConsumer): void {
+    this.#unassigning ??= setImmediate(() => {
+      this.#unassigning = undefined;
+      try {
+        consumer.unassign();
+      } catch {
+        // It is gone.
+      }
+    });
   }
 
   async #positionsOf(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<readonly Position[]> {

@@ -66,6 +66,20 @@ describeFaults('a service that is asked to end ends in time, whatever its server
     expect(run.problems).toEqual([]);
   });
 
+  // The client must not be closed under a question that is still open, nor asked anything once it is.
+  it.each([0, 400, 800, 1_600])('cleanly %i ms after it has asked where to begin, and heard nothing', async (ms) => {
+    await using run = await FaultRun.create(machine, { partitions: 3 });
+    const hold = run.broker.hold(isOffsetFetch);
+    const member = run.start({ args: QUICK });
+    await hold.held;
+    await sleep(ms);
+    const end = member.stop();
+    await sleep(ms / 2);
+    hold.release();
+    expect(await end).toEqual({ code: 0, signal: null });
+    expect(run.problems).toEqual([]);
+  });
+
   it('cleanly when SIGTERM comes with its very first log line', async () => {
     await using run = await FaultRun.create(machine, { partitions: 3 });
     const member = run.start({ args: QUICK, env: { NODE_OPTIONS: `--import=data:text/javascript,${ASKS_AT_ONCE}` } });
@@ -84,3 +98,8 @@ const ASKS_AT_ONCE = encodeURIComponent(`
     return written;
   };
 `);
+
+/** Kafka's API key 9, behind the length. */
+function isOffsetFetch(request: Buffer): boolean {
+  return request.length > 8 && request.readInt16BE(4) === 9;
+}
