@@ -45,7 +45,8 @@ async function runService({ source, target, records }: Arena): Promise<Omit<Resu
     ...passedOn('READER_WORKERS', 'NODE_OPTIONS', 'LOG_LEVEL', 'MALLOC_ARENA_MAX'),
   });
   const usage = watch(service.pid);
-  await source.untilGroupCommitted(target.group, 600_000);
+  // Seldom, since asking takes CPU from what is measured.
+  await source.untilGroupCommitted(target.group, 600_000, 1_000);
   const loopDelayMs = await loopDelay('http://127.0.0.1:4295/metrics');
   const { cpuSeconds, rssMb } = usage();
   await service.signal('SIGTERM');

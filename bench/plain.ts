@@ -34,7 +34,7 @@ const source = new KafkaSource({
 });
 const producer = createProducer({
   name: 'plain',
-  config: { ...kafka, 'enable.idempotence': true, 'linger.ms': 1 },
+  config: { ...kafka, 'enable.idempotence': true, 'compression.codec': 'lz4', 'linger.ms': 1 },
   deadlineMs: 30_000,
 });
 const pool = new pg.Pool({ connectionString: PGURL, max: 2 });

@@ -125,7 +125,7 @@ function unitOf(file: StoredFile, i: number): GroupedRecord {
     identity,
     version,
     key: identity,
-    json: `{"a":"${'x'.repeat(size)}"}`,
+    json: Buffer.from(`{"a":"${'x'.repeat(size)}"}`),
   });
   return {
     file,

@@ -33,7 +33,8 @@ export interface HeaderRow {
   readonly index: number;
   readonly identity: string;
   readonly key: string;
-  readonly json: string;
+  /** UTF-8. The rows of a batch may share the memory behind. */
+  readonly json: Buffer;
 }
 
 /** The headers of one batch of files, reduced to one row per key (contract, "Group: which record wins"). */

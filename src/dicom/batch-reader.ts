@@ -40,7 +40,7 @@ export class BatchReader {
     }
     if (next < order.length) await this.#readSideBySide(request, order.slice(next), winners, failures);
     this.#roots.releaseIdle();
-    return { kind: 'batch', id: request.id, states: winners.states, images: winners.images, failures };
+    return { kind: 'batch', id: request.id, ...winners.rows(), failures };
   }
 
   #readInPlace(request: BatchRequest, index: number, winners: Winners, failures: FailureLists): void {

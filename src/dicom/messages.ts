@@ -28,10 +28,11 @@ export interface BatchRequest {
 
 /** Rows in columns: the n-th of each list belongs to one row. */
 export interface RowLists {
-  readonly indexes: number[];
-  readonly identities: string[];
-  readonly keys: string[];
-  readonly jsons: string[];
+  readonly indexes: readonly number[];
+  readonly identities: readonly string[];
+  readonly keys: readonly string[];
+  /** How many bytes its JSON takes. */
+  readonly lengths: readonly number[];
 }
 
 export interface FailureLists {
@@ -49,6 +50,8 @@ export type WorkerMessage =
       readonly id: number;
       readonly states: RowLists;
       readonly images: RowLists;
+      /** The JSON of all states and then of all images, in UTF-8, without anything between. Moved from thread to thread, not copied. */
+      readonly jsons: ArrayBuffer;
       readonly failures: FailureLists;
     }
   /** An error that no file can cause. `where` is its name and the places of its stack, never its message. */

@@ -240,9 +240,11 @@ function request(id: number, { files, indexes, attempts }: Job, inPlace: boolean
 
 function headerBatch(job: Job, message: Extract<WorkerMessage, { kind: 'batch' }>): HeaderBatch {
   const { failures } = message;
+  const jsons = Buffer.from(message.jsons);
+  const statesLength = message.states.lengths.reduce((sum, length) => sum + length, 0);
   return {
-    states: rows(job, message.states),
-    images: rows(job, message.images),
+    states: rows(job, message.states, jsons),
+    images: rows(job, message.images, jsons.subarray(statesLength)),
     failures: [
       ...job.failures,
       ...failures.indexes.map((position, at) => ({
@@ -254,11 +256,17 @@ function headerBatch(job: Job, message: Extract<WorkerMessage, { kind: 'batch' }
   };
 }
 
-function rows(job: Job, { indexes, identities, keys, jsons }: RowLists): HeaderRow[] {
-  return indexes.map((position, at) => ({
-    index: job.indexes[position] ?? 0,
-    identity: identities[at] ?? '',
-    key: keys[at] ?? '',
-    json: jsons[at] ?? '',
-  }));
+/** `jsons` begins with theirs. */
+function rows(job: Job, { indexes, identities, keys, lengths }: RowLists, jsons: Buffer): HeaderRow[] {
+  let end = 0;
+  return indexes.map((position, at) => {
+    const start = end;
+    end += lengths[at] ?? 0;
+    return {
+      index: job.indexes[position] ?? 0,
+      identity: identities[at] ?? '',
+      key: keys[at] ?? '',
+      json: jsons.subarray(start, end),
+    };
+  });
 }

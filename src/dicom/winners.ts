@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { DicomHeader } from './header.ts';
 import { imageMetaJson } from './image-meta.ts';
+import { joinTexts } from './joined-texts.ts';
 import type { BatchRequest, RowLists } from './messages.ts';
 import { stateMetaJson } from './state-meta.ts';
 
@@ -43,12 +44,15 @@ export class Winners {
     }
   }
 
-  get states(): RowLists {
-    return rowLists(this.#states);
-  }
-
-  get images(): RowLists {
-    return rowLists(this.#images);
+  rows(): { readonly states: RowLists; readonly images: RowLists; readonly jsons: ArrayBuffer } {
+    const states = [...this.#states.values()];
+    const images = [...this.#images.values()];
+    const { memory, lengths } = joinTexts([...states, ...images].map(({ json }) => json));
+    return {
+      states: rowLists(states, lengths.slice(0, states.length)),
+      images: rowLists(images, lengths.slice(states.length)),
+      jsons: memory,
+    };
   }
 
   #beats(index: number, winner: Winner | undefined): boolean {
@@ -66,15 +70,13 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function rowLists(winners: ReadonlyMap<string, Winner>): RowLists {
-  const lists: RowLists = { indexes: [], identities: [], keys: [], jsons: [] };
-  for (const { index, identity, key, json } of winners.values()) {
-    lists.indexes.push(index);
-    lists.identities.push(identity);
-    lists.keys.push(key);
-    lists.jsons.push(json);
-  }
-  return lists;
+function rowLists(winners: readonly Winner[], lengths: readonly number[]): RowLists {
+  return {
+    indexes: winners.map(({ index }) => index),
+    identities: winners.map(({ identity }) => identity),
+    keys: winners.map(({ key }) => key),
+    lengths,
+  };
 }
 
 /** `created_time` and `updated_time` as the last fields of a record: local time without a zone. */

@@ -22,7 +22,8 @@ function serve(requests: NonNullable<typeof parentPort>, { storageRoots, counter
       Atomics.store(shared, CURRENT_FILE, index + 1);
     },
   );
-  const answer = (message: WorkerMessage): void => requests.postMessage(message);
+  const answer = (message: WorkerMessage): void =>
+    requests.postMessage(message, message.kind === 'batch' ? [message.jsons] : []);
   // One batch after the other: several at once would share the lanes.
   let last: Promise<void> = Promise.resolve();
   requests.on('message', (request: BatchRequest) => {

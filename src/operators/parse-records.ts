@@ -1,9 +1,9 @@
-import { isAscii } from 'node:buffer';
 import { map, type OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
-import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema, isPlainStoreMeta } from '../records/dicom-store-meta.ts';
-import { storedFile } from '../records/object-row.ts';
+import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
+import { plainFile, storedFile } from '../records/object-row.ts';
+import { readPlainStoreMeta } from '../records/plain-store-meta.ts';
 import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/records.ts';
 
 /** Told of each record that carries fields nobody knows: how many. */
@@ -22,21 +22,11 @@ export function parseRecord(source: ConsumedRecord, onUnknownFields?: UnknownFie
   return parsePlain(source) ?? parseAny(source, onUnknownFields);
 }
 
-/**
- * Most records are plain: printable ASCII without an escape, the known fields and no other. Those need neither a decoder nor the schema,
- * which cost more than all the rest of the parsing. Whatever isn't plainly right is left to `parseAny`, which alone says what is wrong.
- */
+/** Most records are plain, and read without a parser. Whatever isn't plainly right is left to `parseAny`, which alone says what is wrong. */
 function parsePlain(source: ConsumedRecord): StoredFile | undefined {
   const { value } = source;
-  if (value === null || value.length > MAX_VALUES || !isAscii(value)) return undefined;
-  const text = value.toString('latin1');
-  if (text.includes('\\')) return undefined;
-  try {
-    const meta: unknown = JSON.parse(text);
-    return isPlainStoreMeta(meta) ? storedFile(source, meta, text) : undefined;
-  } catch {
-    return undefined;
-  }
+  const meta = value === null ? undefined : readPlainStoreMeta(value);
+  return meta === undefined || value === null ? undefined : plainFile(source, meta, value);
 }
 
 function parseAny(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {

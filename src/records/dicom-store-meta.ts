@@ -41,7 +41,7 @@ const int64 = z.int({ error: 'expected a whole number below 2^53' });
 const int32 = z.int32({ error: 'expected a whole number of 32 bits' });
 
 /** The most characters of each text. */
-const TEXTS = {
+export const TEXT_LIMITS = {
   worker_node_id: 64,
   tenant_id: 64,
   patient_id: 64,
@@ -56,83 +56,39 @@ const TEXTS = {
   source_ip: 24,
   source_ae: 64,
 } as const;
-const TEXT_LIMITS = Object.entries(TEXTS);
-const ACCESSION_NUMBER = 16;
-const TRACE_ID = 36;
-const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', 'NeedTransfer'] as const;
+export const ACCESSION_NUMBER_MAX = 16;
+export const TRACE_ID_LENGTH = 36;
+export const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', 'NeedTransfer'] as const;
 
 export const dicomStoreMetaSchema = z.looseObject({
-  trace_id: text(TRACE_ID).refine((value) => characters(value) === TRACE_ID, {
+  trace_id: text(TRACE_ID_LENGTH).refine((value) => characters(value) === TRACE_ID_LENGTH, {
     error: 'expected exactly 36 characters',
   }),
-  worker_node_id: text(TEXTS.worker_node_id),
-  tenant_id: text(TEXTS.tenant_id),
-  patient_id: text(TEXTS.patient_id),
-  study_uid: text(TEXTS.study_uid),
-  series_uid: text(TEXTS.series_uid),
-  sop_uid: text(TEXTS.sop_uid),
+  worker_node_id: text(TEXT_LIMITS.worker_node_id),
+  tenant_id: text(TEXT_LIMITS.tenant_id),
+  patient_id: text(TEXT_LIMITS.patient_id),
+  study_uid: text(TEXT_LIMITS.study_uid),
+  series_uid: text(TEXT_LIMITS.series_uid),
+  sop_uid: text(TEXT_LIMITS.sop_uid),
   file_size: int64,
-  file_path: text(TEXTS.file_path),
-  transfer_syntax_uid: text(TEXTS.transfer_syntax_uid),
+  file_path: text(TEXT_LIMITS.file_path),
+  transfer_syntax_uid: text(TEXT_LIMITS.transfer_syntax_uid),
   number_of_frames: int32,
   created_time: z.string().refine(isTimestamp, {
     error: 'expected YYYY-MM-DDTHH:MM:SS with no, 3, 6 or 9 fraction digits and no zone',
   }),
-  series_uid_hash: text(TEXTS.series_uid_hash),
-  study_uid_hash: text(TEXTS.study_uid_hash),
-  accession_number: text(ACCESSION_NUMBER).nullish(),
-  target_ts: text(TEXTS.target_ts),
+  series_uid_hash: text(TEXT_LIMITS.series_uid_hash),
+  study_uid_hash: text(TEXT_LIMITS.study_uid_hash),
+  accession_number: text(ACCESSION_NUMBER_MAX).nullish(),
+  target_ts: text(TEXT_LIMITS.target_ts),
   study_date: z.string().refine(isDate, { error: 'expected a date, YYYY-MM-DD' }),
   transfer_status: z.enum(TRANSFER_STATUSES),
-  source_ip: text(TEXTS.source_ip),
-  source_ae: text(TEXTS.source_ae),
+  source_ip: text(TEXT_LIMITS.source_ip),
+  source_ae: text(TEXT_LIMITS.source_ae),
 });
 
 export type DicomStoreMeta = z.infer<typeof dicomStoreMetaSchema>;
+export type DicomStoreMetaField = keyof typeof dicomStoreMetaSchema.shape;
 
 /** The wire's names, in the wire's order: also the columns of `dicom_object_meta`. */
-export const DICOM_STORE_META_FIELDS = Object.keys(
-  dicomStoreMetaSchema.shape,
-) as readonly (keyof typeof dicomStoreMetaSchema.shape)[];
-
-const STATUSES: ReadonlySet<unknown> = new Set(TRANSFER_STATUSES);
-const INT32_MAX = 0x7fffffff;
-
-/**
- * Whether the schema accepts `value`, told without it: false also where that isn't plain to see. For what JSON.parse made of ASCII without
- * escapes: such texts hold neither NUL nor surrogates, and their characters are their units.
- */
-export function isPlainStoreMeta(value: unknown): value is DicomStoreMeta {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const meta = value as Record<string, unknown>;
-  for (const [name, max] of TEXT_LIMITS) {
-    const text = meta[name];
-    if (typeof text !== 'string' || text.length > max) return false;
-  }
-  const { trace_id, accession_number, file_size, number_of_frames, created_time, study_date } = meta;
-  return (
-    typeof trace_id === 'string' &&
-    trace_id.length === TRACE_ID &&
-    (accession_number === null ||
-      (typeof accession_number === 'string' && accession_number.length <= ACCESSION_NUMBER)) &&
-    Number.isSafeInteger(file_size) &&
-    isInt32(number_of_frames) &&
-    typeof created_time === 'string' &&
-    isTimestamp(created_time) &&
-    typeof study_date === 'string' &&
-    isDate(study_date) &&
-    STATUSES.has(meta.transfer_status) &&
-    countFields(meta) === DICOM_STORE_META_FIELDS.length
-  );
-}
-
-// Object.keys would make a list of them for each record.
-function countFields(meta: object): number {
-  let count = 0;
-  for (const _ in meta) count++;
-  return count;
-}
-
-function isInt32(value: unknown): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= -INT32_MAX - 1 && value <= INT32_MAX;
-}
+export const DICOM_STORE_META_FIELDS = Object.keys(dicomStoreMetaSchema.shape) as readonly DicomStoreMetaField[];

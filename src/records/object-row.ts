@@ -1,8 +1,9 @@
 import { DICOM_STORE_META_FIELDS, type DicomStoreMeta } from './dicom-store-meta.ts';
-import type { ConsumedRecord, Row, StoredFile, Version } from './records.ts';
+import type { PlainStoreMeta } from './plain-store-meta.ts';
+import type { ConsumedRecord, StoredFile, Version } from './records.ts';
 
-/** What the graph keeps of a record's fields. `written` is the record's own text, where that is ASCII without escapes. */
-export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta, written?: string): StoredFile {
+/** What the graph keeps of a record's fields. */
+export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): StoredFile {
   const version = versionOf(meta);
   return {
     kind: 'file',
@@ -11,7 +12,22 @@ export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta, written
     path: meta.file_path,
     size: meta.file_size,
     version,
-    object: objectRow(meta, version, written),
+    object: { identity: meta.trace_id, version, json: objectJson(meta, version) },
+  };
+}
+
+/** The same of a record that is plain: `json`, its value, is the row as it came. */
+export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Buffer): StoredFile {
+  const { traceId, tenantId, filePath, fileSize, createdTime } = meta;
+  const version = { time: withMicroseconds(createdTime), traceId };
+  return {
+    kind: 'file',
+    source,
+    tenantId,
+    path: filePath,
+    size: fileSize,
+    version,
+    object: { identity: traceId, version, json },
   };
 }
 
@@ -27,16 +43,12 @@ function withMicroseconds(time: string): string {
 }
 
 /**
- * The row of `dicom_object_meta`. Serialised anew from the checked fields unless the record's text is just what that would give: unknown
- * fields may nest deeper than the database's JSON reader goes, `1e3` is a whole number to JSON but not to SQL, and of two fields of one
- * name not every reader takes the same.
+ * The row of `dicom_object_meta`, serialised anew from the checked fields: unknown fields may nest deeper than the database's JSON reader
+ * goes, `1e3` is a whole number to JSON but not to SQL, of two fields of one name not every reader takes the same, and nanoseconds are
+ * cut where the database would round.
  */
-function objectRow(meta: DicomStoreMeta, version: Version, written?: string): Row {
-  return {
-    identity: meta.trace_id,
-    version,
-    json: written !== undefined && isRow(written, meta) ? written : JSON.stringify(knownFields(meta, version.time)),
-  };
+function objectJson(meta: DicomStoreMeta, version: Version): Buffer {
+  return Buffer.from(JSON.stringify(knownFields(meta, version.time)));
 }
 
 // Copied field by field: a list of names as JSON.stringify's second argument costs half as much again.
@@ -46,40 +58,8 @@ function knownFields(meta: DicomStoreMeta, createdTime: string): Record<string, 
   return known;
 }
 
-/** `YYYY-MM-DDTHH:MM:SS.ffffff`: with more digits the database would round. */
-const MICROSECONDS = 26;
-/** All fields' names with their quotes and colons, the commas between them, the braces. */
-const AROUND_VALUES = DICOM_STORE_META_FIELDS.reduce((sum, { length }) => sum + length + 4, 1);
-
-/**
- * Whether `text`, of which JSON.parse made `meta`, is its compact form, in whatever order. The values that count take as many characters
- * as their compact form, numbers included; so a text of that length has room for nothing else, no field twice and no space.
- */
-function isRow(text: string, meta: DicomStoreMeta): boolean {
-  let length = AROUND_VALUES;
-  for (const field of DICOM_STORE_META_FIELDS) {
-    const value = meta[field];
-    length += typeof value === 'string' ? value.length + 2 : String(value).length;
-  }
-  return (
-    length === text.length &&
-    meta.created_time.length <= MICROSECONDS &&
-    writesNumber(text, '"file_size"', meta.file_size) &&
-    writesNumber(text, '"number_of_frames"', meta.number_of_frames)
-  );
-}
-
-/** Whether the field that counts, the last of its name, is written with digits alone. */
-function writesNumber(text: string, name: string, value: number): boolean {
-  const written = `:${value}`;
-  const at = text.lastIndexOf(name) + name.length;
-  if (!text.startsWith(written, at)) return false;
-  const next = text[at + written.length];
-  return next === ',' || next === '}';
-}
-
 /** Whether `a` wins over `b`. Text is compared by code points, as the tables' "C" collation does. */
 export function isNewer(a: Version, b: Version): boolean {
   if (a.time !== b.time) return a.time > b.time;
-  return Buffer.compare(Buffer.from(a.traceId), Buffer.from(b.traceId)) > 0;
+  return a.traceId !== b.traceId && Buffer.compare(Buffer.from(a.traceId), Buffer.from(b.traceId)) > 0;
 }

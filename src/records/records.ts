@@ -62,8 +62,8 @@ export interface Row {
   /** The table's primary key as one text, its parts joined by NUL: what rows are told apart and sorted by. */
   readonly identity: string;
   readonly version: Version;
-  /** One JSON object with the contract's column names. */
-  readonly json: string;
+  /** One JSON object with the contract's column names, in UTF-8. */
+  readonly json: Buffer;
 }
 
 /** A row that is published as well. */

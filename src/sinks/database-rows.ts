@@ -30,7 +30,7 @@ export function unitBytes(unit: GroupedRecord): number {
 const AROUND_A_ROW = 128;
 
 function rowBytes(row: Row | null): number {
-  return row === null ? 0 : Buffer.byteLength(row.json) + AROUND_A_ROW;
+  return row === null ? 0 : row.json.length + AROUND_A_ROW;
 }
 
 function newestOfEachKey(rows: readonly (Row | null)[]): readonly Row[] {

@@ -5,9 +5,9 @@ import type { PostgresConnection } from '../db/postgres-connection.ts';
 import { PostgresStatementError } from '../db/postgres-connection.ts';
 import { POSTGRES_WRITE_STATEMENT } from '../db/postgres-write-statement.ts';
 import { SinkError } from '../errors.ts';
-import type { GroupedRecord, Row } from '../records/records.ts';
 import type { DatabaseLane } from './database-group-commit.ts';
 import { coalesceRows } from './database-rows.ts';
+import { JsonArrayWriter } from './json-array.ts';
 
 // A deadlock's or a concurrent insert's other side has finished by then; whoever still collides is tried again by the caller.
 const CONFLICT_TRIES = 4;
@@ -21,6 +21,8 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
   let connection: PostgresConnection | undefined;
   let preparedAs = '';
   let closed = false;
+  // Megabytes for each statement: made once, since the lane writes one statement at a time.
+  const [objectArray, stateArray, imageArray] = [new JsonArrayWriter(), new JsonArrayWriter(), new JsonArrayWriter()];
 
   async function connected(): Promise<PostgresConnection> {
     if (connection?.usable) return connection;
@@ -37,7 +39,13 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
 
   return {
     async store(units) {
-      const values = statementValues(units);
+      const { objects, states, images } = coalesceRows(units);
+      // The three JSON arrays that the statement takes.
+      const values = [
+        objectArray.write(objects),
+        stateArray.write(states, { versioned: true }),
+        imageArray.write(images, { versioned: true }),
+      ];
       for (let attempt = 1; ; attempt++) {
         const current = await connected();
         try {
@@ -56,29 +64,6 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
       await connection?.close();
     },
   };
-}
-
-/** The three JSON arrays that the write statement takes. */
-function statementValues(units: readonly GroupedRecord[]): readonly string[] {
-  const { objects, states, images } = coalesceRows(units);
-  return [
-    jsonArray(objects.map((row) => row.json)),
-    jsonArray(states.map(withVersion)),
-    jsonArray(images.map(withVersion)),
-  ];
-}
-
-// The brackets go in before the join: put around its megabytes, they would have them copied once more.
-function jsonArray(texts: string[]): string {
-  if (texts.length === 0) return '[]';
-  texts[0] = `[${texts[0]}`;
-  texts[texts.length - 1] += ']';
-  return texts.join(',');
-}
-
-// The version isn't part of the published text. Put in before the closing brace it costs a concatenation, no second serialising.
-function withVersion({ json, version }: Row): string {
-  return `${json.slice(0, -1)},"source_time":"${version.time}","source_trace_id":${JSON.stringify(version.traceId)}}`;
 }
 
 /** `error` as a conflict, when it is one: another transaction was in the way, and a second try finds its rows committed. */

@@ -36,14 +36,14 @@ function readAll(files: readonly FileToRead[], failures: ReadonlyMap<string, Dic
       index,
       identity: [file.tenantId, study, series].join('\0'),
       key: `${study}/${series}`,
-      json: JSON.stringify(state),
+      json: Buffer.from(JSON.stringify(state)),
     });
     const image = { ...state, sop_uid: sop };
     put(images, files, {
       index,
       identity: [file.tenantId, study, series, sop].join('\0'),
       key: `${study}/${series}/${sop}`,
-      json: JSON.stringify(image),
+      json: Buffer.from(JSON.stringify(image)),
     });
   });
   return { states: [...states.values()], images: [...images.values()], failures: failed };

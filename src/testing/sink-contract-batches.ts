@@ -33,7 +33,7 @@ export function recordOf(facts: FileFacts): GroupedRecord {
     identity: identity.join('\0'),
     version,
     key: identity.join('_'),
-    json: JSON.stringify(columns),
+    json: Buffer.from(JSON.stringify(columns)),
   });
   const { tenant_id, patient_id, study_uid, series_uid, sop_uid, study_uid_hash, series_uid_hash } = meta;
   const shared = { tenant_id, patient_id, study_uid, series_uid, study_uid_hash, series_uid_hash };

@@ -59,7 +59,8 @@ export class TopologyTestDriver {
       name,
       connect: async () => undefined,
       write: async (batch) => {
-        for (const { [kind]: row } of batch.grouped) if (row !== null) into.push({ key: row.key, value: row.json });
+        for (const { [kind]: row } of batch.grouped)
+          if (row !== null) into.push({ key: row.key, value: row.json.toString() });
         return [];
       },
       close: async () => undefined,

@@ -80,13 +80,13 @@ describe('a batch', () => {
     const uids = `${SAMPLE.StudyInstanceUID}_${SAMPLE.SeriesInstanceUID}`;
     expect(state?.identity).toBe(`tenant1\0${uids.replace('_', '\0')}`);
     expect(state?.key).toMatch(/^[0-9a-f]{32}$/);
-    expect(JSON.parse(state?.json ?? '')).toMatchObject({
+    expect(JSON.parse(String(state?.json))).toMatchObject({
       tenant_id: 'tenant1',
       patient_id: 'PID-1',
       study_date: '2024-02-29',
     });
-    expect(Object.keys(JSON.parse(state?.json ?? '')).slice(-2)).toEqual(['created_time', 'updated_time']);
-    expect(JSON.parse(images[0]?.json ?? '')).toMatchObject({ space_size: 1234, image_status: 'ACTIVE', width: 512 });
+    expect(Object.keys(JSON.parse(String(state?.json))).slice(-2)).toEqual(['created_time', 'updated_time']);
+    expect(JSON.parse(String(images[0]?.json))).toMatchObject({ space_size: 1234, image_status: 'ACTIVE', width: 512 });
   });
 
   it('is reduced by the greatest time, then the greatest trace id, whatever the order', async () => {

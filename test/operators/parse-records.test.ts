@@ -15,6 +15,28 @@ const messageOf = (fields: object) => {
   return parsed.kind === 'poison' ? parsed.error.message : 'accepted';
 };
 
+/** What is read of plain text in its own way is what the schema makes of it. */
+function expectSameAsAny(text: string): void {
+  // The same record, written with an escape: that takes the way of everything that isn't plain.
+  const other = text.replace('"tenant_id"', '"tenant\\u005fid"');
+  const plain = parseRecord(record(text));
+  const escaped = parseRecord(record(other));
+  if (plain.kind === 'poison' || escaped.kind === 'poison') {
+    expect(plain).toMatchObject({ kind: escaped.kind, error: 'error' in escaped ? escaped.error : {} });
+    return;
+  }
+  const { object, source: _, ...rest } = plain;
+  expect(escaped).toMatchObject(rest);
+  const written = String(object.json);
+  const row = JSON.parse(written);
+  expect({ ...row, created_time: plain.version.time }).toEqual(JSON.parse(String(escaped.object.json)));
+  expect(plain.version.time.startsWith(row.created_time)).toBe(true);
+  // Nothing that a database would read otherwise: no field twice, whole numbers in digits.
+  expect(written.match(/[{,]"[a-z_]+":/g)).toHaveLength(Object.keys(row).length);
+  expect(written).toMatch(/"file_size":-?\d+[,}]/);
+  expect(written).toMatch(/"number_of_frames":-?\d+[,}]/);
+}
+
 describe('parseRecord', () => {
   it('accepts a DicomStoreMeta as the receiver writes it', () => {
     const meta = storeMeta();
@@ -122,12 +144,18 @@ describe('parseRecord', () => {
         2 ** 31,
         2 ** 53,
         '2025-10-15T09:30:00',
+        '2025-10-15T09:30:00.123',
+        '2025-10-15T09:30:00.1234',
+        '2025-10-15T09:30:00.123456',
         '2025-10-15T09:30:00.123456789',
+        '2025-10-15T24:00:00',
         '2025-02-30',
+        '2025-02-28',
+        'Success',
         [],
       ],
     );
-    const written = (meta: object, form: string) => {
+    const inForm = (meta: object, form: string) => {
       const text = JSON.stringify(meta);
       if (form === 'spaced') return JSON.stringify(meta, null, 1);
       if (form === 'twice') return text.replace('{', '{"file_size":1e3,"patient_id":"OTHER",');
@@ -141,29 +169,39 @@ describe('parseRecord', () => {
     const forms = fc.constantFrom(
       ...['compact', 'spaced', 'twice', 'twice, shorter', 'exponent', 'exponent, as long', 'fraction'],
     );
+    // As the wire has them, and any other way.
+    const order = fc.oneof(fc.constant(fields), fc.shuffledSubarray(fields, { minLength: fields.length - 1 }));
     const changes = fc.dictionary(fc.constantFrom(...fields, 'unknown'), value, { maxKeys: 2 });
     fc.assert(
-      fc.property(changes, forms, fc.shuffledSubarray(fields, { minLength: fields.length }), (change, form, order) => {
+      fc.property(changes, forms, order, (change, form, names) => {
         const meta: Record<string, unknown> = { ...storeMeta(), source_ae: 'CT1', ...change };
-        const text = written(Object.fromEntries(order.map((name) => [name, meta[name]])), form);
-        const plain = parseRecord(record(text));
-        // The same value, written with an escape: that takes the way of everything that isn't plain.
-        const escaped = parseRecord(record(text.replace('"tenant_id"', '"tenant\\u005fid"')));
-        if (plain.kind === 'poison' || escaped.kind === 'poison') {
-          expect(plain).toMatchObject({ kind: escaped.kind, error: 'error' in escaped ? escaped.error : {} });
-          return;
-        }
-        const { object, source: _, ...rest } = plain;
-        expect(escaped).toMatchObject(rest);
-        const row = JSON.parse(object.json);
-        expect({ ...row, created_time: plain.version.time }).toEqual(JSON.parse(escaped.object.json));
-        expect(plain.version.time.startsWith(row.created_time)).toBe(true);
-        // Nothing that a database would read otherwise: no field twice, whole numbers in digits.
-        expect(object.json.match(/":/g)).toHaveLength(Object.keys(row).length);
-        expect(object.json).toMatch(/"file_size":-?\d+[,}]/);
-        expect(object.json).toMatch(/"number_of_frames":-?\d+[,}]/);
+        const text = inForm(Object.fromEntries(names.map((name) => [name, meta[name]])), form);
+        expectSameAsAny(text);
       }),
       { numRuns: 2_000 },
+    );
+  });
+
+  it('reads plain text with any byte changed, put in or taken out just as any other', () => {
+    const text = JSON.stringify(storeMeta({ source_ae: 'CT1' }));
+    const byte = fc.oneof(
+      fc.constantFrom(...Array.from('"\\\\,:{}[]0129-+.eTnul \\n')),
+      fc.string({ minLength: 1, maxLength: 1 }),
+    );
+    const change = fc.record({
+      at: fc.nat(text.length),
+      taken: fc.constantFrom(0, 1),
+      put: fc.oneof(byte, fc.constant('')),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 2 }), (changes) => {
+        const changed = changes.reduce(
+          (all, { at, taken, put }) => all.slice(0, at) + put + all.slice(at + taken),
+          text,
+        );
+        if (changed.includes('"tenant_id"')) expectSameAsAny(changed);
+      }),
+      { numRuns: 5_000 },
     );
   });
 

@@ -58,7 +58,7 @@ describe('unitBytes', () => {
     const plain = recordOf({ trace_id: 'a'.repeat(36), state: { patient_name: 'aa' } });
     const wide = {
       ...plain,
-      state: plain.state && { ...plain.state, json: plain.state.json.replace('"aa"', '"山田"') },
+      state: plain.state && { ...plain.state, json: Buffer.from(String(plain.state.json).replace('"aa"', '"山田"')) },
     };
     expect(unitBytes(wide) - unitBytes(plain)).toBe(4);
   });

@@ -9,7 +9,7 @@ describe('the memory database', () => {
       const tables = { object: sink.objects, state: sink.states, image: sink.images };
       return {
         sink,
-        rows: async (table) => [...tables[table].values()].map((row) => JSON.parse(row.json)),
+        rows: async (table) => [...tables[table].values()].map((row) => JSON.parse(String(row.json))),
         dispose: () => sink.close(),
       };
     },

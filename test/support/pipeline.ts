@@ -145,17 +145,22 @@ export class Pipeline {
   }
 
   /** The same for another group on this pipeline's input. */
-  async untilGroupCommitted(group: string, timeoutMs: number): Promise<void> {
-    await this.untilLag((lag) => lag === 0, timeoutMs, group);
+  async untilGroupCommitted(group: string, timeoutMs: number, everyMs?: number): Promise<void> {
+    await this.untilLag((lag) => lag === 0, timeoutMs, group, everyMs);
   }
 
-  async untilLag(enough: (lag: number) => boolean, timeoutMs: number, group = this.group): Promise<void> {
+  async untilLag(
+    enough: (lag: number) => boolean,
+    timeoutMs: number,
+    group = this.group,
+    everyMs = 200,
+  ): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const lag = await this.lag(group);
       if (enough(lag)) return;
       if (performance.now() > deadline) throw new Error(`lag is still ${lag} after ${timeoutMs} ms; see ${this.log}`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 
