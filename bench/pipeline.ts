@@ -1,7 +1,7 @@
 /**
  * The built service on real Kafka and PostgreSQL, beside other ways to do the same, in one run over the same records and files.
  *
- *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 1] [--only service]
+ *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 1] [--only prototype,service]
  *
  * Rates are between the first and the last batch, as each contender itself reports them; CPU is that of its whole process, start included.
  */
@@ -27,9 +27,8 @@ export async function run(args: readonly string[]): Promise<void> {
   await using source = await Pipeline.create({ brokers, dsn });
   console.error(`writing and publishing ${records} records with their files`);
   const load = await source.publish({ count: records });
-  const contenders = CONTENDERS.filter((each) => values.only === undefined || each.name.startsWith(values.only)).filter(
-    isThere,
-  );
+  const only = values.only?.split(',');
+  const contenders = CONTENDERS.filter(({ name }) => only === undefined || only.includes(name)).filter(isThere);
 
   const results: Result[] = [];
   for (let round = 0; round < Number(values.rounds ?? 1); round++) {

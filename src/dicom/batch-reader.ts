@@ -32,15 +32,21 @@ export class BatchReader {
     const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
     // Newest first: then no record is made only to be beaten.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareVersions(request, b, a));
+    const done = this.#readWhileFast(request, order, winners, failures);
+    if (done < order.length) await this.#readSideBySide(request, order.slice(done), winners, failures);
+    this.#roots.releaseIdle();
+    return { kind: 'batch', id: request.id, ...winners.rows(), failures };
+  }
+
+  /** Returns how many files of `order` it has read: all of them unless the storage turned out to be slow. */
+  #readWhileFast(request: BatchRequest, order: readonly number[], winners: Winners, failures: FailureLists): number {
     const inPlace = request.careful ? order.length : this.#speed.startBatch();
     let next = 0;
     while (next < order.length && (next < inPlace || !this.#speed.slow)) {
       this.#readInPlace(request, order[next] ?? 0, winners, failures);
       next++;
     }
-    if (next < order.length) await this.#readSideBySide(request, order.slice(next), winners, failures);
-    this.#roots.releaseIdle();
-    return { kind: 'batch', id: request.id, ...winners.rows(), failures };
+    return next;
   }
 
   #readInPlace(request: BatchRequest, index: number, winners: Winners, failures: FailureLists): void {

@@ -9,12 +9,14 @@ import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
 export interface HeaderPoolOptions {
   /** Absolute paths of the directories that files may be read from. */
   readonly storageRoots: readonly string[];
-  /** Threads. */
+  /** Threads, at most: another one is started when those there are don't keep up. */
   readonly workers: number;
   /** Milliseconds that the storage may leave a read unanswered. */
   readonly readTimeoutMs: number;
   /** Whether slow storage is read many files at a time; otherwise always one after the other. Default: true. */
   readonly readSideBySide?: boolean;
+  /** Batches that wait for so long without a pause mean that the threads don't keep up [3000]. Milliseconds. */
+  readonly growAfterMs?: number;
   /** Called when a worker was given up, with the reason: for a counter. */
   readonly onWorkerLost?: (reason: 'read_timeout' | 'died') => void;
   /** Another script than the built worker: for tests. */
@@ -23,12 +25,16 @@ export interface HeaderPoolOptions {
 
 /** A pool that also tells how many threads hang in a system call: such a thread outlives `close()`, and only the end of the process ends it. */
 export interface HeaderPool extends HeaderReader {
+  /** Threads that were started, those that had to be replaced counted once. */
+  readonly threads: number;
   readonly stuckWorkers: number;
 }
 
 // Two batches a worker: the next one waits at the worker's door, so that it needn't wait for the main thread.
 const BATCHES_PER_WORKER = 2;
 const TICKS_PER_TIMEOUT = 5;
+// Longer than a burst, and than a new thread's slow beginning.
+const GROW_AFTER_MS = 3_000;
 // A hanging system call holds its thread until the storage lets go. With so many held, none is started any more: they only eat memory.
 const MAX_STUCK = 8;
 const MAX_FAILED_STARTS = 3;
@@ -63,6 +69,8 @@ class WorkerPool implements HeaderPool {
   readonly #stuck = new Set<HeaderWorker>();
   readonly #tickMs: number;
   #watch: NodeJS.Timeout | undefined;
+  /** Since when batches have been waiting without a pause, by `performance.now()`. */
+  #shortSince = Number.NaN;
   #nextId = 1;
   #failedStarts = 0;
   #closed = false;
@@ -71,8 +79,11 @@ class WorkerPool implements HeaderPool {
     this.#options = options;
     this.#tickMs = options.readTimeoutMs / TICKS_PER_TIMEOUT;
     this.#script = options.workerScript ?? createRequire(import.meta.url).resolve('#dicom-worker');
-    for (let lane = 0; lane < options.workers; lane++) this.#lanes.push({ worker: undefined, jobs: new Map() });
-    for (const lane of this.#lanes) this.#start(lane);
+    this.#addLane();
+  }
+
+  get threads(): number {
+    return this.#lanes.length;
   }
 
   get stuckWorkers(): number {
@@ -102,6 +113,12 @@ class WorkerPool implements HeaderPool {
     while (this.#stuck.size > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  #addLane(): void {
+    const lane: Lane = { worker: undefined, jobs: new Map() };
+    this.#lanes.push(lane);
+    this.#start(lane);
   }
 
   #start(lane: Lane): void {
@@ -184,7 +201,23 @@ class WorkerPool implements HeaderPool {
       lane.jobs.set(id, job);
       lane.worker.send(request(id, job, this.#options.readSideBySide === false));
     }
+    this.#growWhenShort();
     this.#watchWhileBusy();
+  }
+
+  /** A thread costs memory, and CPU until its code is compiled: where one does all the work, a second is only a burden. */
+  #growWhenShort(): void {
+    if (this.#waiting.length === 0 || this.#lanes.some(({ worker }) => worker?.ready === false)) {
+      this.#shortSince = Number.NaN;
+      return;
+    }
+    const { workers, growAfterMs = GROW_AFTER_MS } = this.#options;
+    const now = performance.now();
+    if (Number.isNaN(this.#shortSince)) this.#shortSince = now;
+    if (now - this.#shortSince < growAfterMs || this.#lanes.length >= workers || this.#closed) return;
+    this.#shortSince = now;
+    this.#addLane();
+    this.#dispatch();
   }
 
   #freest(): Lane | undefined {
@@ -222,6 +255,7 @@ class WorkerPool implements HeaderPool {
       const allowed = worker.ready ? TICKS_PER_TIMEOUT : startTicks;
       if (worker.countIdleTicks() >= allowed) this.#replace(lane, 'read_timeout');
     }
+    this.#growWhenShort();
   }
 }
 

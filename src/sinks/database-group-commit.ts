@@ -22,6 +22,10 @@ export interface GroupCommitOptions {
   readonly maxRows: number;
   /** The most bytes of rows in one statement; a single record may exceed it. */
   readonly maxBytes: number;
+  /** So many records must wait before another lane is used beside a busy one [1000], */
+  readonly enoughRows?: number;
+  /** or for so long, in milliseconds [50]. */
+  readonly patienceMs?: number;
 }
 
 export interface GroupCommit {
@@ -49,16 +53,37 @@ interface Part {
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const idle = [...options.lanes];
+  const { lanes, enoughRows = 1_000, patienceMs = 50 } = options;
+  const idle = [...lanes];
   const queue: Waiting[] = [];
   let closed = false;
+  let patience: NodeJS.Timeout | undefined;
 
+  // Two small statements side by side cost more than one that is twice as large. So another lane helps only where much waits for those that
+  // are busy, or where they are held up.
   function fillIdleLanes(): void {
-    while (queue.length > 0) {
-      const lane = idle.pop();
-      if (lane === undefined) return;
-      void run(lane, takeParts(queue, options));
+    while (queue.length > 0 && idle.length > 0) {
+      if (idle.length < lanes.length && waitingRows() < enoughRows) {
+        patience ??= setTimeout(useAnotherLane, patienceMs);
+        return;
+      }
+      useIdleLane();
     }
+  }
+
+  function useAnotherLane(): void {
+    patience = undefined;
+    if (queue.length > 0) useIdleLane();
+    fillIdleLanes();
+  }
+
+  function useIdleLane(): void {
+    const lane = idle.pop();
+    if (lane !== undefined) void run(lane, takeParts(queue, options));
+  }
+
+  function waitingRows(): number {
+    return queue.reduce((rows, { units, taken }) => rows + units.length - taken, 0);
   }
 
   async function run(lane: DatabaseLane, parts: readonly Part[]): Promise<void> {
@@ -97,6 +122,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     },
     async close() {
       closed = true;
+      clearTimeout(patience);
       for (const waiting of queue.splice(0)) waiting.reject(new SinkError(options.name, 'unavailable', 'closed'));
       await Promise.all(options.lanes.map((lane) => lane.close()));
     },

@@ -68,6 +68,29 @@ function file(path: string, seconds = 0, traceId = 'a', tenantId = 'tenant1'): F
 
 const instance = (number: number) => ({ ...SAMPLE, SOPInstanceUID: `1.2.3.${number}`, InstanceNumber: String(number) });
 
+describe('the threads', () => {
+  const batches = (count: number) =>
+    Array.from({ length: count }, (_, number) => [file(store(`${number}.dcm`, instance(number)), number)]);
+  const sops = (found: Awaited<ReturnType<HeaderPool['read']>>[]) =>
+    found.map(({ images }) => JSON.parse(String(images[0]?.json)).sop_uid);
+
+  it('stay one where one keeps up, however many batches come at once', async () => {
+    start({ workers: 4 });
+    const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
+    expect(sops(found)).toEqual(found.map((_, number) => `1.2.3.${number}`));
+    expect(pool.threads).toBe(1);
+  });
+
+  it('become more where batches go on waiting, up to the number that is allowed', async () => {
+    start({ workers: 3, growAfterMs: 0 });
+    for (let round = 0; round < 10; round++) {
+      const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
+      expect(sops(found)).toEqual(found.map((_, number) => `1.2.3.${number}`));
+    }
+    expect(pool.threads).toBe(3);
+  });
+});
+
 describe('a batch', () => {
   it('becomes one state per series and one image per instance, with keys, identities and JSON', async () => {
     start();

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SinkError } from '../../src/errors.ts';
 import type { GroupedRecord } from '../../src/records/records.ts';
 import { createGroupCommit, type DatabaseLane } from '../../src/sinks/database-group-commit.ts';
@@ -44,12 +44,27 @@ describe('createGroupCommit', () => {
     expect(acknowledged).toEqual([0, 1, 2]);
   });
 
-  it('uses every connection at once', () => {
+  it('uses another connection beside a busy one when enough waits', () => {
     const lanes = [heldLane(), heldLane()];
-    const commits = createGroupCommit({ ...LIMITS, lanes: lanes.map(({ lane }) => lane) });
+    const commits = createGroupCommit({ ...LIMITS, lanes: lanes.map(({ lane }) => lane), enoughRows: 5 });
+    const rows = () => lanes.flatMap(({ statements }) => statements.map((statement) => statement.units.length));
+    void commits.write(units(1));
+    void commits.write(units(4));
+    expect(rows()).toEqual([1]);
+    void commits.write(units(1));
+    expect(rows().toSorted()).toEqual([1, 5]);
+  });
+
+  it('uses another connection for whatever waits when the first is held up', async () => {
+    const lanes = [heldLane(), heldLane(), heldLane()];
+    const commits = createGroupCommit({ ...LIMITS, lanes: lanes.map(({ lane }) => lane), patienceMs: 10 });
+    const busy = () => lanes.filter(({ statements }) => statements.length > 0).length;
     void commits.write(units(1));
     void commits.write(units(1));
-    expect(lanes.map(({ statements }) => statements.length)).toEqual([1, 1]);
+    expect(busy()).toBe(1);
+    await vi.waitFor(() => expect(busy()).toBe(2));
+    void commits.write(units(1));
+    await vi.waitFor(() => expect(busy()).toBe(3));
   });
 
   it('keeps every statement under the caps of records and bytes, and splits a batch that is larger', async () => {
