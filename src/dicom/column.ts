@@ -69,3 +69,18 @@ export function quote(value: string): string {
   if (!NOT_PLAIN.test(value)) return `"${value}"`;
   return NOT_ASCII_OR_QUOTE.test(value) ? JSON.stringify(value) : `"${value.replaceAll('\\', '\\\\')}"`;
 }
+
+/** A JSON string of text that is known to need no escape. */
+export function quotePlain(value: string): string {
+  return `"${value}"`;
+}
+
+/** `quote` for texts that are mostly the same as the time before. */
+export function quoteRepeated(): (value: string) => string {
+  let last = '';
+  let quoted = '""';
+  return (value) => {
+    if (value !== last) [last, quoted] = [value, quote(value)];
+    return quoted;
+  };
+}

@@ -32,6 +32,8 @@ export interface HeaderIdentity {
   readonly sopClassUid: string;
   /** As written: eight digits, a date that exists. */
   readonly studyDate: string;
+  /** Whether all of them are printable ASCII without quotes and backslashes, as they mostly are: nothing that JSON would escape. */
+  readonly plain: boolean;
 }
 
 /** A view of what the scanner found last: valid until it is fed the next file. */
@@ -70,9 +72,11 @@ export class DicomHeader {
   /** The text where it is printable ASCII without quotes and backslashes, as most is; undefined where it isn't, or isn't text. */
   plainText(slot: number): string | undefined {
     const bytes = this.#scanner.found.bytes[slot];
-    if (bytes === undefined || this.#scanner.found.forms[slot] !== 0 || this.#binaryVr(slot) !== undefined)
-      return undefined;
-    return this.#trimmed(bytes, slot);
+    return bytes === undefined || !this.#isPlain(slot) ? undefined : this.#trimmed(bytes, slot);
+  }
+
+  #isPlain(slot: number): boolean {
+    return this.#scanner.found.forms[slot] === 0 && this.#binaryVr(slot) === undefined;
   }
 
   #trimmed(bytes: string, slot: number): string {
@@ -117,6 +121,7 @@ export class DicomHeader {
       sopInstanceUid: this.#required(SOP_INSTANCE_UID),
       sopClassUid: this.#required(SOP_CLASS_UID),
       studyDate: this.#required(STUDY_DATE),
+      plain: REQUIRED.every(({ slot }) => this.#isPlain(slot)),
     };
     if (!isPlainDate(identity.studyDate)) throw new DicomReadError('invalid_date', STUDY_DATE.name);
     return identity;
@@ -151,3 +156,4 @@ const SERIES_INSTANCE_UID = required('SERIES_INSTANCE_UID', 'SeriesInstanceUID',
 const SOP_INSTANCE_UID = required('SOP_INSTANCE_UID', 'SOPInstanceUID', 64);
 const SOP_CLASS_UID = required('SOP_CLASS_UID', 'SOPClassUID', 64);
 const STUDY_DATE = required('STUDY_DATE', 'StudyDate', 8);
+const REQUIRED = [PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID, STUDY_DATE];

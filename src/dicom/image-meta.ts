@@ -1,5 +1,5 @@
 /** DicomImageMeta: the record of an instance (contract, "Between"), as JSON in the contract's order. */
-import { columnsJson, date, decimal, integer, quote, text, time } from './column.ts';
+import { columnsJson, date, decimal, integer, quote, quotePlain, quoteRepeated, text, time } from './column.ts';
 import type { DicomHeader, HeaderIdentity } from './header.ts';
 import { recordBeginning } from './record-beginning.ts';
 
@@ -29,6 +29,8 @@ const BEFORE_TRANSFER_SYNTAX = [
   text('window_width', 'WindowWidth', 64),
 ];
 
+const quoteTransferSyntax = quoteRepeated();
+
 /** One JSON object; `fileSize` in bytes; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
 export function imageMetaJson(
   header: DicomHeader,
@@ -38,10 +40,11 @@ export function imageMetaJson(
   timestamps: string,
 ): string {
   const { keys, hashes } = recordBeginning(identity, tenantId);
-  const { sopInstanceUid, sopClassUid } = identity;
+  const { sopInstanceUid, sopClassUid, plain } = identity;
+  const quoted = plain ? quotePlain : quote;
   return (
-    `${keys},"sop_uid":${quote(sopInstanceUid)}${hashes}${columnsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
-    `,"transfer_syntax_uid":${quote(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +
-    `,"sop_class_uid":${quote(sopClassUid)},"image_status":"ACTIVE","space_size":${fileSize}${timestamps}}`
+    `${keys},"sop_uid":${quoted(sopInstanceUid)}${hashes}${columnsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
+    `,"transfer_syntax_uid":${quoteTransferSyntax(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +
+    `,"sop_class_uid":${quoted(sopClassUid)},"image_status":"ACTIVE","space_size":${fileSize}${timestamps}}`
   );
 }

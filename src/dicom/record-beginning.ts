@@ -1,5 +1,5 @@
 /** What the state and the image record of one file have in common, made once for both. */
-import { quote } from './column.ts';
+import { quote, quotePlain, quoteRepeated } from './column.ts';
 import type { HeaderIdentity } from './header.ts';
 import { hashUid } from './uid-hash.ts';
 
@@ -10,6 +10,8 @@ interface RecordBeginning {
   readonly hashes: string;
 }
 
+const quoteTenant = quoteRepeated();
+
 let last:
   | { readonly identity: HeaderIdentity; readonly tenantId: string; readonly beginning: RecordBeginning }
   | undefined;
@@ -17,11 +19,12 @@ let last:
 /** The two records of a file are made one right after the other: the second takes what was made for the first. */
 export function recordBeginning(identity: HeaderIdentity, tenantId: string): RecordBeginning {
   if (last?.identity === identity && last.tenantId === tenantId) return last.beginning;
-  const { patientId, studyInstanceUid, seriesInstanceUid } = identity;
+  const { patientId, studyInstanceUid, seriesInstanceUid, plain } = identity;
+  const text = plain ? quotePlain : quote;
   const beginning = {
     keys:
-      `{"tenant_id":${quote(tenantId)},"patient_id":${quote(patientId)}` +
-      `,"study_uid":${quote(studyInstanceUid)},"series_uid":${quote(seriesInstanceUid)}`,
+      `{"tenant_id":${quoteTenant(tenantId)},"patient_id":${text(patientId)}` +
+      `,"study_uid":${text(studyInstanceUid)},"series_uid":${text(seriesInstanceUid)}`,
     hashes: `,"study_uid_hash":"${hashUid(studyInstanceUid)}","series_uid_hash":"${hashUid(seriesInstanceUid)}"`,
   };
   last = { identity, tenantId, beginning };

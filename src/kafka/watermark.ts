@@ -23,7 +23,8 @@ const COMPACT_AT = 4096;
  * Offsets of a partition are tracked in rising order; gaps (compaction, transaction markers) are normal.
  */
 export class WatermarkTracker {
-  readonly #lanes = new Map<string, Lane>();
+  // By topic, then by partition: a key made of both would be made anew for each record, twice.
+  readonly #lanes = new Map<string, Map<number, Lane>>();
   #waiting: (() => void)[] = [];
   readonly #released: (records: number) => void;
   #unacked = 0;
@@ -59,41 +60,41 @@ export class WatermarkTracker {
         taken: -1,
         last: -1,
       };
-      this.#lanes.set(laneKey(topic, partition), lane);
+      const lanes = this.#lanes.get(topic);
+      if (lanes === undefined) this.#lanes.set(topic, new Map([[partition, lane]]));
+      else lanes.set(partition, lane);
     }
   }
 
   /** Drops a partition's account: later acks for it are ignored, and nothing of it is ever taken for a commit again. */
   forget(partitions: readonly Partition[]): void {
     for (const { topic, partition } of partitions) {
-      const key = laneKey(topic, partition);
-      const lane = this.#lanes.get(key);
+      const lane = this.#lane(topic, partition);
       if (lane === undefined) continue;
       this.#unacked -= lane.unacked;
       if (lane.unacked > 0) this.#released(lane.unacked);
       this.#held -= lane.offsets.length - lane.head;
-      this.#lanes.delete(key);
+      this.#lanes.get(topic)?.delete(partition);
     }
     this.#wake();
   }
 
   forgetAll(): void {
-    this.forget([...this.#lanes.values()]);
+    this.forget(this.#allLanes());
   }
 
   isAssigned(topic: string, partition: number): boolean {
-    return this.#lanes.has(laneKey(topic, partition));
+    return this.#lane(topic, partition) !== undefined;
   }
 
   /** A record is handed out. Returns false, and tracks nothing, when its partition isn't assigned (any more). */
   track({ topic, partition, offset }: PartitionOffset): boolean {
-    const key = laneKey(topic, partition);
-    let lane = this.#lanes.get(key);
+    let lane = this.#lane(topic, partition);
     if (lane === undefined) return false;
     if (offset <= lane.last) {
       // Offsets went back: the log was cut or made anew. What is in flight of the old one must not vouch for the new one.
       this.assign([{ topic, partition }]);
-      lane = this.#lanes.get(key) ?? lane;
+      lane = this.#lane(topic, partition) ?? lane;
     }
     lane.last = offset;
     lane.offsets.push(offset);
@@ -107,7 +108,7 @@ export class WatermarkTracker {
   /** Acks may come in any order, twice, or for a partition that has gone. Returns those that were awaited. */
   ack<T extends PartitionOffset>(records: readonly T[]): readonly T[] {
     const awaited = records.filter(({ topic, partition, offset }) => {
-      const lane = this.#lanes.get(laneKey(topic, partition));
+      const lane = this.#lane(topic, partition);
       if (lane === undefined) return false;
       const index = indexOf(lane, offset);
       if (index < 0 || lane.acked[index] === true) return false;
@@ -116,7 +117,7 @@ export class WatermarkTracker {
       this.#unacked--;
       return true;
     });
-    for (const lane of this.#lanes.values()) this.#advance(lane);
+    for (const lane of this.#allLanes()) this.#advance(lane);
     this.#wake();
     return awaited;
   }
@@ -124,7 +125,7 @@ export class WatermarkTracker {
   /** The watermarks that moved since the last call: offsets to store for commit. */
   take(): PartitionOffset[] {
     const moved: PartitionOffset[] = [];
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#allLanes()) {
       if (lane.watermark <= lane.taken) continue;
       lane.taken = lane.watermark;
       moved.push({ topic: lane.topic, partition: lane.partition, offset: lane.watermark });
@@ -135,7 +136,7 @@ export class WatermarkTracker {
   /** The store of these offsets failed: they are taken again next time. */
   giveBack(offsets: readonly Partition[]): void {
     for (const { topic, partition } of offsets) {
-      const lane = this.#lanes.get(laneKey(topic, partition));
+      const lane = this.#lane(topic, partition);
       if (lane !== undefined) lane.taken = -1;
     }
   }
@@ -143,7 +144,7 @@ export class WatermarkTracker {
   /** Records of these partitions that are still unacked. */
   unackedOf(partitions: readonly Partition[]): number {
     let sum = 0;
-    for (const { topic, partition } of partitions) sum += this.#lanes.get(laneKey(topic, partition))?.unacked ?? 0;
+    for (const { topic, partition } of partitions) sum += this.#lane(topic, partition)?.unacked ?? 0;
     return sum;
   }
 
@@ -154,6 +155,14 @@ export class WatermarkTracker {
 
   wake(): void {
     this.#wake();
+  }
+
+  #lane(topic: string, partition: number): Lane | undefined {
+    return this.#lanes.get(topic)?.get(partition);
+  }
+
+  #allLanes(): Lane[] {
+    return [...this.#lanes.values()].flatMap((lanes) => [...lanes.values()]);
   }
 
   #advance(lane: Lane): void {
@@ -176,10 +185,6 @@ export class WatermarkTracker {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function laneKey(topic: string, partition: number): string {
-  return `${topic}|${partition}`;
 }
 
 /** Binary search: offsets rise, and an ack may be for any of thousands. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readEnvironment } from '../config/environment.ts';
 
@@ -40,15 +40,15 @@ function packageRelative(url: string): string {
 }
 
 export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
+  const log = openSync(options.log, 'a');
   const [program = process.execPath, ...before] = options.command ?? [process.execPath, COMMAND];
   const child = spawn(program, [...before, 'run', options.config, ...(options.args ?? [])], {
     env: { ...inherited(), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It writes there by itself: its last words are in the file when it has ended, and nobody is kept busy with reading them.
+    stdio: ['ignore', log, log],
   });
-  const log = createWriteStream(options.log, { flags: 'a' });
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  const exited = exitOf(child).then((exit) => new Promise<Exit>((resolve) => log.end(() => resolve(exit))));
+  closeSync(log);
+  const exited = exitOf(child);
   return {
     pid: child.pid ?? -1,
     exited,
@@ -63,8 +63,7 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
-    // Not `exit`: what it printed last may be on its way yet.
-    child.once('close', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', () => resolve({ code: -1, signal: null }));
   });
 }
