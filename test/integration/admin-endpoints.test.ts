@@ -18,7 +18,7 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
     dsn.hostname = '127.0.0.1';
     dsn.port = String(line.port);
     const service = pipeline.start({ POSTGRES_DSN: dsn.href });
-    await pipeline.untilLag((lag) => lag < 8_000, 60 * SECONDS);
+    await pipeline.untilAtWork(60 * SECONDS);
     const url = urlOf(pipeline);
     // What a stopped database is like: its machine takes the bytes, nobody answers.
     line.blackHole(true);

@@ -129,7 +129,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
         expect(Math.abs(shown - real), `shown ${shown}, real ${real}`).toBeLessThanOrEqual(real / 100);
       };
       const service = pipeline.start({ HTTP_ADDRESS: origin.slice('http://'.length) }, args);
-      await pipeline.untilLag((lag) => lag < 19_500, 60 * SECONDS);
+      await pipeline.untilAtWork(60 * SECONDS);
       const client = new pg.Client(pipeline.dsn);
       client.on('error', () => undefined);
       await client.connect();

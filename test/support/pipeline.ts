@@ -139,6 +139,15 @@ export class Pipeline {
     return existsSync(log) && readFileSync(log, 'utf8').includes('"msg":"started"');
   }
 
+  /** Waits until the service has its first batch through, and not a moment longer: what is left of a load then may be gone within a second. */
+  async untilAtWork(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!existsSync(this.log) || !this.logText().includes('"msg":"batch committed"')) {
+      if (performance.now() > deadline) throw new Error(`no batch after ${timeoutMs} ms; see ${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   /** Waits until the group has committed everything; throws when that takes longer than `timeoutMs`. */
   async untilCommitted(timeoutMs: number): Promise<void> {
     await this.untilLag((lag) => lag === 0, timeoutMs);
