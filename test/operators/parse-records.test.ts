@@ -163,11 +163,12 @@ describe('parseRecord', () => {
       if (form === 'exponent') return text.replace(/"file_size":\d+/, '"file_size":1e15');
       if (form === 'exponent, as long')
         return `${text.replace(/"file_size":\d+/, '"file_size":1e15')}${' '.repeat(12)}`;
+      if (form === 'zero before') return text.replace(/"number_of_frames":(\d+)/, '"number_of_frames":0$1');
       if (form === 'fraction') return text.replace(/"number_of_frames":(\d+)/, '"number_of_frames":$1.0');
       return text;
     };
     const forms = fc.constantFrom(
-      ...['compact', 'spaced', 'twice', 'twice, shorter', 'exponent', 'exponent, as long', 'fraction'],
+      ...['compact', 'spaced', 'twice', 'twice, shorter', 'exponent', 'exponent, as long', 'fraction', 'zero before'],
     );
     // As the wire has them, and any other way.
     const order = fc.oneof(fc.constant(fields), fc.shuffledSubarray(fields, { minLength: fields.length - 1 }));

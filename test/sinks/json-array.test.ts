@@ -5,7 +5,14 @@ import { JsonArrayWriter } from '../../src/sinks/json-array.ts';
 
 const rows = fc.array(
   fc
-    .record({ value: fc.string({ unit: 'binary', maxLength: 40_000 }), traceId: fc.string({ unit: 'binary' }) })
+    .record({
+      // Some are longer than the memory that there is at first.
+      value: fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.nat(50_000).map((length) => '山'.repeat(length)),
+      ),
+      traceId: fc.string({ unit: 'binary' }),
+    })
     .map(({ value, traceId }): Row => {
       const version = { time: '2025-01-01T00:00:00.000000', traceId: traceId.toWellFormed() };
       return { identity: '', version, json: Buffer.from(JSON.stringify({ value: value.toWellFormed() })) };
