@@ -17,7 +17,7 @@ export interface CommitterOptions {
 
 /** Between two attempts of a flush. */
 const RETRY_MS = 100;
-/** The client itself waits a session for a coordinator and 15 s for an answer, and tries a few times. */
+/** The client itself waits a session for a coordinator and 10 s for an answer, and tries a few times. */
 const ANSWER_TIMEOUT_MS = 5 * 60_000;
 
 /**

@@ -72,7 +72,10 @@ export function connectionSettings(connection: KafkaConnectionConfig): NativeCon
     // Found within seconds when a broker returns, without hammering one that doesn't.
     'reconnect.backoff.ms': 100,
     'reconnect.backoff.max.ms': 2_000,
-    'socket.timeout.ms': 15_000,
+    // With nothing to publish, a silent broker is noticed by these two alone, one after the other: an answer that doesn't come, then a new
+    // connection that doesn't come to stand. Within 30 s in all.
+    'socket.timeout.ms': 10_000,
+    'api.version.request.timeout.ms': 5_000,
     'security.protocol': `${connection.sasl === undefined ? '' : 'sasl_'}${connection.tls === undefined ? 'plaintext' : 'ssl'}`,
     ...(connection.tls === undefined ? {} : tlsSettings(connection.tls)),
     ...(connection.sasl === undefined ? {} : saslSettings(connection.sasl)),
