@@ -61,7 +61,7 @@ describe('the reader’s threads', () => {
     expect(hostile.paths.map(({ name }, index) => `${name}: ${outcomes[index]}`)).toEqual(
       hostile.paths.map(({ name, outcome }) => `${name}: ${outcome}`),
     );
-    for (const { json } of batch.states) expect(json).toContain(INSIDE);
+    for (const { json } of batch.states) expect(String(json)).toContain(INSIDE);
     expect(lost).toEqual([]);
     expect(stateOf(hostile.folder)).toEqual(before);
   });
@@ -94,8 +94,8 @@ describe('the reader’s threads', () => {
       fc.asyncProperty(fc.array(path, { minLength: 40, maxLength: 80 }), async (paths) => {
         const batch = await pool.read(filesOf(paths));
         expect(outcomesOf(paths.length, batch)).not.toContain('lost');
-        for (const { json } of [...batch.states, ...batch.images]) expect(json).not.toContain(OUTSIDE);
-        for (const { json } of batch.states) expect(json).toContain(INSIDE);
+        for (const { json } of [...batch.states, ...batch.images]) expect(String(json)).not.toContain(OUTSIDE);
+        for (const { json } of batch.states) expect(String(json)).toContain(INSIDE);
       }),
       { numRuns: 100 },
     );
@@ -119,7 +119,7 @@ describe('the reader’s threads', () => {
       const until = performance.now() + 3_000;
       while (performance.now() < until) {
         const batch = await pool.read(filesOf(paths));
-        for (const { json } of batch.states) expect(json).toContain(INSIDE);
+        for (const { json } of batch.states) expect(String(json)).toContain(INSIDE);
         for (const outcome of outcomesOf(paths.length, batch)) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
       }
     } finally {
