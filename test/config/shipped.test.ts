@@ -26,6 +26,7 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.topics.state.topic).toBe('dicom_state_queue');
     expect(config.topics.image.topic).toBe('dicom_image_queue');
     expect(config.topics.deadLetter.topic).toBe('storage_queue.dlq');
+    expect(config.topics.producer.compression).toBe('lz4');
   });
 
   it('names components by the places that Redpanda Connect prints for this shape', () => {

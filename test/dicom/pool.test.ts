@@ -184,6 +184,19 @@ describe('a worker', () => {
     expect(pool.stuckWorkers).toBe(1);
   });
 
+  it('that hangs does not hold up the batches that wait for a thread: another one is started', async () => {
+    start({ workerScript: faultyWorker, workers: 2, readTimeoutMs: 5_000, growAfterMs: 100 });
+    let hangs = true;
+    const hanging = pool.read([file(store('hang/a.dcm', instance(1)))]).finally(() => {
+      hangs = false;
+    });
+    hanging.catch(() => undefined);
+    // The one behind it in the thread's own queue comes back with it; the next ones have not been given to a thread.
+    void pool.read([file(store('b.dcm', instance(2)))]).catch(() => undefined);
+    const { images } = await pool.read([file(store('c.dcm', instance(3)))]);
+    expect([images.length, hangs, pool.threads]).toEqual([1, true, 2]);
+  });
+
   it('that hangs at one file again and again fails that file alone', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
     const paths = [store('a.dcm', instance(1)), store('hang/b.dcm', instance(2)), store('c.dcm', instance(3))];
