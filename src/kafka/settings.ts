@@ -52,8 +52,8 @@ export function producerSettings(producer: ProducerConfig): NativeConfig {
     'compression.codec': producer.compression,
     'request.timeout.ms': producer.timeoutMs,
     'message.max.bytes': producer.maxMessageBytes,
-    // Forty batches are in flight, each with a few records for each partition: what comes within this time goes in one request, which halves
-    // what the brokers spend on them. A batch's own time is the database's, five to ten times as long.
+    // Forty batches are in flight, each with a few records for each partition: what comes within this time goes in one request, which spares
+    // the brokers a fifth of their work, compressed half of it. A batch is under way for some 110 ms at full speed.
     'linger.ms': 10,
     // The default, five minutes, hides an outage for as long; the service retries by itself, and a silence is to be noticed within 30 s.
     'message.timeout.ms': MESSAGE_TIMEOUT_MS,
