@@ -25,7 +25,7 @@ export interface KafkaAdmin {
   endOffsets(topic: string): Promise<readonly PartitionOffset[]>;
   /** The first offsets still there, per partition. */
   beginOffsets(topic: string): Promise<readonly PartitionOffset[]>;
-  /** A group's committed offsets of a topic: partitions without a commit are left out. */
+  /** A group's committed offsets of a topic: partitions without a commit are left out; offsets of a transaction count once it is committed. */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
   /** The first offsets whose records are of this time (milliseconds since the epoch) or later; the end where there are none. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
@@ -62,12 +62,18 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
   /**
    * A consumer that never joins. The client's own ListConsumerGroupOffsets dies of a null pointer when the broker answers
    * NOT_COORDINATOR, as it does while it starts or makes its offsets topic (librdkafka issue 5040); this one looks for the coordinator
-   * again.
+   * again. Asked as a reader of uncommitted records, the coordinator tells what was committed last while a transaction is open, instead of
+   * nothing for as long as that is: a process that was killed leaves one open for up to 20 s.
    */
   function consumerOf(group: string): Promise<NativeConsumer> {
     const known = consumers.get(group);
     if (known !== undefined) return known;
-    const consumer = newConsumer({ ...config, 'group.id': group, 'enable.auto.commit': false });
+    const consumer = newConsumer({
+      ...config,
+      'group.id': group,
+      'enable.auto.commit': false,
+      'isolation.level': 'read_uncommitted',
+    });
     const opened = connect(consumer, TIMEOUT_MS).then(
       () => consumer,
       (error: unknown) => {

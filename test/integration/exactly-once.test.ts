@@ -49,6 +49,22 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
   });
 
+  it('says what is committed while a killed process has offsets in an open transaction', {
+    timeout: 60 * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    await pipeline.publish({ count: 10 });
+    const service = pipeline.start();
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect((await service.signal('SIGTERM')).code).toBe(0);
+    const open = await openTransaction(pipeline);
+    try {
+      expect(await pipeline.lag()).toBe(0);
+    } finally {
+      await open.abort();
+    }
+  });
+
   it('takes over at once what a killed process of the same name left open', { timeout: 100 * SECONDS }, async () => {
     await using pipeline = await create();
     await pipeline.publish({ count: 2_000 });
