@@ -181,12 +181,13 @@ class LiveConnection implements PostgresConnection {
 
 /**
  * The server's own deadline lies below ours, so that a slow statement ends by its answer and only a silent line by ours.
- * synchronous_commit=off would let the server acknowledge rows that a crash can still lose; stricter settings stay.
+ * synchronous_commit=off would let the server acknowledge rows that a crash can still lose; stricter settings stay. array_nulls=off would
+ * have it take the nulls of a row for texts.
  */
 function sessionSettings(statementTimeoutMs: number): string {
   const serverMs = Math.max(1, Math.floor(statementTimeoutMs * 0.95));
   return (
-    `set statement_timeout = ${serverMs};` +
+    `set statement_timeout = ${serverMs};set array_nulls = on;` +
     `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`
   );
 }

@@ -37,7 +37,7 @@ export async function verifyPostgres(connection: PostgresConnection, sink: strin
     const fault = findFault(table, await readColumns(connection, table.name));
     if (fault !== undefined) throw new SinkError(sink, 'misconfigured', fault);
   }
-  await connection.query({ text: POSTGRES_WRITE_STATEMENT, values: ['[]', '[]', '[]'] });
+  await connection.query({ text: POSTGRES_WRITE_STATEMENT, values: ['{}', '{}', '{}'] });
 }
 
 async function readColumns(connection: PostgresConnection, table: string): Promise<ReadonlyMap<string, FoundColumn>> {
@@ -51,7 +51,10 @@ async function readColumns(connection: PostgresConnection, table: string): Promi
 }
 
 /** What `table` lacks, as `table:missing`, `table.column:missing` or `table.column:type`; undefined when it has everything. */
-export function findFault(table: WrittenTable, found: ReadonlyMap<string, FoundColumn>): string | undefined {
+export function findFault(
+  table: Pick<WrittenTable, 'name' | 'columns'>,
+  found: ReadonlyMap<string, FoundColumn>,
+): string | undefined {
   if (found.size === 0) return `${table.name}:missing`;
   for (const column of table.columns) {
     const there = found.get(column.name);

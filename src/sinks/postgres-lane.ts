@@ -5,9 +5,12 @@ import type { PostgresConnection } from '../db/postgres-connection.ts';
 import { PostgresStatementError } from '../db/postgres-connection.ts';
 import { POSTGRES_WRITE_STATEMENT } from '../db/postgres-write-statement.ts';
 import { SinkError } from '../errors.ts';
+import { DICOM_STORE_META_FIELDS } from '../records/dicom-store-meta.ts';
+import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../records/output-fields.ts';
+import type { GroupedRecord } from '../records/records.ts';
 import type { DatabaseLane } from './database-group-commit.ts';
 import { coalesceRows } from './database-rows.ts';
-import { JsonArrayWriter } from './json-array.ts';
+import { RowArrayWriter, RowError } from './postgres-rows.ts';
 
 // A deadlock's or a concurrent insert's other side has finished by then; whoever still collides is tried again by the caller.
 const CONFLICT_TRIES = 4;
@@ -22,7 +25,9 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
   let preparedAs = '';
   let closed = false;
   // Megabytes for each statement: made once, since the lane writes one statement at a time.
-  const [objectArray, stateArray, imageArray] = [new JsonArrayWriter(), new JsonArrayWriter(), new JsonArrayWriter()];
+  const objectArray = new RowArrayWriter(DICOM_STORE_META_FIELDS);
+  const stateArray = new RowArrayWriter(STATE_META_FIELDS);
+  const imageArray = new RowArrayWriter(IMAGE_META_FIELDS);
 
   async function connected(): Promise<PostgresConnection> {
     if (connection?.usable) return connection;
@@ -37,15 +42,23 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
     return opened;
   }
 
-  return {
-    async store(units) {
-      const { objects, states, images } = coalesceRows(units);
-      // The three JSON arrays that the statement takes.
-      const values = [
+  /** The statement's parameters. */
+  function parametersOf(units: readonly GroupedRecord[]): readonly Buffer[] {
+    const { objects, states, images } = coalesceRows(units);
+    try {
+      return [
         objectArray.write(objects),
         stateArray.write(states, { versioned: true }),
         imageArray.write(images, { versioned: true }),
       ];
+    } catch (error) {
+      throw error instanceof RowError ? new SinkError(name, 'rejected', error.code) : error;
+    }
+  }
+
+  return {
+    async store(units) {
+      const values = parametersOf(units);
       for (let attempt = 1; ; attempt++) {
         const current = await connected();
         try {

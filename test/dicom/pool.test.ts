@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHeaderPool, type HeaderPool, type HeaderPoolOptions } from '../../src/dicom/pool.ts';
+import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../src/records/output-fields.ts';
 import type { FileToRead } from '../../src/records/records.ts';
 import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
 import { REQUIRED, SAMPLE } from './sample.ts';
@@ -108,7 +109,8 @@ describe('a batch', () => {
       patient_id: 'PID-1',
       study_date: '2024-02-29',
     });
-    expect(Object.keys(JSON.parse(String(state?.json))).slice(-2)).toEqual(['created_time', 'updated_time']);
+    expect(Object.keys(JSON.parse(String(state?.json)))).toEqual(STATE_META_FIELDS);
+    expect(Object.keys(JSON.parse(String(images[0]?.json)))).toEqual(IMAGE_META_FIELDS);
     expect(JSON.parse(String(images[0]?.json))).toMatchObject({ space_size: 1234, image_status: 'ACTIVE', width: 512 });
   });
 

@@ -37,7 +37,7 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
       ['22003', 'a number out of range', { image: { width: 3_000_000_000 } }, ''],
       ['22008', 'no such day', { image: { content_date: '2026-02-31' } }, ''],
       ['22P02', 'not a number', { image: { width: 'wide' } }, ''],
-      ['22P05', 'NUL', { state: { study_description: 'a\0b' } }, ''],
+      ['22021', 'NUL', { state: { study_description: 'a\0b' } }, ''],
       ['23502', 'null', { state: { modality: null } }, 'alter table dicom_state_meta alter modality set not null'],
       [
         '54000',

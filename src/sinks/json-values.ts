@@ -1,0 +1,129 @@
+/**
+ * Copies the values out of JSON objects whose fields stand in a known order, as elements of a PostgreSQL array literal (`"a",1,null`): a
+ * JSON string is one as it stands, but for escapes other than `\"` and `\\`. Four bytes at a time, which halves what it costs.
+ */
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const CLOSING_BRACE = 0x7d;
+const WORD = 4;
+/** `null` as a word, its first byte the lowest. */
+const NULL = 0x6c6c756e;
+
+/** What numbers, `true`, `false` and `null` are written with. */
+const BARE = new Uint8Array(256);
+for (const byte of Buffer.from('0123456789+-.eEaflnrstu')) BARE[byte] = 1;
+
+/** What stands before a value. */
+interface Lead {
+  readonly length: number;
+  /** Its bytes four by four; those after its end are zero. */
+  readonly words: Int32Array;
+  /** Which bits of the last word are used. */
+  readonly mask: number;
+}
+
+export class JsonValues {
+  readonly #leads: readonly Lead[];
+  /** The most bytes that the values of an object take beyond those of its JSON: a comma each, and a null for each that isn't there. */
+  readonly room: number;
+
+  constructor(fields: readonly string[]) {
+    this.#leads = fields.map((field, position) => leadOf(`${position === 0 ? '{' : ','}${JSON.stringify(field)}:`));
+    this.room = fields.length * (1 + WORD);
+  }
+
+  /**
+   * Writes the values of `json` from `start`; a field that it lacks is null. Returns where they end, or -1 where the order, a space, an
+   * escape or anything else makes it not so simple.
+   */
+  copy(json: Buffer, bytes: DataView, start: number): number {
+    const source = new DataView(json.buffer, json.byteOffset, json.length);
+    // Asking the view for its size each time would cost a third of all this.
+    const size = json.length;
+    const leads = this.#leads;
+    let at = 0;
+    let end = start;
+    for (let field = 0; field < leads.length; field++) {
+      if (field > 0) bytes.setUint8(end++, COMMA);
+      const lead = leads[field] as Lead;
+      if (!standsAt(source, size, at, lead)) {
+        bytes.setInt32(end, NULL, true);
+        end += WORD;
+        continue;
+      }
+      at += lead.length;
+      const isText = source.getUint8(at) === QUOTE;
+      const length = isText ? copyText(source, size, at, bytes, end) : copyBare(source, size, at, bytes, end);
+      if (length < 0) return -1;
+      at += length;
+      end += length;
+    }
+    return at === size - 1 && source.getUint8(at) === CLOSING_BRACE ? end : -1;
+  }
+}
+
+function leadOf(text: string): Lead {
+  const { length } = text;
+  const words = new Int32Array(Math.ceil(length / WORD));
+  for (const [position, byte] of Buffer.from(text).entries()) {
+    words[position >> 2] = (words[position >> 2] as number) | (byte << (8 * (position % WORD)));
+  }
+  return { length, words, mask: length % WORD === 0 ? -1 : (1 << (8 * (length % WORD))) - 1 };
+}
+
+/** Whether `lead` stands at `at`, and something after it. Not found right before the end, where no whole word can be read. */
+function standsAt(source: DataView, size: number, at: number, { words, mask }: Lead): boolean {
+  const last = words.length - 1;
+  if (at + words.length * WORD >= size) return false;
+  for (let word = 0; word < last; word++) {
+    if (source.getInt32(at + word * WORD, true) !== words[word]) return false;
+  }
+  return (source.getInt32(at + last * WORD, true) & mask) === words[last];
+}
+
+/** Bytes of the JSON string at `start`, its quotes included, or -1. */
+function copyText(source: DataView, size: number, start: number, bytes: DataView, target: number): number {
+  const shift = target - start;
+  const lastWord = size - WORD;
+  bytes.setUint8(target, QUOTE);
+  let at = start + 1;
+  for (;;) {
+    while (at <= lastWord) {
+      const word = source.getInt32(at, true);
+      if (endsText(word)) break;
+      bytes.setInt32(at + shift, word, true);
+      at += WORD;
+    }
+    if (at >= size) return -1;
+    const byte = source.getUint8(at);
+    bytes.setUint8(at + shift, byte);
+    at++;
+    if (byte === QUOTE) return at - start;
+    if (byte !== BACKSLASH) continue;
+    if (at >= size) return -1;
+    const escaped = source.getUint8(at);
+    if (escaped !== QUOTE && escaped !== BACKSLASH) return -1;
+    bytes.setUint8(at + shift, escaped);
+    at++;
+  }
+}
+
+/** Whether any of its four bytes is a quote or a backslash. */
+function endsText(word: number): boolean {
+  const quotes = word ^ 0x22222222;
+  const backslashes = word ^ 0x5c5c5c5c;
+  return ((((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080) !== 0;
+}
+
+/** Bytes of the number, `true`, `false` or `null` at `start`, or -1. */
+function copyBare(source: DataView, size: number, start: number, bytes: DataView, target: number): number {
+  for (let at = start; at < size; at++) {
+    const byte = source.getUint8(at);
+    if (byte === COMMA || byte === CLOSING_BRACE) return at - start;
+    if (BARE[byte] === 0) return -1;
+    bytes.setUint8(at - start + target, byte);
+  }
+  return -1;
+}
