@@ -27,6 +27,7 @@ export interface Contender {
 
 /** What the Dockerfile sets; the other contenders get it too. */
 const AS_IN_THE_IMAGE = { MALLOC_ARENA_MAX: '2' };
+const NODE_AS_IN_THE_IMAGE = [process.execPath, '--max-semi-space-size=32'] as const;
 const PROTOTYPES = '../shared/prototypes';
 
 export const CONTENDERS: readonly Contender[] = [
@@ -37,13 +38,14 @@ export const CONTENDERS: readonly Contender[] = [
 
 /** The service tells of every committed batch in its log: the first and the last make the rate. */
 async function runService({ source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
-  const service = target.start({
+  const env = {
     STORAGE_TOPIC: source.topics.input,
     STORAGE_ROOT: source.store,
     HTTP_ADDRESS: '127.0.0.1:4295',
     ...AS_IN_THE_IMAGE,
     ...passedOn('READER_WORKERS', 'NODE_OPTIONS', 'LOG_LEVEL', 'MALLOC_ARENA_MAX'),
-  });
+  };
+  const service = target.start(env, [], { command: [...NODE_AS_IN_THE_IMAGE, 'dist/src/cli/wado-consumer.cjs'] });
   const usage = watch(service.pid);
   // Seldom, since asking takes CPU from what is measured.
   await source.untilGroupCommitted(target.group, 600_000, 1_000);
@@ -95,7 +97,8 @@ async function runPrototype(arena: Arena): Promise<Omit<Result, 'name'>> {
 /** For a contender that prints its own rate, `{"rec_s": …}`, and ends. */
 async function reporting(args: readonly string[], { source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
   if (!existsSync(args[0] ?? '')) throw new Error(`there is no ${args[0]}`);
-  const child = spawn(process.execPath, args, {
+  const [node, ...flags] = NODE_AS_IN_THE_IMAGE;
+  const child = spawn(node, [...flags, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...AS_IN_THE_IMAGE,

@@ -32,7 +32,8 @@ export async function run(args: readonly string[]): Promise<void> {
 
   const results: Result[] = [];
   for (let round = 0; round < Number(values.rounds ?? 1); round++) {
-    for (const contender of contenders) {
+    // Back and forth, so that a machine that gets slower or faster meanwhile is the same to all.
+    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       await warm(load);
       await using target = await Pipeline.create({ brokers, dsn });
       await migratePostgres(target.dsn);
@@ -43,7 +44,10 @@ export async function run(args: readonly string[]): Promise<void> {
     }
   }
   console.log(
-    markdown(['contender', 'records/s', '× baseline', 'CPU µs/record', 'RSS MB', 'loop delay p99 ms'], rows(results)),
+    markdown(
+      ['contender', 'records/s', '× plain', '× prototype', 'CPU µs/record', 'RSS MB', 'loop delay p99 ms'],
+      rows(results),
+    ),
   );
 }
 
@@ -67,21 +71,33 @@ async function warm(load: readonly LoadRecord[]): Promise<void> {
 }
 
 function rows(results: readonly Result[]): string[][] {
-  const baseline = median(results.filter((result) => result.name === 'plain').map((result) => result.rate));
-  return [...new Set(results.map((result) => result.name))].map((name) => {
-    const mine = results.filter((result) => result.name === name);
-    const rate = median(mine.map((result) => result.rate));
-    return [
-      name,
-      String(Math.round(rate)),
-      Number.isNaN(baseline) ? '' : (rate / baseline).toFixed(2),
-      String(Math.round(median(mine.map((result) => result.cpuMicros)))),
-      String(Math.round(Math.max(...mine.map((result) => result.rssMb)))),
-      mine.some((result) => result.loopDelayMs === undefined)
-        ? ''
-        : String(Math.round(Math.max(...mine.map((result) => result.loopDelayMs ?? 0)))),
-    ];
-  });
+  return [...new Set(results.map(({ name }) => name))].map((name) => row(results, name));
+}
+
+function row(results: readonly Result[], name: string): string[] {
+  const mine = results.filter((result) => result.name === name);
+  return [
+    name,
+    String(Math.round(median(ratesOf(results, name)))),
+    timesAsFast(results, name, 'plain'),
+    timesAsFast(results, name, 'prototype'),
+    String(Math.round(median(mine.map((result) => result.cpuMicros)))),
+    String(Math.round(Math.max(...mine.map((result) => result.rssMb)))),
+    mine.some((result) => result.loopDelayMs === undefined)
+      ? ''
+      : String(Math.round(Math.max(...mine.map((result) => result.loopDelayMs ?? 0)))),
+  ];
+}
+
+/** The median of the rounds' ratios: what ran one after the other had the same machine. */
+function timesAsFast(results: readonly Result[], name: string, other: string): string {
+  const others = ratesOf(results, other);
+  if (others.length === 0) return '';
+  return median(ratesOf(results, name).map((rate, round) => rate / (others[round] ?? Number.NaN))).toFixed(2);
+}
+
+function ratesOf(results: readonly Result[], name: string): number[] {
+  return results.filter((result) => result.name === name).map((result) => result.rate);
 }
 
 function median(values: readonly number[]): number {
