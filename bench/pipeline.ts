@@ -4,6 +4,7 @@
  *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 1] [--only prototype,service]
  *
  * Rates are between the first and the last batch, as each contender itself reports them; CPU is that of its whole process, start included.
+ * With several rounds: the medians, but of memory and delay the worst.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -39,7 +39,9 @@ export function versionOf(meta: DicomStoreMeta): Version {
 /** Six fraction digits: what the tables hold. Nanoseconds are cut, not rounded, so that text order stays time order. */
 function withMicroseconds(time: string): string {
   const point = time.indexOf('.');
-  return point < 0 ? `${time}.000000` : time.slice(0, point + 7).padEnd(point + 7, '0');
+  if (point < 0) return `${time}.000000`;
+  const length = point + 7;
+  return time.length === length ? time : time.slice(0, length).padEnd(length, '0');
 }
 
 /**
