@@ -5,18 +5,18 @@ import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import type { FileToRead } from '../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
 import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
+import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 
 export interface HeaderPoolOptions {
   /** Absolute paths of the directories that files may be read from. */
   readonly storageRoots: readonly string[];
-  /** Threads, at most: another one is started when those there are don't keep up. */
+  /** Threads, at most: another one is started when those there are don't keep up and it could help (PoolGrowth). */
   readonly workers: number;
   /** Milliseconds that the storage may leave a read unanswered. */
   readonly readTimeoutMs: number;
   /** Whether slow storage is read many files at a time; otherwise always one after the other. Default: true. */
   readonly readSideBySide?: boolean;
-  /** Batches that wait for so long without a pause mean that the threads don't keep up [3000]. Milliseconds. */
-  readonly growAfterMs?: number;
+  readonly growth?: PoolGrowthOptions;
   /** Called when a worker was given up, with the reason: for a counter. */
   readonly onWorkerLost?: (reason: 'read_timeout' | 'died') => void;
   /** Another script than the built worker: for tests. */
@@ -33,8 +33,6 @@ export interface HeaderPool extends HeaderReader {
 // Two batches a worker: the next one waits at the worker's door, so that it needn't wait for the main thread.
 const BATCHES_PER_WORKER = 2;
 const TICKS_PER_TIMEOUT = 5;
-// Longer than a burst, and than a new thread's slow beginning.
-const GROW_AFTER_MS = 3_000;
 // A hanging system call holds its thread until the storage lets go. With so many held, none is started any more: they only eat memory.
 const MAX_STUCK = 8;
 const MAX_FAILED_STARTS = 3;
@@ -69,14 +67,14 @@ class WorkerPool implements HeaderPool {
   readonly #stuck = new Set<HeaderWorker>();
   readonly #tickMs: number;
   #watch: NodeJS.Timeout | undefined;
-  /** Since when batches have been waiting without a pause, by `performance.now()`. */
-  #shortSince = Number.NaN;
+  readonly #growth: PoolGrowth;
   #nextId = 1;
   #failedStarts = 0;
   #closed = false;
 
   constructor(options: HeaderPoolOptions) {
     this.#options = options;
+    this.#growth = new PoolGrowth(options.growth ?? {});
     this.#tickMs = options.readTimeoutMs / TICKS_PER_TIMEOUT;
     this.#script = options.workerScript ?? createRequire(import.meta.url).resolve('#dicom-worker');
     this.#addLane();
@@ -140,6 +138,7 @@ class WorkerPool implements HeaderPool {
     const job = lane.jobs.get(message.id);
     lane.jobs.delete(message.id);
     worker.restartClock();
+    this.#growth.progressed();
     if (job !== undefined) {
       if (message.kind === 'bug') job.reject(new Error(`reading headers failed: ${message.where}`));
       else job.resolve(headerBatch(job, message));
@@ -205,19 +204,12 @@ class WorkerPool implements HeaderPool {
     this.#watchWhileBusy();
   }
 
-  /** A thread costs memory, and CPU until its code is compiled: where one does all the work, a second is only a burden. */
   #growWhenShort(): void {
-    if (this.#waiting.length === 0 || this.#lanes.some(({ worker }) => worker?.ready === false)) {
-      this.#shortSince = Number.NaN;
-      return;
+    if (this.#waiting.length === 0 || this.#lanes.some(({ worker }) => worker?.ready === false)) this.#growth.enough();
+    else if (this.#lanes.length < this.#options.workers && !this.#closed && this.#growth.isDue()) {
+      this.#addLane();
+      this.#dispatch();
     }
-    const { workers, growAfterMs = GROW_AFTER_MS } = this.#options;
-    const now = performance.now();
-    if (Number.isNaN(this.#shortSince)) this.#shortSince = now;
-    if (now - this.#shortSince < growAfterMs || this.#lanes.length >= workers || this.#closed) return;
-    this.#shortSince = now;
-    this.#addLane();
-    this.#dispatch();
   }
 
   #freest(): Lane | undefined {

@@ -83,7 +83,7 @@ describe('the threads', () => {
   });
 
   it('become more where batches go on waiting, up to the number that is allowed', async () => {
-    start({ workers: 3, growAfterMs: 0 });
+    start({ workers: 3, growth: { afterMs: 0, watchProcessors: () => () => 0.5 } });
     for (let round = 0; round < 10; round++) {
       const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
       expect(sops(found)).toEqual(found.map((_, number) => `1.2.3.${number}`));
@@ -187,7 +187,8 @@ describe('a worker', () => {
   });
 
   it('that hangs does not hold up the batches that wait for a thread: another one is started', async () => {
-    start({ workerScript: faultyWorker, workers: 2, readTimeoutMs: 5_000, growAfterMs: 100 });
+    const growth = { afterMs: 100, watchProcessors: () => () => 0 };
+    start({ workerScript: faultyWorker, workers: 2, readTimeoutMs: 5_000, growth });
     let hangs = true;
     const hanging = pool.read([file(store('hang/a.dcm', instance(1)))]).finally(() => {
       hangs = false;

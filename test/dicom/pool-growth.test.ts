@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PoolGrowth } from '../../src/dicom/pool-growth.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Batches wait, and one is answered now and then, for so many milliseconds; tells when another thread was due. */
+function dueWhile(growth: PoolGrowth, milliseconds: number, { progress }: { readonly progress: boolean }): number[] {
+  const due: number[] = [];
+  for (let passed = 0; passed <= milliseconds; passed += 100) {
+    if (growth.isDue()) due.push(passed);
+    if (progress) growth.progressed();
+    vi.advanceTimersByTime(100);
+  }
+  return due;
+}
+
+const withFree = (free: number) => new PoolGrowth({ afterMs: 1_000, watchProcessors: () => () => free });
+
+describe('PoolGrowth', () => {
+  it('asks for a thread each time that batches have waited long enough, where a processor is free', () => {
+    expect(dueWhile(withFree(0.5), 2_500, { progress: true })).toEqual([1_000, 2_000]);
+  });
+
+  it('asks for none where the processors are what is short', () => {
+    expect(dueWhile(withFree(0.4), 10_000, { progress: true })).toEqual([]);
+  });
+
+  it('asks for one whatever the processors do, where no batch is answered: the threads hang', () => {
+    expect(dueWhile(withFree(0), 1_500, { progress: false })).toEqual([1_000]);
+  });
+
+  it('begins anew when nothing waited in between', () => {
+    const growth = withFree(1);
+    expect(dueWhile(growth, 800, { progress: true })).toEqual([]);
+    growth.enough();
+    expect(dueWhile(growth, 900, { progress: true })).toEqual([]);
+  });
+
+  it('looks at the processors for the second half of the time', () => {
+    const looks: number[] = [];
+    const growth = new PoolGrowth({
+      afterMs: 1_000,
+      watchProcessors: () => {
+        const start = performance.now();
+        return () => looks.push(performance.now() - start);
+      },
+    });
+    dueWhile(growth, 2_000, { progress: true });
+    expect(looks).toEqual([500, 500]);
+  });
+});
