@@ -69,6 +69,7 @@ say "starting the stack"
 compose up -d --no-build --wait --wait-timeout 120 service >/dev/null 2>&1 || { compose ps -a; exit 1; }
 container=$(compose ps -q service)
 check 'runs as' "$(docker exec "$container" id -un)" node
+check 'what starts its Node' "$(docker exec "$container" sh -c 'tr "\\0" " " </proc/1/cmdline' | grep -o 'node --max-semi-space-size=[0-9]*')" 'node --max-semi-space-size=32'
 check 'its root is read-only' "$(inspect '{{.HostConfig.ReadonlyRootfs}}')" true
 check 'HEALTHCHECK says' "$(inspect '{{.State.Health.Status}}')" healthy
 check '/ready from outside' "$(node scripts/ci/answers.mjs "http://127.0.0.1:$HTTP_PORT/ready" 30 && echo 200)" 200

@@ -11,9 +11,11 @@ const WORD = 4;
 /** `null` as a word, its first byte the lowest. */
 const NULL = 0x6c6c756e;
 
-/** What numbers, `true`, `false` and `null` are written with. */
-const BARE = new Uint8Array(256);
-for (const byte of Buffer.from('0123456789+-.eEaflnrstu')) BARE[byte] = 1;
+const SPACE = 0x20;
+const ZERO = 0x30;
+const NINE = 0x39;
+const MINUS = 0x2d;
+const POINT = 0x2e;
 
 /** What stands before a value. */
 interface Lead {
@@ -36,7 +38,7 @@ export class JsonValues {
 
   /**
    * Writes the values of `json` from `start`; a field that it lacks is null. Returns where they end, or -1 where the order, a space, an
-   * escape or anything else makes it not so simple.
+   * escape or anything else makes it not so simple, and always where it isn't JSON: the server's log would quote it.
    */
   copy(json: Buffer, bytes: DataView, start: number): number {
     const source = new DataView(json.buffer, json.byteOffset, json.length);
@@ -101,6 +103,7 @@ function copyText(source: DataView, size: number, start: number, bytes: DataView
     bytes.setUint8(at + shift, byte);
     at++;
     if (byte === QUOTE) return at - start;
+    if (byte < SPACE) return -1;
     if (byte !== BACKSLASH) continue;
     if (at >= size) return -1;
     const escaped = source.getUint8(at);
@@ -110,20 +113,43 @@ function copyText(source: DataView, size: number, start: number, bytes: DataView
   }
 }
 
-/** Whether any of its four bytes is a quote or a backslash. */
+/** Whether any of its four bytes is a quote, a backslash or a control character (bytes from 0x80 on may look like one). */
 function endsText(word: number): boolean {
   const quotes = word ^ 0x22222222;
   const backslashes = word ^ 0x5c5c5c5c;
-  return ((((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080) !== 0;
+  const found =
+    ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes) | ((word - 0x20202020) & ~word);
+  return (found & 0x80808080) !== 0;
 }
 
-/** Bytes of the number, `true`, `false` or `null` at `start`, or -1. */
+/** Bytes of the `null`, or of the number without an exponent, at `start`, or -1. */
 function copyBare(source: DataView, size: number, start: number, bytes: DataView, target: number): number {
-  for (let at = start; at < size; at++) {
-    const byte = source.getUint8(at);
-    if (byte === COMMA || byte === CLOSING_BRACE) return at - start;
-    if (BARE[byte] === 0) return -1;
-    bytes.setUint8(at - start + target, byte);
-  }
-  return -1;
+  const end =
+    source.getUint8(start) === (NULL & 0xff) ? endOfNull(source, size, start) : endOfNumber(source, size, start);
+  if (end < 0) return -1;
+  for (let at = start; at < end; at++) bytes.setUint8(at - start + target, source.getUint8(at));
+  return end - start;
+}
+
+function endOfNull(source: DataView, size: number, start: number): number {
+  return start + WORD <= size && source.getInt32(start, true) === NULL ? start + WORD : -1;
+}
+
+function endOfNumber(source: DataView, size: number, start: number): number {
+  const whole = start + (source.getUint8(start) === MINUS ? 1 : 0);
+  const point = endOfDigits(source, size, whole);
+  if (point === whole || (point > whole + 1 && source.getUint8(whole) === ZERO)) return -1;
+  if (point >= size || source.getUint8(point) !== POINT) return point;
+  const end = endOfDigits(source, size, point + 1);
+  return end === point + 1 ? -1 : end;
+}
+
+function endOfDigits(source: DataView, size: number, start: number): number {
+  let at = start;
+  while (at < size && isDigit(source.getUint8(at))) at++;
+  return at;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
 }

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PoolGrowth } from '../../src/dicom/pool-growth.ts';
 
@@ -6,6 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 /** Batches wait, and one is answered now and then, for so many milliseconds; tells when another thread was due. */
@@ -52,5 +54,19 @@ describe('PoolGrowth', () => {
     });
     dueWhile(growth, 2_000, { progress: true });
     expect(looks).toEqual([500, 500]);
+  });
+
+  it.each([
+    [3.5, [1_000]],
+    [3.6, []],
+  ])("counts %d of the machine's four processors as busy, whatever keeps them so", (busy, expected) => {
+    const each = () => (performance.now() * busy) / 4 / 4;
+    const processor = () => ({
+      model: '',
+      speed: 0,
+      times: { user: each(), nice: each(), sys: each(), irq: each(), idle: 7 },
+    });
+    vi.spyOn(os, 'cpus').mockImplementation(() => Array.from({ length: 4 }, processor));
+    expect(dueWhile(new PoolGrowth({ afterMs: 1_000 }), 1_000, { progress: true })).toEqual(expected);
   });
 });

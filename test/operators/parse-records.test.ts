@@ -57,6 +57,16 @@ describe('parseRecord', () => {
   });
 
   it.each([
+    ['2025-10-15T09:30:00', '000000'],
+    ['2025-10-15T09:30:00.123', '123000'],
+    ['2025-10-15T09:30:00.123456', '123456'],
+    ['2025-10-15T09:30:00.123456789', '123456'],
+  ])('makes %s a version of six fraction digits, cut and not rounded', (created_time, fraction) => {
+    const parsed = parseRecord(record(JSON.stringify(storeMeta({ created_time }))));
+    expect(parsed).toMatchObject({ kind: 'file', version: { time: `2025-10-15T09:30:00.${fraction}` } });
+  });
+
+  it.each([
     ['trace_id', 'short', 'trace_id: expected exactly 36 characters'],
     ['patient_id', 'x'.repeat(65), 'patient_id: expected at most 64 characters of well-formed text without NUL'],
     ['file_path', '/a\0b', 'file_path: expected at most 512 characters of well-formed text without NUL'],
