@@ -6,6 +6,7 @@
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
+const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const WORD = 4;
 /** `null` as a word, its first byte the lowest. */
@@ -44,6 +45,8 @@ export class JsonValues {
     const source = new DataView(json.buffer, json.byteOffset, json.length);
     // Asking the view for its size each time would cost a third of all this.
     const size = json.length;
+    // A comma in its place would pass as the one before a later field.
+    if (size === 0 || source.getUint8(0) !== OPENING_BRACE) return -1;
     const leads = this.#leads;
     let at = 0;
     let end = start;
