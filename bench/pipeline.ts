@@ -1,10 +1,11 @@
 /**
  * The built service on real Kafka and PostgreSQL, beside other ways to do the same, in one run over the same records and files.
  *
- *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 1] [--only prototype,service]
+ *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 3] [--only prototype,service]
  *
  * Rates are between the first and the last batch, as each contender itself reports them; CPU is that of its whole process, start included.
- * With several rounds: the medians, but of memory and delay the worst.
+ * Medians of the rounds, but of memory and delay the worst; behind a ratio its least and its greatest. One round alone tells little: the
+ * speed of a machine moves by a fifth between two of them.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -14,6 +15,7 @@ import type { LoadRecord } from '../src/testing/load.ts';
 import { Pipeline } from '../test/support/pipeline.ts';
 import { CONTENDERS, type Contender, type Result } from './contenders.ts';
 import { markdown } from './markdown.ts';
+import { median } from './median.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -32,7 +34,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const contenders = CONTENDERS.filter(({ name }) => only === undefined || only.includes(name)).filter(isThere);
 
   const results: Result[] = [];
-  for (let round = 0; round < Number(values.rounds ?? 1); round++) {
+  for (let round = 0; round < Number(values.rounds ?? 3); round++) {
     // Back and forth, so that a machine that gets slower or faster meanwhile is the same to all.
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       await warm(load);
@@ -90,17 +92,16 @@ function row(results: readonly Result[], name: string): string[] {
   ];
 }
 
-/** The median of the rounds' ratios: what ran one after the other had the same machine. */
+/** The rounds' ratios, their median first: what ran one after the other had the same machine. */
 function timesAsFast(results: readonly Result[], name: string, other: string): string {
   const others = ratesOf(results, other);
   if (others.length === 0) return '';
-  return median(ratesOf(results, name).map((rate, round) => rate / (others[round] ?? Number.NaN))).toFixed(2);
+  const ratios = ratesOf(results, name).map((rate, round) => rate / (others[round] ?? Number.NaN));
+  const middle = median(ratios).toFixed(2);
+  if (name === other || ratios.length === 1) return middle;
+  return `${middle} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
 }
 
 function ratesOf(results: readonly Result[], name: string): number[] {
   return results.filter((result) => result.name === name).map((result) => result.rate);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -14,6 +14,7 @@ import type { ConsumedRecord, GroupedRecord, PublishedRow, StoredFile } from '..
 import { coalesceRows, unitBytes } from '../src/sinks/database-rows.ts';
 import { storeMeta } from '../src/testing/store-meta.ts';
 import { markdown } from './markdown.ts';
+import { median } from './median.ts';
 
 const BATCH = 50;
 const PARTITIONS = 6;
@@ -143,5 +144,5 @@ function priceOf(work: () => unknown, records: number, rounds: number): number {
     const { user, system } = process.cpuUsage(before);
     return (user + system) / records;
   });
-  return micros.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
+  return median(micros);
 }
