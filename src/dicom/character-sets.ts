@@ -207,8 +207,12 @@ const eucJpMended = multiByte('euc-jp', jisCharacters);
 /** JIS X 0208 in G0: two bytes a character, both below 0x80. */
 export const jisX0208: Decode = (bytes) => eucJpMended(inHighHalf(bytes));
 
-/** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. */
-export const jisX0212: Decode = (bytes) => eucJp(inHighHalf(bytes).replace(/../gs, '\x8f$&'));
+/** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. Pair by pair: of one without a character it would read half again. */
+export const jisX0212: Decode = (bytes) =>
+  inHighHalf(bytes).replace(/../gs, (pair) => {
+    const character = eucJp(`\x8f${pair}`);
+    return character.length === 1 ? character : '\ufffd';
+  });
 
 function inHighHalf(bytes: string): string {
   let high = '';

@@ -187,8 +187,7 @@ export class HeaderScanner {
       }
       if (at + 8 > length) {
         if (!atEnd) return this.#more(at, 12);
-        // The file may end between two elements; a stray byte or three behind the last one has no meaning.
-        if (at + 4 > length) return true;
+        if (this.#mayEnd(window, at, length)) return true;
         fail('truncated');
       }
       if (this.#beforeFirstElement) this.#recogniseVrForm(window, at);
@@ -334,7 +333,7 @@ export class HeaderScanner {
         return true;
       }
       // Some writers fall back to implicit VR for an element or a sequence: then these bytes are a length, and hardly ever printable.
-      if (first >= 0x20 && second >= 0x20) {
+      if (isPrintable(first) && isPrintable(second)) {
         if (at + 12 > length) return false;
         this.#headerSize = 12;
         this.#length = unsigned32(window, at + 8, bigEndian);
@@ -344,6 +343,18 @@ export class HeaderScanner {
     this.#vr = NO_VR;
     this.#length = unsigned32(window, at + 4, bigEndian);
     return true;
+  }
+
+  /**
+   * Whether what is left of the file, too short for an element, is the beginning of none that is wanted: nothing at all, NULs to fill up
+   * with, or a tag behind the last wanted one (a byte that isn't there counts as the least it could be).
+   */
+  #mayEnd(window: Buffer, at: number, length: number): boolean {
+    const rest = window.subarray(at, length);
+    if (rest.every((byte) => byte === 0)) return true;
+    const tag = Buffer.alloc(4);
+    rest.copy(tag);
+    return (this.bigEndian ? tagBigEndian(tag, 0) : tagLittleEndian(tag, 0)) > LAST_WANTED_TAG;
   }
 
   /** The first element shows whether VRs are written, whatever the transfer syntax says (contract, "Rules"). */
@@ -391,6 +402,10 @@ export class HeaderScanner {
     this.#skipped = true;
     return this.#more(at - 1, 13);
   }
+}
+
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e;
 }
 
 function uidText(value: string): string {

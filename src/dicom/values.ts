@@ -4,8 +4,12 @@
  */
 import { isRealDate } from '../records/calendar.ts';
 
-const DATE = /^(\d{4})(?:\.(\d\d)\.(\d\d)|(?:(\d\d)(\d\d)?)?)/;
-const TIME = /^(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?|(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)/;
+// Behind a whole date and behind seconds anything may stand: another value, a range, a zone. What is shorter must end there, but for a digit
+// too many: else `2024-03-15` would be the first of January, and `10.15.30` ten o'clock.
+const END = '\\d?[\\s\\0]*(?:\\\\|$)';
+const DATE = new RegExp(`^(\\d{4})(?:\\.(\\d\\d)\\.(\\d\\d)|(\\d\\d)(\\d\\d)|(\\d\\d)?${END})`);
+const FRACTION = '(?:\\.(\\d{1,6}))?';
+const TIME = new RegExp(`^(\\d\\d)(?::(\\d\\d):(\\d\\d)${FRACTION}|(\\d\\d)(\\d\\d)${FRACTION}|(?::?(\\d\\d))?${END})`);
 const INTEGER = /^[\s\0]*[+-]?\d+[\s\0]*$/;
 const DECIMAL = /^[\s\0]*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[\s\0]*$/;
 const INT32_MAX = 0x7fffffff;
@@ -27,7 +31,9 @@ export function parseDate(bytes: string): string | null {
     }
   }
   const match = DATE.exec(bytes);
-  return match === null ? null : realDate(match[1] ?? '', match[2] ?? match[4] ?? '01', match[3] ?? match[5] ?? '01');
+  if (match === null) return null;
+  const [, year = '', monthOfDots, dayOfDots, month, day, monthAlone] = match;
+  return realDate(year, monthOfDots ?? month ?? monthAlone ?? '01', dayOfDots ?? day ?? '01');
 }
 
 /** Whether this is a day that exists, written as eight digits. */
@@ -64,11 +70,12 @@ export function parseTime(bytes: string): string | null {
   }
   const match = TIME.exec(bytes);
   if (match === null) return null;
+  const [, hour = '', minute, second, fraction, plainMinute, plainSecond, plainFraction, minuteAlone] = match;
   return realTime(
-    match[1] ?? '',
-    match[2] ?? match[5] ?? '00',
-    match[3] ?? match[6] ?? '00',
-    match[4] ?? match[7] ?? '',
+    hour,
+    minute ?? plainMinute ?? minuteAlone ?? '00',
+    second ?? plainSecond ?? '00',
+    fraction ?? plainFraction ?? '',
   );
 }
 

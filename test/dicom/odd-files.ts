@@ -421,6 +421,24 @@ const STRUCTURE = [
     ]),
     OUTER,
   ),
+  spliced(
+    'a sequence of undefined length without a VR among elements that have one',
+    Buffer.concat([longHeader('07000010', 'UT', 0), hex('07000110 ffffffff'), implicitItems]),
+    OUTER,
+  ),
+  spliced(
+    'the same in an item of a sequence that has one',
+    Buffer.concat([
+      longHeader('07000110', 'SQ', 0xffffffff),
+      hex('feff00e0 ffffffff'),
+      hex('07000210 ffffffff'),
+      hex('feff00e0 00000000'),
+      hex('feffdde0 00000000'),
+      hex('feff0de0 00000000'),
+      hex('feffdde0 00000000'),
+    ]),
+    OUTER,
+  ),
   spliced('a stray item end', hex('feff0de0 00000000'), OUTER),
   spliced(
     'an item where an element should be, in an item',

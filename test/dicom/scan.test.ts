@@ -161,6 +161,40 @@ describe('cuts', () => {
     for (const each of outcomes) expect(each).toMatch(/^(truncated|missing_required:[A-Z_]+|ok)$/);
     expect(outcome(bytes.subarray(0, bytes.length - 5))).toBe('truncated');
   });
+
+  for (const transferSyntaxUid of [
+    TRANSFER_SYNTAX.explicitLittleEndian,
+    TRANSFER_SYNTAX.implicitLittleEndian,
+    TRANSFER_SYNTAX.explicitBigEndian,
+  ]) {
+    const bigEndian = transferSyntaxUid === TRANSFER_SYNTAX.explicitBigEndian;
+    const tag = (group: number, element: number) => {
+      const bytes = Buffer.alloc(4);
+      bytes[bigEndian ? 'writeUInt16BE' : 'writeUInt16LE'](group, 0);
+      bytes[bigEndian ? 'writeUInt16BE' : 'writeUInt16LE'](element, 2);
+      return Buffer.concat([bytes, Buffer.from('OWXX')]);
+    };
+    const file = buildDicomFile({ dataSet: REQUIRED, transferSyntaxUid });
+    const endingWith = (bytes: Buffer) => outcome(Buffer.concat([file, bytes]));
+
+    it(`is truncated inside the header of an element that may be wanted (${transferSyntaxUid})`, () => {
+      for (const header of [tag(0x0028, 0x1054), tag(0x0028, 0x0010), tag(0x0020, 0x0013)]) {
+        // What comes first may be a NUL.
+        for (let length = 2; length < 8; length++) expect(endingWith(header.subarray(0, length))).toBe('truncated');
+      }
+    });
+
+    it(`ends well inside the header of one that isn't, or with NULs (${transferSyntaxUid})`, () => {
+      for (const [header, isKnownFrom] of [
+        [tag(0x7fe0, 0x0010), 1],
+        [tag(0x0029, 0x1010), 1],
+        [tag(0x0028, 0x1055), 4],
+        [Buffer.alloc(8), 1],
+      ] as const) {
+        for (let length = isKnownFrom; length < 8; length++) expect(endingWith(header.subarray(0, length))).toBe('ok');
+      }
+    });
+  }
 });
 
 describe('sequences', () => {

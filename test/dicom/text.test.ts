@@ -85,6 +85,10 @@ describe('code extensions', () => {
     expect(decode('\\ISO 2022 IR 58', 'Z=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab', true)).toBe('Z=张^小东');
   });
 
+  it('have no character for a pair that JIS X 0212 lacks, and none made of its half', () => {
+    expect(decode('\\ISO 2022 IR 159', '\x1b$(D!"0!\x1b(B')).toBe('\ufffd丂');
+  });
+
   it('have the standard’s wave dash and minus sign, not Microsoft’s', () => {
     expect(decode('\\ISO 2022 IR 87', '\x1b$B!A!]\x1b(B')).toBe('〜−');
   });
