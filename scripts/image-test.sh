@@ -33,7 +33,7 @@ compose() { docker compose -p "$project" -f compose.yaml -f compose.test.yaml "$
 sql() { compose exec -T postgres psql -qAt -h 127.0.0.1 -U postgres -d dicom -c "$1" 2>/dev/null || echo none; }
 kafka() { compose exec -T redpanda java -Xmx128m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp '/opt/kafka/*' "$@"; }
 keys() { kafka org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server localhost:29092 --topic "$1" --from-beginning \
-  --timeout-ms 6000 --property print.key=true --property print.value=false 2>/dev/null || true; }
+  --timeout-ms 15000 --property print.key=true --property print.value=false 2>/dev/null || true; }
 # One line a partition: committed offset and end offset.
 offsets() { kafka org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server localhost:29092 --describe --group dicom-consumer-group \
   2>/dev/null | awk '$2 == "storage_queue" {print $4, $5}'; }

@@ -1,25 +1,30 @@
-/** Prints ports that are free now: one for Kafka with its next one free too, PostgreSQL, MariaDB, HTTP. */
+/**
+ * Prints ports that are free now: one for Kafka with its next one free too, PostgreSQL, MariaDB, HTTP. Some are bound minutes later: they
+ * are of a range that no outgoing connection is given one of.
+ */
 import { createServer } from 'node:net';
 
-const open = (port) =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
-const portOf = (server) => server.address().port;
+const FIRST = 20_000;
+const END = 32_000;
 
-async function openPair() {
+const isFree = (port) =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
+
+const ports = [];
+async function draw(count) {
   for (;;) {
-    const first = await open(0);
-    try {
-      return [first, await open(portOf(first) + 1)];
-    } catch {
-      first.close();
-    }
+    const first = FIRST + Math.floor(Math.random() * (END - FIRST));
+    const drawn = Array.from({ length: count }, (_, n) => first + n);
+    const free = await Promise.all(drawn.map((port) => !ports.includes(port) && isFree(port)));
+    if (free.every(Boolean)) return ports.push(...drawn);
   }
 }
 
-const [kafka] = await openPair();
-const others = await Promise.all([open(0), open(0), open(0)]);
-console.log(portOf(kafka), ...others.map(portOf));
-process.exit();
+await draw(2);
+for (let others = 0; others < 3; others++) await draw(1);
+const [kafka, , ...others] = ports;
+console.log(kafka, ...others);

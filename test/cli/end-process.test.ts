@@ -49,7 +49,7 @@ describe('the end of the process', () => {
     if (child.stdout !== null) await once(child.stdout, 'data');
     child.stdin?.write('end\n');
     expect(await once(child, 'exit')).toEqual([4, null]);
-  });
+  }, 20_000);
 
   it('comes by SIGKILL within seconds when a thread hangs in the storage', async () => {
     const child = start('hang');

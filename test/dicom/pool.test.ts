@@ -198,7 +198,7 @@ describe('a worker', () => {
     void pool.read([file(store('b.dcm', instance(2)))]).catch(() => undefined);
     const { images } = await pool.read([file(store('c.dcm', instance(3)))]);
     expect([images.length, hangs, pool.threads]).toEqual([1, true, 2]);
-  });
+  }, 20_000);
 
   it('that hangs at one file again and again fails that file alone', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
@@ -240,7 +240,7 @@ describe('a worker', () => {
 
 describe('storage that hangs for good', () => {
   it('costs a bounded number of threads, and every read still ends', async () => {
-    start({ workerScript: faultyWorker, readTimeoutMs: 100 });
+    start({ workerScript: faultyWorker, readTimeoutMs: 300 });
     const paths = Array.from({ length: 12 }, (_, number) => store(`hang/${number}.dcm`, instance(number)));
     const { failures } = await pool.read(paths.map((path) => file(path)));
     expect(failures.map(({ index }) => index).sort((a, b) => a - b)).toEqual(paths.map((_, index) => index));
@@ -254,19 +254,21 @@ describe('storage that hangs for good', () => {
     expect(pool.stuckWorkers).toBeLessThanOrEqual(9);
     // It comes back as soon as the storage lets go.
     const descriptors = letGo();
-    await expect.poll(() => pool.stuckWorkers).toBe(0);
+    await expect.poll(() => pool.stuckWorkers, { timeout: 10_000 }).toBe(0);
     for (const descriptor of descriptors) closeSync(descriptor);
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
-  }, 20_000);
+  }, 40_000);
 
   it('does not hold up close', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 60_000 });
     const reading = pool.read([file(store('hang/a.dcm'))]).catch((error: Error) => error);
-    await expect.poll(() => readdirSync(folder).some((name) => name.startsWith('fifo-'))).toBe(true);
+    await expect
+      .poll(() => readdirSync(folder).some((name) => name.startsWith('fifo-')), { timeout: 10_000 })
+      .toBe(true);
     const began = performance.now();
     await pool.close();
     expect(performance.now() - began).toBeLessThan(3_000);
     expect(await reading).toBeInstanceOf(Error);
     await expect(pool.read([])).rejects.toThrow('closed');
-  });
+  }, 20_000);
 });

@@ -1,5 +1,4 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { expect, it, vi } from 'vitest';
@@ -13,6 +12,7 @@ import { seededRandom } from '../../src/testing/seeded-random.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand } from '../support/command.ts';
+import { freeAddress } from '../support/free-port.ts';
 import { balanceOf, readMetrics } from '../support/metrics.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { freshPostgres } from './postgres-database.ts';
@@ -67,7 +67,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       .filter(({ expected }, n) => expected !== undefined && n % 50 === 3)
       .map(({ value }) => pathOf(value));
     for (const path of late) renameSync(path, `${path}.part`);
-    const origins = [await freeAddress(), await freeAddress()];
+    const origins = [`http://${await freeAddress()}`, `http://${await freeAddress()}`];
     const looks = new Map(origins.map((origin) => [origin, 0]));
     const seen = { waiting: 0, inFlight: 0, released: 0 };
     const wrong: string[] = [];
@@ -87,7 +87,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     })();
     const [first, second] = origins.map((origin) => ({
       HTTP_ADDRESS: origin.slice('http://'.length),
-      FILE_WAIT: '60s',
+      FILE_WAIT: '30s',
     }));
     const service = pipeline.start(first);
     await vi.waitFor(() => expect(seen.waiting).toBeGreaterThan(0), { timeout: 20 * SECONDS });
@@ -121,7 +121,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     }, async () => {
       await using pipeline = await create();
       await pipeline.publish({ count: 20_000 });
-      const origin = await freeAddress();
+      const origin = `http://${await freeAddress()}`;
       const agrees = async (least: number) => {
         const shown = (await readMetrics(origin))?.get('redpanda_lag') ?? Number.NaN;
         const real = await pipeline.lag();
@@ -140,7 +140,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       await vi.waitFor(() => agrees(3_000), { timeout: 30 * SECONDS, interval: 500 });
       await client.query('rollback');
       await client.end();
-      await pipeline.untilCommitted(60 * SECONDS);
+      await pipeline.untilCommitted(100 * SECONDS);
       await vi.waitFor(() => agrees(0), { timeout: 30 * SECONDS, interval: 500 });
       expect((await service.signal('SIGTERM')).code).toBe(0);
     });
@@ -150,7 +150,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     timeout: 60 * SECONDS,
   }, async () => {
     await using pipeline = await create(1);
-    const origin = await freeAddress();
+    const origin = `http://${await freeAddress()}`;
     const meta = storeMeta({ file_path: image(pipeline, 'a.dcm', { SOPInstanceUID: '1.2.3.1.1' }) });
     const { patient_id: _, ...without } = meta;
     await send(pipeline, [
@@ -277,7 +277,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       await vi.waitFor(async () => {
         await admin.createTopics([deadLetters], 1, { 'max.message.bytes': '200' });
         expect(await admin.partitions(deadLetters)).toEqual([0]);
-      });
+      }, 30 * SECONDS);
       const stored = (n: number) => storeMeta({ file_path: image(pipeline, `${n}.dcm`), sop_uid: `1.2.3.1.${n}` });
       await send(pipeline, [JSON.stringify(stored(0)), `not JSON ${'x'.repeat(400)}`, JSON.stringify(stored(2))]);
       const service = pipeline.start();
@@ -287,8 +287,9 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       await admin.deleteTopics([deadLetters]);
       await vi.waitFor(async () => {
         await admin.createTopics([deadLetters], 1);
-        expect(await admin.partitions(deadLetters)).toEqual([0]);
-      });
+        // Not how many: the service's next attempt may have had the broker make it by itself.
+        expect(await admin.partitions(deadLetters)).not.toEqual([]);
+      }, 30 * SECONDS);
       await pipeline.untilCommitted(60 * SECONDS);
       expect(await deadLetterMessages(pipeline)).toEqual(['value is not JSON']);
       expect((await service.signal('SIGTERM')).code).toBe(0);
@@ -358,14 +359,4 @@ function image(pipeline: Pipeline, name: string, elements: Readonly<Record<strin
 function pathOf(value: string): string {
   const { file_path: path }: { file_path: string } = JSON.parse(value);
   return path;
-}
-
-/** `http://127.0.0.1:port`, a port that is free now. */
-function freeAddress(): Promise<string> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`));
-    });
-  });
 }

@@ -136,8 +136,10 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
 
 await describeWith(['kafka'], 'an error of Kafka', ({ kafka }) => {
   async function send(brokers: string, topic: string, key: string | null, bytes: number): Promise<unknown> {
-    const config = { 'bootstrap.servers': brokers, 'message.timeout.ms': 3_000 };
-    const producer = createProducer({ name: 'topic', config, deadlineMs: 5_000 });
+    // Long enough for the leader of a topic that was made a moment ago; where there is no broker at all, that long is waited.
+    const timeoutMs = brokers === kafka.brokers ? 20_000 : 3_000;
+    const config = { 'bootstrap.servers': brokers, 'message.timeout.ms': timeoutMs };
+    const producer = createProducer({ name: 'topic', config, deadlineMs: timeoutMs + 2_000 });
     const error: unknown = await producer
       .send([{ topic, key, value: Buffer.alloc(bytes) }])
       .catch((thrown: unknown) => thrown);

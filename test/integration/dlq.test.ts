@@ -281,7 +281,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     timeout: 120 * SECONDS,
   }, async () => {
     await using pipeline = await create(3);
-    await failed(pipeline, 12_000);
+    await failed(pipeline, 24_000);
     const admin = createAdmin(connection);
     const back = async () =>
       (await admin.endOffsets(pipeline.topics.input)).reduce((sum, { offset }) => sum + offset, 0);
@@ -291,14 +291,14 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(await ended).toMatchObject({ code: null });
     const before = await back();
     admin.close();
-    expect(before).toBeLessThan(12_000);
+    expect(before).toBeLessThan(24_000);
     const { code, stdout } = await dlq(pipeline, 'redrive');
     expect(code).toBe(0);
     const all = keys(await read(pipeline.topics.input));
-    expect(new Set(all).size).toBe(12_000);
-    expect(all.length).toBeLessThanOrEqual(12_500);
+    expect(new Set(all).size).toBe(24_000);
+    expect(all.length).toBeLessThanOrEqual(24_500);
     // It went on; it didn't begin again.
-    expect(stdout).not.toMatch(/^12,000 redriven/);
+    expect(stdout).not.toMatch(/^24,000 redriven/);
     expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^0 redriven/);
   });
 

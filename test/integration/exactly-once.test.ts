@@ -50,7 +50,7 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
   });
 
   it('says what is committed while a killed process has offsets in an open transaction', {
-    timeout: 60 * SECONDS,
+    timeout: 120 * SECONDS,
   }, async () => {
     await using pipeline = await create();
     await pipeline.publish({ count: 10 });
@@ -82,8 +82,11 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
     await using pipeline = await create();
     const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1 });
     pipeline.start({}, ['--exactly-once']);
-    const second = pipeline.start({}, ['--exactly-once']);
+    const log = `${pipeline.log}.second`;
+    const second = pipeline.start({}, ['--exactly-once'], { log });
     await pipeline.untilLag((lag) => lag < RECORDS * 0.6, 60 * SECONDS);
+    // Before it has started, nobody listens to SIGTERM.
+    await expect.poll(() => pipeline.hasStarted(log), { timeout: 60 * SECONDS }).toBe(true);
     expect((await second.signal('SIGTERM')).code).toBe(0);
     await pipeline.untilCommitted(90 * SECONDS);
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);

@@ -1,5 +1,5 @@
 import type { Subscription } from 'rxjs';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin.ts';
 import { createProducer } from '../../src/kafka/producer.ts';
 import { readTopic } from '../../src/kafka/read-topic.ts';
@@ -171,9 +171,12 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     await until(() => seen.size > 2_500);
     const third = startMember();
     await until(() => seen.size === records);
-    await sleep(300);
-    await Promise.all([first.source.close(), third.source.close()]);
     const admin = createAdmin(connection);
+    await vi.waitFor(
+      async () => expect(await admin.committedOffsets(topic, topic)).toEqual(await admin.endOffsets(topic)),
+      30_000,
+    );
+    await Promise.all([first.source.close(), third.source.close()]);
     expect(await admin.committedOffsets(topic, topic)).toEqual(await admin.endOffsets(topic));
     admin.close();
   });

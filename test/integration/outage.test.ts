@@ -56,13 +56,13 @@ await describeWith(['kafka', 'postgres'], `a database that is away for ${OUTAGE_
     await pipeline.untilAtWork(60 * SECONDS);
     line.cut();
     // What is committed stands still once the batches that had their acks are through.
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
     const stalled = await pipeline.lag();
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
     expect(await pipeline.lag()).toBe(stalled);
     expect(stalled).toBeGreaterThan(0);
     line.mend();
-    await pipeline.untilCommitted(60 * SECONDS);
+    await pipeline.untilCommitted(120 * SECONDS);
     expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
     line.close();
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);

@@ -58,9 +58,10 @@ describe('the log’s output', () => {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       if (reader === 'is gone') child.stdout.destroy();
-      const timer = setTimeout(() => child.kill('SIGKILL'), 4_000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
       expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(7);
       clearTimeout(timer);
     },
+    30_000,
   );
 });

@@ -18,7 +18,7 @@ async function runWith(name: string, code: string) {
   const log = `${trigger}.log`;
   // Worker threads load it too.
   const imports = "import { isMainThread } from 'node:worker_threads';";
-  writeFileSync(trigger, `${imports} if (isMainThread) setTimeout(() => { ${code} }, 500).unref();`);
+  writeFileSync(trigger, `${imports} if (isMainThread) setTimeout(() => { ${code} }, 1_000).unref();`);
   const service = startServiceProcess({
     config: 'redpanda.yaml',
     log,
@@ -30,7 +30,7 @@ async function runWith(name: string, code: string) {
       HTTP_ADDRESS: '127.0.0.1:0',
     },
   });
-  const deadline = setTimeout(() => void service.signal('SIGTERM'), 5_000);
+  const deadline = setTimeout(() => void service.signal('SIGTERM'), 8_000);
   const { code: exitCode } = await service.exited;
   clearTimeout(deadline);
   return { exitCode, printed: readFileSync(log, 'utf8') };

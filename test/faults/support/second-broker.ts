@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../support/free-port.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/services.sh', import.meta.url));
 /** Where scripts/services/kafka.sh puts the jars, and the cluster's name there. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmin } from '../../../src/kafka/admin.ts';
 import { type Authority, type Certificate, createAuthority } from '../../../src/testing/certificates.ts';
+import { freePort } from '../../support/free-port.ts';
 
 /** How a listener wants to be spoken to. All of them are one broker's. */
 const LISTENERS = ['plain', 'tls', 'expired', 'misnamed', 'mutual', 'sasl'] as const;
@@ -43,7 +43,8 @@ export async function startSecureKafka(): Promise<SecureKafka | { readonly missi
   const authority = createAuthority();
   if (authority === undefined) return { missing: 'the openssl command' };
   const folder = mkdtempSync(join(tmpdir(), 'wado-secure-kafka-'));
-  const ports = await freePorts(LISTENERS.length + 1);
+  const ports: number[] = [];
+  for (const _ of [...LISTENERS, 'CONTROLLER']) ports.push(await freePort());
   const brokers = Object.fromEntries(LISTENERS.map((name, n) => [name, `localhost:${ports[n]}`]));
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, configuration(folder, authority, ports));
@@ -200,27 +201,4 @@ function ended(broker: ChildProcess): Promise<void> {
   const exit = new Promise<void>((resolve) => broker.once('exit', () => resolve()));
   broker.kill('SIGKILL');
   return exit;
-}
-
-/** So many ports that nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer();
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  return await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          const address = server.address();
-          server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-        }),
-    ),
-  );
 }

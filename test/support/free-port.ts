@@ -1,0 +1,31 @@
+import { createServer } from 'node:net';
+
+/**
+ * Where neither Linux nor macOS takes ports for outgoing connections from: a port that is let go here may be bound minutes later, and while
+ * nothing listens on it, one of those could take it.
+ */
+const FIRST = 20_000;
+const END = 32_000;
+
+/** A port that nobody listens on now, on any address. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (END - FIRST));
+    if (await isFree(port)) return port;
+  }
+}
+
+/** `host:port` of this machine, the port free now. */
+export async function freeAddress(): Promise<string> {
+  return `127.0.0.1:${await freePort()}`;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
+}
