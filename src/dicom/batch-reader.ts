@@ -55,9 +55,11 @@ export class BatchReader {
     this.#onFile(index);
     const start = performance.now();
     try {
-      lane.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
-      this.#speed.record(performance.now() - start);
-      winners.offer(index, lane.header);
+      const descriptor = this.#roots.openNow(request.paths[index] ?? '', this.#onProgress);
+      lane.readNow(descriptor, this.#onProgress, (header) => {
+        this.#speed.record(performance.now() - start);
+        winners.offer(index, header);
+      });
     } catch (error) {
       addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
     }
@@ -94,9 +96,9 @@ export class BatchReader {
           readNext(lane);
         };
         runConcurrently(
-          lane.read(this.#roots.open(request.paths[index] ?? '')),
+          lane.read(this.#roots.open(request.paths[index] ?? ''), (header) => winners.offer(index, header)),
           this.#onProgress,
-          () => finish(() => winners.offer(index, lane.header)),
+          () => finish(() => {}),
           (error) =>
             finish(() => {
               throw error;

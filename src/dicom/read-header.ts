@@ -27,8 +27,10 @@ let reader: FileHeader | undefined;
 export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   reader ??= new FileHeader();
   try {
-    reader.readNow(fs.openSync(path, FLAGS), () => {});
-    const { header, size } = reader;
+    const descriptor = fs.openSync(path, FLAGS);
+    const { size } = fs.fstatSync(descriptor);
+    reader.readNow(descriptor, () => {});
+    const { header } = reader;
     const identity = header.identity();
     return {
       ok: true,
