@@ -69,6 +69,8 @@ export class HeaderScanner {
   readonly #levels = new Uint8Array(2 * SCAN_LIMITS.nesting);
   #depth = 0;
   #sequences = 0;
+  /** The group of the last element outside sequences. */
+  #group = 0;
   // The element header last read.
   #vr = NO_VR;
   #headerSize = 0;
@@ -204,6 +206,7 @@ export class HeaderScanner {
         return atEnd ? fail('truncated') : this.#more(at, 12);
       }
       this.#countElement();
+      if (tag < FIRST_DELIMITER) this.#group = tag >>> 16;
       const slot = tag < FIRST_DELIMITER ? wantedSlot(tag >>> 16, tag & 0xffff) : NOT_WANTED;
       if (this.#length === UNDEFINED_LENGTH) {
         if (slot !== NOT_WANTED) this.found.drop(slot);
@@ -234,6 +237,7 @@ export class HeaderScanner {
     const high = 1 - low;
     let at = start;
     let count = 0;
+    let lastGroup = this.#group;
     while (at + 8 <= length) {
       const group = byteAt(window, at + low) | (byteAt(window, at + high) << 8);
       if (group > LAST_WANTED_GROUP) break;
@@ -255,8 +259,10 @@ export class HeaderScanner {
         }
       }
       at = next;
+      lastGroup = group;
       count++;
     }
+    this.#group = lastGroup;
     this.#elements += count;
     if (this.#elements > SCAN_LIMITS.elements) fail('too_many_elements');
     return at;
@@ -347,14 +353,16 @@ export class HeaderScanner {
 
   /**
    * Whether what is left of the file, too short for an element, is the beginning of none that is wanted: nothing at all, NULs to fill up
-   * with, or a tag behind the last wanted one (a byte that isn't there counts as the least it could be).
+   * with, or a tag behind the last wanted one. Of a tag that is cut itself, a byte that isn't there counts as the least it could be; and
+   * one whose group has passed is a stray byte or three.
    */
   #mayEnd(window: Buffer, at: number, length: number): boolean {
     const rest = window.subarray(at, length);
     if (rest.every((byte) => byte === 0)) return true;
-    const tag = Buffer.alloc(4);
-    rest.copy(tag);
-    return (this.bigEndian ? tagBigEndian(tag, 0) : tagLittleEndian(tag, 0)) > LAST_WANTED_TAG;
+    const bytes = Buffer.alloc(4);
+    rest.copy(bytes);
+    const tag = this.bigEndian ? tagBigEndian(bytes, 0) : tagLittleEndian(bytes, 0);
+    return tag > LAST_WANTED_TAG || (rest.length < 4 && tag >>> 16 < this.#group);
   }
 
   /** The first element shows whether VRs are written, whatever the transfer syntax says (contract, "Rules"). */
@@ -381,6 +389,7 @@ export class HeaderScanner {
     this.#elements = 0;
     this.#depth = 0;
     this.#sequences = 0;
+    this.#group = 0;
   }
 
   #countElement(): void {

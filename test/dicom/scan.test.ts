@@ -184,6 +184,13 @@ describe('cuts', () => {
       }
     });
 
+    it(`ends well with a stray byte or three that can't begin the next element (${transferSyntaxUid})`, () => {
+      const image = buildDicomFile({ dataSet: { ...REQUIRED, Rows: 1 }, transferSyntaxUid });
+      for (const stray of [' ', '\n', '\r\n', '   ']) {
+        expect(outcome(Buffer.concat([image, Buffer.from(stray)])), JSON.stringify(stray)).toBe('ok');
+      }
+    });
+
     it(`ends well inside the header of one that isn't, or with NULs (${transferSyntaxUid})`, () => {
       for (const [header, isKnownFrom] of [
         [tag(0x7fe0, 0x0010), 1],
