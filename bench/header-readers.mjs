@@ -2,7 +2,7 @@
  * The contenders of the header benchmark: each makes the same two JSON records of a file, on one thread. Plain JavaScript, since the built
  * reader is measured and not its sources as some loader translates them.
  */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import dicomParser from 'dicom-parser';
 import { ATTRIBUTES } from '../dist/src/dicom/attributes.js';
 import { FileHeader } from '../dist/src/dicom/file-header.js';
@@ -15,14 +15,11 @@ import { vrCode } from '../dist/src/dicom/vr.js';
 
 const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":"2025-01-01T00:00:00.000000"';
 
-/** Of every file; the service knows it from the file's record. */
-const SIZE = 5_000;
-
 /** The length of what was made, so that nothing can be left out as unused. */
-function recordsLength(header) {
+function recordsLength(header, size) {
   const identity = header.identity();
   const state = stateMetaJson(header, identity, 'tenant1', TIMESTAMPS);
-  return state.length + imageMetaJson(header, identity, 'tenant1', SIZE, TIMESTAMPS).length;
+  return state.length + imageMetaJson(header, identity, 'tenant1', size, TIMESTAMPS).length;
 }
 
 /** By name: a function that takes the storage root and gives a function from a path to the records' length. */
@@ -33,7 +30,7 @@ export const READERS = {
     const onProgress = () => {};
     return (path) => {
       file.readNow(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), onProgress);
-      return recordsLength(file.header);
+      return recordsLength(file.header, file.size);
     };
   },
 
@@ -44,7 +41,7 @@ export const READERS = {
     const onProgress = () => {};
     return (path) => {
       file.readNow(roots.openNow(path, onProgress), onProgress);
-      return recordsLength(file.header);
+      return recordsLength(file.header, file.size);
     };
   },
 
@@ -55,7 +52,7 @@ export const READERS = {
     const header = new DicomHeader(found);
     const wanted = ATTRIBUTES.map(({ tag }) => `x${tag.toString(16).padStart(8, '0')}`);
     return (path) => {
-      const bytes = readBeginning(path, window);
+      const { bytes, size } = readBeginning(path, window);
       const dataSet = dicomParser.parseDicom(bytes, { untilTag: 'x7fe00010' });
       const { buffer, byteOffset, length } = dataSet.byteArray;
       const whole = Buffer.from(buffer, byteOffset, length);
@@ -69,7 +66,7 @@ export const READERS = {
         found.found.take(slot, vr === undefined ? 0 : vrCode(vr), whole, length, start, start + size);
       }
       header.refresh();
-      return recordsLength(header);
+      return recordsLength(header, size);
     };
   },
 
@@ -80,7 +77,7 @@ export const READERS = {
     dcmjs.log.setLevel('silent');
     const window = Buffer.alloc(64 << 10);
     return (path) => {
-      const bytes = readBeginning(path, window);
+      const { bytes } = readBeginning(path, window);
       const copy = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
       const { dict } = dcmjs.data.DicomMessage.readFile(copy, {
         untilTag: '7FE00010',
@@ -95,7 +92,8 @@ export const READERS = {
 function readBeginning(path, window) {
   const descriptor = openSync(path, 'r');
   try {
-    return window.subarray(0, readSync(descriptor, window, 0, window.length, 0));
+    const { size } = fstatSync(descriptor);
+    return { bytes: window.subarray(0, readSync(descriptor, window, 0, window.length, 0)), size };
   } finally {
     closeSync(descriptor);
   }

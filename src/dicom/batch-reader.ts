@@ -55,11 +55,9 @@ export class BatchReader {
     this.#onFile(index);
     const start = performance.now();
     try {
-      const descriptor = this.#roots.openNow(request.paths[index] ?? '', this.#onProgress);
-      lane.readNow(descriptor, this.#onProgress, (header) => {
-        this.#speed.record(performance.now() - start);
-        winners.offer(index, header);
-      });
+      lane.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
+      this.#speed.record(performance.now() - start);
+      winners.offer(index, lane.header);
     } catch (error) {
       addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
     }
@@ -96,9 +94,9 @@ export class BatchReader {
           readNext(lane);
         };
         runConcurrently(
-          lane.read(this.#roots.open(request.paths[index] ?? ''), (header) => winners.offer(index, header)),
+          lane.read(this.#roots.open(request.paths[index] ?? '')),
           this.#onProgress,
-          () => finish(() => {}),
+          () => finish(() => winners.offer(index, lane.header)),
           (error) =>
             finish(() => {
               throw error;

@@ -27,10 +27,8 @@ let reader: FileHeader | undefined;
 export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   reader ??= new FileHeader();
   try {
-    const descriptor = fs.openSync(path, FLAGS);
-    const { size } = fs.fstatSync(descriptor);
-    reader.readNow(descriptor, () => {});
-    const { header } = reader;
+    reader.readNow(fs.openSync(path, FLAGS), () => {});
+    const { header, size } = reader;
     const identity = header.identity();
     return {
       ok: true,
