@@ -5,9 +5,10 @@
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import { LAST_WANTED_TAG, slotOf, wantedSlot } from './attributes.ts';
 import { byteAt, tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';
+import { mayEndWith } from './end-of-file.ts';
 import { FoundValues } from './found-values.ts';
 import { afterPrefix } from './prefix.ts';
-import { looksLikeVr, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
+import { isPrintable, looksLikeVr, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
 /** The bounds of one header (contract, "Rules"). Sizes in bytes. */
 const SCAN_LIMITS = {
@@ -189,7 +190,7 @@ export class HeaderScanner {
       }
       if (at + 8 > length) {
         if (!atEnd) return this.#more(at, 12);
-        if (this.#mayEnd(window, at, length)) return true;
+        if (mayEndWith(window.subarray(at, length), this.#group, this.bigEndian)) return true;
         fail('truncated');
       }
       if (this.#beforeFirstElement) this.#recogniseVrForm(window, at);
@@ -339,7 +340,7 @@ export class HeaderScanner {
         return true;
       }
       // Some writers fall back to implicit VR for an element or a sequence: then these bytes are a length, and hardly ever printable.
-      if (isPrintable(first) && isPrintable(second)) {
+      if (isPrintable(first, second)) {
         if (at + 12 > length) return false;
         this.#headerSize = 12;
         this.#length = unsigned32(window, at + 8, bigEndian);
@@ -349,20 +350,6 @@ export class HeaderScanner {
     this.#vr = NO_VR;
     this.#length = unsigned32(window, at + 4, bigEndian);
     return true;
-  }
-
-  /**
-   * Whether what is left of the file, too short for an element, is the beginning of none that is wanted: nothing at all, NULs to fill up
-   * with, or a tag behind the last wanted one. Of a tag that is cut itself, a byte that isn't there counts as the least it could be; and
-   * one whose group has passed is a stray byte or three.
-   */
-  #mayEnd(window: Buffer, at: number, length: number): boolean {
-    const rest = window.subarray(at, length);
-    if (rest.every((byte) => byte === 0)) return true;
-    const bytes = Buffer.alloc(4);
-    rest.copy(bytes);
-    const tag = this.bigEndian ? tagBigEndian(bytes, 0) : tagLittleEndian(bytes, 0);
-    return tag > LAST_WANTED_TAG || (rest.length < 4 && tag >>> 16 < this.#group);
   }
 
   /** The first element shows whether VRs are written, whatever the transfer syntax says (contract, "Rules"). */
@@ -411,10 +398,6 @@ export class HeaderScanner {
     this.#skipped = true;
     return this.#more(at - 1, 13);
   }
-}
-
-function isPrintable(byte: number): boolean {
-  return byte >= 0x20 && byte <= 0x7e;
 }
 
 function uidText(value: string): string {

@@ -20,6 +20,11 @@ export function looksLikeVr(first: number, second: number): boolean {
   return first >= 0x41 && first <= 0x5a && second >= 0x41 && second <= 0x5a;
 }
 
+/** Whether two bytes are text at all, if hardly a VR: those of a length aren't. */
+export function isPrintable(first: number, second: number): boolean {
+  return first >= 0x20 && first <= 0x7e && second >= 0x20 && second <= 0x7e;
+}
+
 /** What the bytes of a binary VR hold: size in bytes and kind of number. */
 export interface BinaryVr {
   readonly size: 2 | 4 | 8;

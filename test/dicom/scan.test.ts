@@ -189,6 +189,15 @@ describe('cuts', () => {
       for (const stray of [' ', '\n', '\r\n', '   ']) {
         expect(outcome(Buffer.concat([image, Buffer.from(stray)])), JSON.stringify(stray)).toBe('ok');
       }
+      const long = { ...REQUIRED, '(0027,1001)': { vr: 'OB', value: Buffer.alloc(4) } };
+      expect(outcome(Buffer.concat([buildDicomFile({ dataSet: long, transferSyntaxUid }), Buffer.from(' ')]))).toBe(
+        'ok',
+      );
+    });
+
+    it(`is not deceived by a stray delimiter before the cut (${transferSyntaxUid})`, () => {
+      const itemEnd = Buffer.from(bigEndian ? 'fffee00d00000000' : 'feff0de000000000', 'hex');
+      expect(endingWith(Buffer.concat([itemEnd, tag(0x0020, 0x0013).subarray(0, 2)]))).toBe('truncated');
     });
 
     it(`ends well inside the header of one that isn't, or with NULs (${transferSyntaxUid})`, () => {

@@ -7,10 +7,15 @@ import { createServer } from 'node:net';
 const FIRST = 20_000;
 const END = 32_000;
 
-/** A port that nobody listens on now, on any address. */
+/** Nobody listens on these yet either. */
+const drawn = new Set<number>();
+
+/** A port that nobody listens on now, on any address; another one each time. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (END - FIRST));
+    if (drawn.has(port)) continue;
+    drawn.add(port);
     if (await isFree(port)) return port;
   }
 }
