@@ -195,6 +195,12 @@ describe('cuts', () => {
       );
     });
 
+    it(`is truncated inside an element that is out of order, and in a file that holds nothing else (${transferSyntaxUid})`, () => {
+      expect(endingWith(tag(0x0010, 0x0020).subarray(0, 6))).toBe('truncated');
+      const nothing = buildDicomFile({ dataSet: {}, transferSyntaxUid });
+      expect(outcome(Buffer.concat([nothing, tag(0x0010, 0x0020).subarray(0, 2)]))).toBe('truncated');
+    });
+
     it(`is not deceived by a stray delimiter before the cut (${transferSyntaxUid})`, () => {
       const itemEnd = Buffer.from(bigEndian ? 'fffee00d00000000' : 'feff0de000000000', 'hex');
       expect(endingWith(Buffer.concat([itemEnd, tag(0x0020, 0x0013).subarray(0, 2)]))).toBe('truncated');
