@@ -6,7 +6,7 @@
  * Rates are between the first and the last batch, as the service itself logs them.
  */
 import { parseArgs } from 'node:util';
-import { migratePostgres } from '../src/db/migrate.ts';
+import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import { Pipeline } from '../test/support/pipeline.ts';
 import { markdown } from './markdown.ts';
 

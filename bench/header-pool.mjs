@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const [root, list, rounds] = process.argv.slice(2);
-const { createHeaderPool } = await import('../dist/src/dicom/pool.js');
+const { createHeaderPool } = await import('../dist/src/dicom/files/pool.js');
 const all = JSON.parse(readFileSync(list, 'utf8')).slice(0, Number(process.env.FILES ?? 1e9));
 // As a store fills: the files of several series side by side.
 const paths = all.map((_, at) => all[(at * 7919) % all.length]);

@@ -4,14 +4,14 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import dicomParser from 'dicom-parser';
-import { ATTRIBUTES } from '../dist/src/dicom/attributes.js';
-import { FileHeader } from '../dist/src/dicom/file-header.js';
-import { DicomHeader } from '../dist/src/dicom/header.js';
-import { imageMetaJson } from '../dist/src/dicom/image-meta.js';
-import { HeaderScanner } from '../dist/src/dicom/scan.js';
-import { stateMetaJson } from '../dist/src/dicom/state-meta.js';
-import { StorageRoots } from '../dist/src/dicom/storage-roots.js';
-import { vrCode } from '../dist/src/dicom/vr.js';
+import { ATTRIBUTES } from '../dist/src/dicom/bytes/attributes.js';
+import { HeaderScanner } from '../dist/src/dicom/bytes/scan.js';
+import { vrCode } from '../dist/src/dicom/bytes/vr.js';
+import { FileHeader } from '../dist/src/dicom/files/file-header.js';
+import { StorageRoots } from '../dist/src/dicom/files/storage-roots.js';
+import { DicomHeader } from '../dist/src/dicom/rows/header.js';
+import { imageMetaJson } from '../dist/src/dicom/rows/image-meta.js';
+import { stateMetaJson } from '../dist/src/dicom/rows/state-meta.js';
 
 const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":"2025-01-01T00:00:00.000000"';
 

@@ -2,7 +2,7 @@
 // CPU of the main thread in each turn of its event loop, so that nothing else that the machine does counts; the kernel books it by ticks of 1 to 4 ms.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createHeaderPool } from '../dist/src/dicom/pool.js';
+import { createHeaderPool } from '../dist/src/dicom/files/pool.js';
 
 const PASSES = 80;
 const root = join(import.meta.dirname, '../test/fixtures/dicom');

@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { migratePostgres } from '../src/db/migrate.ts';
+import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import type { LoadRecord } from '../src/testing/load.ts';
 import { Pipeline } from '../test/support/pipeline.ts';
 import { CONTENDERS, type Contender, type Result } from './contenders.ts';

@@ -8,10 +8,10 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { bufferTime, concatMap, filter } from 'rxjs';
-import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from '../src/db/postgres-schema.ts';
-import { readHeaderFile } from '../src/dicom/read-header.ts';
-import { createProducer } from '../src/kafka/producer.ts';
-import { KafkaSource } from '../src/kafka/source.ts';
+import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from '../src/databases/postgres/schema.ts';
+import { readHeaderFile } from '../src/dicom/files/read-header.ts';
+import { KafkaSource } from '../src/kafka/consumer/source.ts';
+import { createProducer } from '../src/kafka/producer/producer.ts';
 import type { DicomStoreMeta } from '../src/records/dicom-store-meta.ts';
 
 const {

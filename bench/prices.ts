@@ -6,12 +6,12 @@
  * CPU time of this process divided by records, the median of the rounds after one to warm up. The share is of their sum.
  */
 import { parseArgs } from 'node:util';
-import { WatermarkTracker } from '../src/kafka/watermark.ts';
+import { coalesceRows, unitBytes } from '../src/databases/coalesce.ts';
+import { WatermarkTracker } from '../src/kafka/consumer/watermark.ts';
 import { parseRecord } from '../src/operators/parse-records.ts';
 import { createLogger } from '../src/ops/logger.ts';
 import { createMetrics } from '../src/ops/metrics.ts';
 import type { ConsumedRecord, GroupedRecord, PublishedRow, StoredFile } from '../src/records/records.ts';
-import { coalesceRows, unitBytes } from '../src/sinks/database-rows.ts';
 import { storeMeta } from '../src/testing/store-meta.ts';
 import { markdown } from './markdown.ts';
 import { median } from './median.ts';
@@ -66,7 +66,7 @@ function keepWatermark(records: readonly ConsumedRecord[]): void {
   for (const batch of batchesOf(records)) {
     for (const record of batch) tracker.track(record);
     tracker.ack(batch);
-    tracker.take();
+    tracker.takeCommittable();
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createProducer } from '../src/kafka/producer.ts';
+import { createProducer } from '../src/kafka/producer/producer.ts';
 import { startTcpProxy } from '../src/testing/proxy.ts';
 import { Pipeline } from '../test/support/pipeline.ts';
 import { markdown } from './markdown.ts';

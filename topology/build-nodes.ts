@@ -1,11 +1,17 @@
 /** Configuration → real nodes. The only place where the graph meets its clients. */
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
-import { createHeaderPool } from '../src/dicom/pool.ts';
-import { createProducer } from '../src/kafka/producer.ts';
-import { consumerSettings, type GroupProtocol, MESSAGE_TIMEOUT_MS, producerSettings } from '../src/kafka/settings.ts';
-import { KafkaSource } from '../src/kafka/source.ts';
-import { createTransactions, transactionalIdOf } from '../src/kafka/transactions.ts';
+import { createPostgresSink } from '../src/databases/postgres/sink.ts';
+import { createHeaderPool } from '../src/dicom/files/pool.ts';
+import {
+  consumerSettings,
+  type GroupProtocol,
+  MESSAGE_TIMEOUT_MS,
+  producerSettings,
+} from '../src/kafka/client/settings.ts';
+import { KafkaSource } from '../src/kafka/consumer/source.ts';
+import { createProducer } from '../src/kafka/producer/producer.ts';
+import { createTransactions, transactionalIdOf } from '../src/kafka/producer/transactions.ts';
 import type { Health } from '../src/ops/health.ts';
 import type { Logger } from '../src/ops/logger.ts';
 import type { Metrics } from '../src/ops/metrics.ts';
@@ -17,11 +23,10 @@ import {
   type SinkObservation,
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
-import type { CommittedBatch, GroupedBatch } from '../src/records/records.ts';
+import type { Sink } from '../src/ports.ts';
+import type { AcknowledgedBatch, GroupedBatch } from '../src/records/records.ts';
 import { createDeadLetterSink, deadLetter } from '../src/sinks/dead-letter.ts';
-import { createPostgresSink } from '../src/sinks/postgres.ts';
 import { createTopicSink, topicRecords } from '../src/sinks/topic.ts';
-import type { Sink } from './nodes.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
 export interface Operations {
@@ -37,10 +42,10 @@ export interface NodeOptions {
 }
 
 /** The graph with its clients behind it. */
-export interface RealGraph {
+export interface RunnableTopology {
   /** What must be reachable before the first record is taken. */
   readonly outputs: readonly Pick<Sink, 'connect'>[];
-  run(settings: Settings): Observable<CommittedBatch>;
+  run(settings: Settings): Observable<AcknowledgedBatch>;
   /** Records that were taken and are not acked: in flight, or waiting for their file. */
   unacked(): number;
   /** Ends the intake. */
@@ -54,7 +59,7 @@ const PRODUCE_DEADLINE_MS = MESSAGE_TIMEOUT_MS + 5_000;
 /** An open buffer is flushed, read and stored well within this; what isn't is processed again by the partition's next owner. */
 const DRAIN_MARGIN_MS = 5_000;
 
-export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RealGraph {
+export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
   const { metrics } = operations;
   const kafka = buildSource(config, operations, options);
   const source = observeSource(kafka, metrics);

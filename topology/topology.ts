@@ -7,7 +7,7 @@
  *                                              └─▶ dead letters ┘
  */
 import { bufferTime, filter, type Observable, type SchedulerLike } from 'rxjs';
-import { commitOffsets } from '../src/operators/commit-offsets.ts';
+import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupBatch } from '../src/operators/group-batch.ts';
@@ -15,8 +15,8 @@ import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { inOrder } from '../src/operators/in-order.ts';
 import { parseRecords, type UnknownFieldsListener } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
-import type { CommittedBatch, ParsedRecord } from '../src/records/records.ts';
-import type { HeaderReader, Offsets, Sink, Source, Transaction } from './nodes.ts';
+import type { HeaderReader, Offsets, Sink, Source, Transaction } from '../src/ports.ts';
+import type { AcknowledgedBatch, ParsedRecord } from '../src/records/records.ts';
 
 export interface Nodes {
   readonly source: Source;
@@ -47,11 +47,11 @@ export interface Settings {
 export function topology(
   { source, reader, sinks, deadLetters, offsets }: Nodes,
   settings: Settings,
-): Observable<CommittedBatch> {
+): Observable<AcknowledgedBatch> {
   return batches(source, settings).pipe(
     groupDicomState(reader, settings),
     forkTo({ sinks, deadLetters }, forkOptions(reader, settings)),
-    commitOffsets(offsets),
+    acknowledgeRecords(offsets),
   );
 }
 
@@ -67,7 +67,7 @@ export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
 export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
   settings: Settings,
-): Observable<CommittedBatch> {
+): Observable<AcknowledgedBatch> {
   const options = forkOptions(reader, settings);
   return batches(source, settings).pipe(
     inOrder((batch$) =>

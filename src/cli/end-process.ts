@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endHeaderThreads } from '../dicom/header-worker.ts';
-import { pendingNativeCalls } from '../kafka/native-calls.ts';
+import { endHeaderThreads } from '../dicom/files/header-worker.ts';
+import { pendingNativeCalls } from '../kafka/client/native-calls.ts';
 import type { ExitCode } from './cli-error.ts';
 
 const POLL_MS = 10;

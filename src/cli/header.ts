@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Command } from 'commander';
-import { readHeaderFile } from '../dicom/read-header.ts';
+import { readHeaderFile } from '../dicom/files/read-header.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 interface HeaderOptions {

@@ -1,5 +1,5 @@
 import { SinkError, SourceError } from '../errors.ts';
-import { errorName } from '../kafka/client.ts';
+import { errorName } from '../kafka/client/client.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { CliError, EXIT } from './cli-error.ts';
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { nameOf } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { migratePostgres } from '../db/migrate.ts';
+import { migratePostgres } from '../databases/postgres/migrate.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
 
 /** `migrate [redpanda.yaml]`: brings the tables of every configured database up to date; a second time it does nothing. */

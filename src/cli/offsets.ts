@@ -2,10 +2,10 @@ import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { SourceError } from '../errors.ts';
-import { createAdmin, type KafkaAdmin } from '../kafka/admin.ts';
-import type { PartitionOffset } from '../kafka/client.ts';
-import { commitAsOutsider } from '../kafka/commit-as-outsider.ts';
-import { connectionSettings } from '../kafka/settings.ts';
+import { createAdmin, type KafkaAdmin } from '../kafka/admin/admin.ts';
+import { alterGroupOffsets } from '../kafka/admin/alter-group-offsets.ts';
+import type { PartitionOffset } from '../kafka/client/client.ts';
+import { connectionSettings } from '../kafka/client/settings.ts';
 import { isRealDate } from '../records/calendar.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments } from './config-options.ts';
@@ -81,7 +81,7 @@ function resetCommand(): Command {
 
 async function commit(config: Config, offsets: readonly PartitionOffset[]): Promise<void> {
   try {
-    await commitAsOutsider(connectionSettings(config.input), config.input.consumerGroup, offsets);
+    await alterGroupOffsets(connectionSettings(config.input), config.input.consumerGroup, offsets);
   } catch (error) {
     if (error instanceof SourceError && error.code === 'fenced') throw activeGroup(config);
     throw error;

@@ -77,8 +77,8 @@ async function publishTo(
   work: (send: Send) => Promise<PublishProgress>,
 ): Promise<PublishProgress> {
   // Only here, so that a dry run needs no native client.
-  const { createProducer } = await import('../kafka/producer.ts');
-  const { producerSettings } = await import('../kafka/settings.ts');
+  const { createProducer } = await import('../kafka/producer/producer.ts');
+  const { producerSettings } = await import('../kafka/client/settings.ts');
   const config = producerSettings(producerConfig);
   const producer = createProducer({ name: 'publish', config, deadlineMs: DEADLINE_MS });
   try {

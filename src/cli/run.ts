@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { loadConfig } from '../config/load.ts';
-import type { GroupProtocol } from '../kafka/settings.ts';
+import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { type Service, type StopResult, startService } from '../runtime/service.ts';
 import { CliError, EXIT } from './cli-error.ts';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { generateStudies } from '../testing/studies.ts';
+import { generateStudies } from '../samples/studies.ts';
 
 interface SamplesOptions {
   readonly studies: number;

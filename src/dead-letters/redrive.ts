@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createAdmin } from '../kafka/admin.ts';
-import type { NativeConfig, PartitionOffset } from '../kafka/client.ts';
-import { commitAsOutsider } from '../kafka/commit-as-outsider.ts';
-import type { Producer, ProducerRecord } from '../kafka/producer.ts';
-import { readTopic } from '../kafka/read-topic.ts';
+import { createAdmin } from '../kafka/admin/admin.ts';
+import { alterGroupOffsets } from '../kafka/admin/alter-group-offsets.ts';
+import { readTopic } from '../kafka/admin/read-topic.ts';
+import type { NativeConfig, PartitionOffset } from '../kafka/client/client.ts';
+import type { Producer, ProducerRecord } from '../kafka/producer/producer.ts';
 import type { RecordHeader } from '../records/records.ts';
-import { type DeadLetter, originalHeaders, REDRIVES_HEADER, readDeadLetter } from './dead-letter.ts';
+import { type DeadLetter, originalHeaders, REDRIVES_HEADER, readDeadLetter } from './read-dead-letter.ts';
 
 export interface RedriveOptions {
   readonly topic: string;
@@ -69,7 +69,7 @@ export async function redrive(
   const finishChunk = async () => {
     if (!options.dryRun) {
       await producer.send(chunk);
-      await commitAsOutsider(config, group, progressMade(options.topic, span, reached));
+      await alterGroupOffsets(config, group, progressMade(options.topic, span, reached));
     }
     chunk = [];
     reached.clear();

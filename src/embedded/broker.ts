@@ -2,7 +2,7 @@
  * A Kafka broker inside this process: librdkafka's mock cluster. It speaks the real protocol on a loopback port, so that the real source and
  * producer run against it; it keeps everything in memory, 5 MB a partition, and it stores no transaction's offsets: it proves no durability.
  */
-import { type NativeError, type NativeMetadata, type NativeProducer, newProducer } from '../kafka/client.ts';
+import { type NativeError, type NativeMetadata, type NativeProducer, newProducer } from '../kafka/client/client.ts';
 
 export interface EmbeddedBroker {
   /** `127.0.0.1:port`. */

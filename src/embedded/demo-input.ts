@@ -1,8 +1,8 @@
 /** The demo's other half: it makes studies, writes them into the store and publishes their records, never far ahead of the service. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Producer } from '../kafka/producer.ts';
-import { type GeneratedStudy, generateStudies } from '../testing/studies.ts';
+import type { Producer } from '../kafka/producer/producer.ts';
+import { type GeneratedStudy, generateStudies } from '../samples/studies.ts';
 import { DEMO_TOPICS } from './demo-config.ts';
 
 /** What was published so far, and so what has to be found at the end. */

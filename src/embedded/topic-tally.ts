@@ -1,6 +1,6 @@
 /** Reads topics from their beginning as records come, and counts: the embedded broker forgets what is old, so whoever counts at the end is late. */
-import { connect, disconnect, type NativeMessage, newConsumer } from '../kafka/client.ts';
-import { toHeaders } from '../kafka/headers.ts';
+import { connect, disconnect, type NativeMessage, newConsumer } from '../kafka/client/client.ts';
+import { toHeaders } from '../kafka/client/headers.ts';
 import { ERROR_HEADERS } from '../sinks/dead-letter.ts';
 
 export interface TopicCount {

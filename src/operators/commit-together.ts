@@ -1,7 +1,7 @@
 import { defer, Observable, type OperatorFunction, type Subscription } from 'rxjs';
-import type { Transaction } from '../../topology/nodes.ts';
-import type { CommittedBatch, StoredBatch } from '../records/records.ts';
-import { summaryOf } from './commit-offsets.ts';
+import type { Transaction } from '../ports.ts';
+import type { AcknowledgedBatch, StoredBatch } from '../records/records.ts';
+import { summaryOf } from './acknowledge-records.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
 /** More at once gains little, and a transaction that is aborted is done again as a whole. */
@@ -14,9 +14,9 @@ const MAX_RECORDS = 5_000;
 export function commitTogether(
   transaction: Transaction,
   policy: RetryPolicy,
-): OperatorFunction<StoredBatch, CommittedBatch> {
+): OperatorFunction<StoredBatch, AcknowledgedBatch> {
   return (batches$) =>
-    new Observable<CommittedBatch>((subscriber) => {
+    new Observable<AcknowledgedBatch>((subscriber) => {
       const waiting: StoredBatch[] = [];
       let running: Subscription | undefined;
       let ended = false;

@@ -10,7 +10,7 @@ import {
   type OperatorFunction,
   of,
 } from 'rxjs';
-import type { Sink } from '../../topology/nodes.ts';
+import type { Sink } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, PoisonRecord, Rejection, StoredBatch } from '../records/records.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 

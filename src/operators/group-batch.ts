@@ -1,5 +1,5 @@
-import type { HeaderFailure, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import type { DicomReadErrorCode } from '../errors.ts';
+import type { HeaderFailure, HeaderReader, HeaderRow } from '../ports.ts';
 import type {
   GroupedBatch,
   GroupedRecord,
@@ -37,8 +37,8 @@ export async function groupBatch(
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
-    if (failure.untried === true) stalled = true;
-    if (failure.untried === true || (mayWait && isWorthWaiting(failure))) waiting.push(file);
+    if (failure.notAttempted === true) stalled = true;
+    if (failure.notAttempted === true || (mayWait && isWorthWaiting(failure))) waiting.push(file);
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 

@@ -14,7 +14,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { HeaderReader } from '../../topology/nodes.ts';
+import type { HeaderReader } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 

@@ -1,8 +1,8 @@
 import { tap } from 'rxjs';
-import type { Source } from '../../topology/nodes.ts';
 import type { InputConfig } from '../config/config.ts';
-import { partitionName } from '../kafka/client.ts';
-import type { SourceEvents } from '../kafka/source.ts';
+import { partitionName } from '../kafka/client/client.ts';
+import type { SourceEvents } from '../kafka/consumer/source.ts';
+import type { Source } from '../ports.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';

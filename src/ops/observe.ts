@@ -1,7 +1,8 @@
 /** Nodes with a counter in front: each wrapper is the same port again, so the graph doesn't know whether it is watched. */
-import type { HeaderReader, Sink } from '../../topology/nodes.ts';
+
 import { DicomReadError, ParseError, SinkError } from '../errors.ts';
-import type { Transactions } from '../kafka/transactions.ts';
+import type { Transactions } from '../kafka/producer/transactions.ts';
+import type { HeaderReader, Sink } from '../ports.ts';
 import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
 import type { ComponentHealth } from './health.ts';
 import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';

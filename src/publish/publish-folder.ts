@@ -2,7 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { posix, relative, sep } from 'node:path';
 import { dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
-import { type StoredHeader, storeMeta } from './store-meta.ts';
+import { type StoredHeader, storeMeta } from './stored-file-meta.ts';
 import { walkFiles } from './walk.ts';
 
 /** What could be read of one file; a code and not an error, since most files of a folder may be something else. */

@@ -1,11 +1,11 @@
 import fs from 'node:fs';
-import { slotOf } from '../dicom/attributes.ts';
-import { type Reading, runConcurrently } from '../dicom/file-calls.ts';
-import { toReadError } from '../dicom/file-error.ts';
-import { FileHeader } from '../dicom/file-header.ts';
-import { stateMetaJson } from '../dicom/state-meta.ts';
+import { slotOf } from '../dicom/bytes/attributes.ts';
+import { type Reading, runConcurrently } from '../dicom/files/file-calls.ts';
+import { toReadError } from '../dicom/files/file-error.ts';
+import { FileHeader } from '../dicom/files/file-header.ts';
+import { stateMetaJson } from '../dicom/rows/state-meta.ts';
 import type { HeaderOutcome } from './publish-folder.ts';
-import type { StoredHeader } from './store-meta.ts';
+import type { StoredHeader } from './stored-file-meta.ts';
 
 const NUMBER_OF_FRAMES = slotOf('NumberOfFrames');
 

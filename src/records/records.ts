@@ -1,6 +1,6 @@
 /**
  * The records that flow through the graph, in the order in which they come to be:
- * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `CommittedBatch`.
+ * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `AcknowledgedBatch`.
  */
 import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
 
@@ -106,7 +106,7 @@ export interface OffsetRange {
 }
 
 /** What is told of a batch once its records are acked: numbers only, so that a log of it can't hold a patient. */
-export interface CommittedBatch {
+export interface AcknowledgedBatch {
   readonly ranges: readonly OffsetRange[];
   readonly records: number;
   readonly states: number;

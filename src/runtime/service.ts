@@ -1,6 +1,6 @@
 /** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
 import type { Config, TopicConfig } from '../config/config.ts';
-import type { GroupProtocol } from '../kafka/settings.ts';
+import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { createDashboard, type Dashboard, type DashboardGraph, type OutputKind } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';

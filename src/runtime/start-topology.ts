@@ -11,12 +11,12 @@ import {
   tap,
 } from 'rxjs';
 import { buildNodes, type NodeOptions, type Operations } from '../../topology/build-nodes.ts';
-import type { Sink } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
 import { SinkError } from '../errors.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retryTransient } from '../operators/retry-transient.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { CommittedBatch } from '../records/records.ts';
+import type { Sink } from '../ports.ts';
+import type { AcknowledgedBatch } from '../records/records.ts';
 
 /** One life of the graph: from building its nodes to its end or its break. */
 export interface RunningTopology {
@@ -115,7 +115,7 @@ function outageLog(logger: Logger): NonNullable<RetryPolicy['onRetry']> {
 }
 
 /** The one line per batch: which offsets are done, and how many of what came out of them. */
-function logCommitted(logger: Logger, batch: CommittedBatch): void {
+function logCommitted(logger: Logger, batch: AcknowledgedBatch): void {
   if (!logger.isLevelEnabled('info')) return;
   logger.info(
     {

@@ -1,4 +1,4 @@
-import type { Sink } from '../../topology/nodes.ts';
+import type { Sink } from '../ports.ts';
 import { isNewer } from '../records/object-row.ts';
 import type { GroupedBatch, Row } from '../records/records.ts';
 

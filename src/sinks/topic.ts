@@ -1,6 +1,6 @@
-import type { Sink } from '../../topology/nodes.ts';
 import { SinkError } from '../errors.ts';
-import type { Producer, ProducerRecord } from '../kafka/producer.ts';
+import type { Producer, ProducerRecord } from '../kafka/producer/producer.ts';
+import type { Sink } from '../ports.ts';
 import type { GroupedBatch, Rejection, StoredFile } from '../records/records.ts';
 
 export interface TopicSinkOptions {

@@ -5,7 +5,7 @@ import {
   type DicomFileOptions,
   type ElementValue,
   TRANSFER_SYNTAX,
-} from './dicom-file.ts';
+} from '../samples/dicom-file.ts';
 
 const CT: Readonly<Record<string, ElementValue>> = {
   ImageType: ['ORIGINAL', 'PRIMARY', 'AXIAL'],

@@ -1,10 +1,10 @@
 /** Reads the header of a file that is only in memory, through the same code as a real one: for tests, and to count what is read. */
 
-import type { FileAnswer, FileCall } from '../dicom/file-calls.ts';
-import { allocateWindow, FileHeader } from '../dicom/file-header.ts';
-import { imageMetaJson } from '../dicom/image-meta.ts';
-import { DEFAULT_WINDOWS, type WindowSizes } from '../dicom/read-file.ts';
-import { stateMetaJson } from '../dicom/state-meta.ts';
+import type { FileAnswer, FileCall } from '../dicom/files/file-calls.ts';
+import { allocateWindow, FileHeader } from '../dicom/files/file-header.ts';
+import { DEFAULT_WINDOWS, type WindowSizes } from '../dicom/files/read-file.ts';
+import { imageMetaJson } from '../dicom/rows/image-meta.ts';
+import { stateMetaJson } from '../dicom/rows/state-meta.ts';
 import { DicomReadError } from '../errors.ts';
 
 /** The two records as JSON texts without timestamps, or the error; and the reads that it took. Offsets and lengths in bytes. */

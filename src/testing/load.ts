@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
-import { buildDicomFile } from './dicom-file.ts';
+import { buildDicomFile } from '../samples/dicom-file.ts';
 
 export interface LoadOptions {
   /** Where the files go; must be under the service's storage roots. */

@@ -1,5 +1,5 @@
-import type { HeaderBatch, HeaderReader, HeaderRow } from '../../topology/nodes.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
+import type { HeaderBatch, HeaderReader, HeaderRow } from '../ports.ts';
 import { isNewer } from '../records/object-row.ts';
 import type { FileToRead } from '../records/records.ts';
 

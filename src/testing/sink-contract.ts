@@ -3,7 +3,7 @@
  * The memory database passes them too, so a real one is held against what the graph's tests rely on.
  */
 import { deepEqual, equal } from 'node:assert/strict';
-import type { Sink } from '../../topology/nodes.ts';
+import type { Sink } from '../ports.ts';
 import { batchOf, type FileFacts } from './sink-contract-batches.ts';
 
 export type TableName = 'object' | 'state' | 'image';

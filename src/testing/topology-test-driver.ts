@@ -1,8 +1,8 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
-import type { HeaderReader, Sink } from '../../topology/nodes.ts';
 import { type Settings, topology } from '../../topology/topology.ts';
-import { WatermarkTracker } from '../kafka/watermark.ts';
-import type { CommittedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
+import { WatermarkTracker } from '../kafka/consumer/watermark.ts';
+import type { HeaderReader, Sink } from '../ports.ts';
+import type { AcknowledgedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
 import { createMemoryReader } from './memory-reader.ts';
 
@@ -37,7 +37,7 @@ export class TopologyTestDriver {
   readonly states: PublishedRecord[] = [];
   readonly images: PublishedRecord[] = [];
   readonly deadLetters: PoisonRecord[] = [];
-  readonly committedBatches: CommittedBatch[] = [];
+  readonly committedBatches: AcknowledgedBatch[] = [];
   /** Set when the graph broke. */
   error: unknown;
   completed = false;
@@ -94,7 +94,7 @@ export class TopologyTestDriver {
         offsets: {
           ack: (records) => {
             this.#tracker.ack(records);
-            for (const { partition, offset } of this.#tracker.take()) this.#committed.set(partition, offset);
+            for (const { partition, offset } of this.#tracker.takeCommittable()) this.#committed.set(partition, offset);
           },
         },
       },

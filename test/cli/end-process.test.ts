@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { SAMPLE } from '../dicom/sample.ts';
 
 const worker = createRequire(import.meta.url).resolve('#dicom-worker');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CliError } from '../../src/cli/cli-error.ts';
 import { headerCommand, headerLines } from '../../src/cli/header.ts';
-import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 
 let folder: string;
 

@@ -1,7 +1,7 @@
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { consumerSettings, producerSettings } from '../../src/kafka/settings.ts';
+import { consumerSettings, producerSettings } from '../../src/kafka/client/settings.ts';
 import { lintText, MINIMAL, minimalWith, writeText } from './fixture.ts';
 
 const INPUT: readonly (readonly [field: string, least: string, most: string])[] = [

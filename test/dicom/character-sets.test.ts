@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { initialRepertoire } from '../../src/dicom/character-sets.ts';
+import { initialRepertoire } from '../../src/dicom/values/character-sets.ts';
 
 const { decode } = initialRepertoire('ISO_IR 192');
 const standard = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readHeaderFile } from '../../src/dicom/read-header.ts';
+import { readHeaderFile } from '../../src/dicom/files/read-header.ts';
 
 interface Expected {
   readonly ok: boolean;

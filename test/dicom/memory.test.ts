@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { createHeaderPool } from '../../src/dicom/pool.ts';
-import { readHeaderFile } from '../../src/dicom/read-header.ts';
-import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { createHeaderPool } from '../../src/dicom/files/pool.ts';
+import { readHeaderFile } from '../../src/dicom/files/read-header.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { SAMPLE } from './sample.ts';
 
 setFlagsFromString('--expose_gc');

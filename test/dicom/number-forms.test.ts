@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDate, parseDecimal, parseInteger, parseTime } from '../../src/dicom/values.ts';
+import { parseDate, parseDecimal, parseInteger, parseTime } from '../../src/dicom/values/values.ts';
 
 // The rules once more, as plainly as they can be said: what is fast must say the same.
 const first = (text: string) => text.split('\\')[0] ?? '';

@@ -5,7 +5,7 @@ import {
   type DicomFileOptions,
   type ElementValue,
   TRANSFER_SYNTAX,
-} from '../../src/testing/dicom-file.ts';
+} from '../../src/samples/dicom-file.ts';
 import { SAMPLE } from './sample.ts';
 
 export interface OddFile {

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PoolGrowth } from '../../src/dicom/pool-growth.ts';
+import { PoolGrowth } from '../../src/dicom/files/pool-growth.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });

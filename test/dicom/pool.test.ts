@@ -14,10 +14,10 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHeaderPool, type HeaderPool, type HeaderPoolOptions } from '../../src/dicom/pool.ts';
+import { createHeaderPool, type HeaderPool, type HeaderPoolOptions } from '../../src/dicom/files/pool.ts';
 import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../src/records/output-fields.ts';
 import type { FileToRead } from '../../src/records/records.ts';
-import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile, type ElementValue } from '../../src/samples/dicom-file.ts';
 import { REQUIRED, SAMPLE } from './sample.ts';
 
 const faultyWorker = join(import.meta.dirname, 'workers/faulty-worker.mjs');
@@ -33,14 +33,14 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  const descriptors = letGo();
+  const descriptors = answerPendingRebalances();
   await pool.close();
   rmSync(folder, { recursive: true });
   for (const descriptor of descriptors) closeSync(descriptor);
 });
 
 /** Lets go of the threads that hang. Opened for reading too, a FIFO waits for nobody. */
-function letGo(): number[] {
+function answerPendingRebalances(): number[] {
   const fifos = readdirSync(folder).filter((name) => name.startsWith('fifo-'));
   return fifos.map((name) => openSync(join(folder, name), constants.O_RDWR | constants.O_NONBLOCK));
 }
@@ -246,14 +246,14 @@ describe('storage that hangs for good', () => {
     expect(failures.map(({ index }) => index).sort((a, b) => a - b)).toEqual(paths.map((_, index) => index));
     for (const { error } of failures) expect(error.code).toBe('read_timeout');
     // Those that hung themselves may be at fault; of the others nothing is known.
-    const untried = failures.filter((failure) => failure.untried === true);
-    expect(untried.length).toBeGreaterThanOrEqual(3);
-    expect(untried.length).toBeLessThan(paths.length);
-    expect((await pool.read([file(store('a.dcm'))])).failures).toMatchObject([{ index: 0, untried: true }]);
+    const notAttempted = failures.filter((failure) => failure.notAttempted === true);
+    expect(notAttempted.length).toBeGreaterThanOrEqual(3);
+    expect(notAttempted.length).toBeLessThan(paths.length);
+    expect((await pool.read([file(store('a.dcm'))])).failures).toMatchObject([{ index: 0, notAttempted: true }]);
     // Eight, and the second of the two workers that hung at that moment.
     expect(pool.stuckWorkers).toBeLessThanOrEqual(9);
     // It comes back as soon as the storage lets go.
-    const descriptors = letGo();
+    const descriptors = answerPendingRebalances();
     await expect.poll(() => pool.stuckWorkers, { timeout: 10_000 }).toBe(0);
     for (const descriptor of descriptors) closeSync(descriptor);
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);

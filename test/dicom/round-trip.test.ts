@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildDicomFile, type DataSet, type ElementValue, TRANSFER_SYNTAX } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile, type DataSet, type ElementValue, TRANSFER_SYNTAX } from '../../src/samples/dicom-file.ts';
 import { MemoryReader } from '../../src/testing/dicom-memory.ts';
 import { REQUIRED } from './sample.ts';
 

@@ -1,5 +1,5 @@
 /** A data set with every attribute that the records need: what the tests change one thing of. */
-import type { ElementValue } from '../../src/testing/dicom-file.ts';
+import type { ElementValue } from '../../src/samples/dicom-file.ts';
 
 const UIDS = {
   StudyInstanceUID: '1.2.826.0.1.3680043.10.9999.1.1',

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildDataSet, buildDicomFile, type DataSet, TRANSFER_SYNTAX } from '../../src/testing/dicom-file.ts';
+import { buildDataSet, buildDicomFile, type DataSet, TRANSFER_SYNTAX } from '../../src/samples/dicom-file.ts';
 import { MemoryReader } from '../../src/testing/dicom-memory.ts';
 import { REQUIRED, SAMPLE } from './sample.ts';
 

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import dicomParser from 'dicom-parser';
 import { describe, expect, it } from 'vitest';
-import { ATTRIBUTES, slotOf } from '../../src/dicom/attributes.ts';
-import { HeaderScanner } from '../../src/dicom/scan.ts';
+import { ATTRIBUTES, slotOf } from '../../src/dicom/bytes/attributes.ts';
+import { HeaderScanner } from '../../src/dicom/bytes/scan.ts';
 
 /** dicom-parser knows nothing of character sets and of some damage: there its opinion doesn't count. */
 const NO_OPINION =

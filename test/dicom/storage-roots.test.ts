@@ -4,11 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runConcurrently, runSync } from '../../src/dicom/file-calls.ts';
-import { toReadError } from '../../src/dicom/file-error.ts';
-import { FileHeader } from '../../src/dicom/file-header.ts';
-import { StorageRoots } from '../../src/dicom/storage-roots.ts';
-import { buildDicomFile } from '../../src/testing/dicom-file.ts';
+import { runConcurrently, runSync } from '../../src/dicom/files/file-calls.ts';
+import { toReadError } from '../../src/dicom/files/file-error.ts';
+import { FileHeader } from '../../src/dicom/files/file-header.ts';
+import { StorageRoots } from '../../src/dicom/files/storage-roots.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { SAMPLE } from './sample.ts';
 
 const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'storage-roots-')));

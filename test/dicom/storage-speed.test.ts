@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StorageSpeed } from '../../src/dicom/storage-speed.ts';
+import { StorageSpeed } from '../../src/dicom/files/storage-speed.ts';
 
 function record(speed: StorageSpeed, milliseconds: number, files: number): void {
   for (let file = 0; file < files; file++) speed.record(milliseconds);

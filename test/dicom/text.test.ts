@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { initialRepertoire } from '../../src/dicom/character-sets.ts';
-import { decodeText } from '../../src/dicom/text.ts';
+import { initialRepertoire } from '../../src/dicom/values/character-sets.ts';
+import { decodeText } from '../../src/dicom/values/text.ts';
 
 function decode(characterSet: string | undefined, bytes: string, personName = false): string {
   return decodeText(bytes, initialRepertoire(characterSet), personName);

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { numbersText, readNumber } from '../../src/dicom/binary-values.ts';
-import { hashUid, seaHash } from '../../src/dicom/uid-hash.ts';
-import { cutCharacters, parseDate, parseDecimal, parseInteger, parseTime, trimValues } from '../../src/dicom/values.ts';
+import { hashUid, seaHash } from '../../src/dicom/rows/uid-hash.ts';
+import { numbersText, readNumber } from '../../src/dicom/values/binary-values.ts';
+import {
+  cutCharacters,
+  parseDate,
+  parseDecimal,
+  parseInteger,
+  parseTime,
+  trimValues,
+} from '../../src/dicom/values/values.ts';
 
 function table<T>(read: (bytes: string) => T, rows: readonly (readonly [bytes: string, value: T])[]): void {
   for (const [bytes, value] of rows) {

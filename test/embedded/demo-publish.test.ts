@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EmbeddedBroker, startBroker } from '../../src/embedded/broker.ts';
 import { tallyTopics } from '../../src/embedded/topic-tally.ts';
-import { connect, disconnect, type NativeMessage, newConsumer } from '../../src/kafka/client.ts';
+import { connect, disconnect, type NativeMessage, newConsumer } from '../../src/kafka/client/client.ts';
 import { dicomStoreMetaSchema } from '../../src/records/dicom-store-meta.ts';
-import { generateStudies } from '../../src/testing/studies.ts';
+import { generateStudies } from '../../src/samples/studies.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/wado-consumer.cjs', import.meta.url));
 const TOPIC = 'storage_queue';

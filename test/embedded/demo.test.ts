@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { addsUp, sumsOf } from '../../src/embedded/sums.ts';
-import { SAMPLE_PEOPLE } from '../../src/testing/studies-catalog.ts';
+import { SAMPLE_PEOPLE } from '../../src/samples/catalog.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/wado-consumer.cjs', import.meta.url));
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Random, seededRandom } from '../../src/testing/seeded-random.ts';
+import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import { readGeneration } from './support/group-log.ts';
 import { describeFaults, type Machine } from './support/machine.ts';

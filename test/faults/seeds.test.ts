@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { type Random, seededRandom } from '../../src/testing/seeded-random.ts';
+import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
 import { sleep } from './support/member.ts';

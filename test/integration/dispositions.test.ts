@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
-import { createAdmin } from '../../src/kafka/admin.ts';
-import { createProducer } from '../../src/kafka/producer.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { dispositionOf } from '../../src/operators/disposition.ts';
-import { createPostgresSink } from '../../src/sinks/postgres.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { freshName } from './support/fresh.ts';

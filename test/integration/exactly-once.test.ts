@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { createAdmin } from '../../src/kafka/admin.ts';
-import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client/client.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';

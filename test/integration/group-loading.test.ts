@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { createAdmin } from '../../src/kafka/admin.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { runCommand } from '../support/command.ts';
 import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';

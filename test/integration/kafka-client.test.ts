@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client.ts';
-import { pendingNativeCalls } from '../../src/kafka/native-calls.ts';
+import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client/client.ts';
+import { pendingNativeCalls } from '../../src/kafka/client/native-calls.ts';
 import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 

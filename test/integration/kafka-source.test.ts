@@ -1,9 +1,9 @@
 import type { Subscription } from 'rxjs';
 import { expect, it, vi } from 'vitest';
-import { createAdmin } from '../../src/kafka/admin.ts';
-import { createProducer } from '../../src/kafka/producer.ts';
-import { readTopic } from '../../src/kafka/read-topic.ts';
-import { KafkaSource, type SourceEvents } from '../../src/kafka/source.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { readTopic } from '../../src/kafka/admin/read-topic.ts';
+import { KafkaSource, type SourceEvents } from '../../src/kafka/consumer/source.ts';
+import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
 import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';

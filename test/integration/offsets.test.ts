@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createAdmin } from '../../src/kafka/admin.ts';
-import { commitAsOutsider } from '../../src/kafka/commit-as-outsider.ts';
-import { createProducer } from '../../src/kafka/producer.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
+import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { runCommand } from '../support/command.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { describeWith } from './support/services.ts';
@@ -26,7 +26,7 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
   }
 
   const commit = (pipeline: Pipeline, offset: number) =>
-    commitAsOutsider(connection, pipeline.group, [{ topic: pipeline.topics.input, partition: 0, offset }]);
+    alterGroupOffsets(connection, pipeline.group, [{ topic: pipeline.topics.input, partition: 0, offset }]);
 
   async function committed(pipeline: Pipeline): Promise<readonly number[]> {
     const admin = createAdmin(connection);

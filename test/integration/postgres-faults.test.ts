@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createPostgresSink, type PostgresSinkOptions } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
-import { createPostgresSink, type PostgresSinkOptions } from '../../src/sinks/postgres.ts';
+import type { Sink } from '../../src/ports.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
-import type { Sink } from '../../topology/nodes.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { proxyBefore } from './postgres-proxy.ts';
 import { freshName } from './support/fresh.ts';

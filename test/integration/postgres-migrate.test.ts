@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { migratePostgres } from '../../src/db/migrate.ts';
-import { createPostgresSink } from '../../src/sinks/postgres.ts';
+import { migratePostgres } from '../../src/databases/postgres/migrate.ts';
+import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { UPSTREAM, UPSTREAM_STATE } from './postgres-upstream-schema.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openPostgres } from '../../src/db/postgres-connection.ts';
-import { RowArrayWriter } from '../../src/sinks/postgres-rows.ts';
+import { openPostgres } from '../../src/databases/postgres/connection.ts';
+import { RowArrayWriter } from '../../src/databases/postgres/rows.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';
 

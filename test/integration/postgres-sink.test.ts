@@ -1,5 +1,5 @@
 import { it } from 'vitest';
-import { createPostgresSink } from '../../src/sinks/postgres.ts';
+import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { sinkContract } from '../../src/testing/sink-contract.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';

@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createPostgresSink } from '../../src/sinks/postgres.ts';
+import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { type Authority, type Certificate, createAuthority } from '../../src/testing/certificates.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createPostgresSink } from '../../src/sinks/postgres.ts';
+import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
+import type { Sink } from '../../src/ports.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
-import type { Sink } from '../../topology/nodes.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { UPSTREAM } from './postgres-upstream-schema.ts';
 import { describeWith } from './support/services.ts';

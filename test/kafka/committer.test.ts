@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Committer } from '../../src/kafka/committer.ts';
-import { WatermarkTracker } from '../../src/kafka/watermark.ts';
+import { Committer } from '../../src/kafka/consumer/committer.ts';
+import { WatermarkTracker } from '../../src/kafka/consumer/watermark.ts';
 
 const PERIOD_MS = 1_000;
 const PARTITION = { topic: 't', partition: 0 };
@@ -15,8 +15,8 @@ function setUp({ send }: { send?: () => void } = {}) {
   const told: string[] = [];
   const committer = new Committer({
     periodMs: PERIOD_MS,
-    take: () => tracker.take(),
-    giveBack: (offsets) => tracker.giveBack(offsets),
+    takeCommittable: () => tracker.takeCommittable(),
+    restore: (offsets) => tracker.restore(offsets),
     send: (offsets) => {
       asked.push(...offsets.map((each) => each.offset));
       send?.();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WatermarkTracker } from '../../src/kafka/watermark.ts';
+import { WatermarkTracker } from '../../src/kafka/consumer/watermark.ts';
 
 const at = (offset: number, partition = 0) => ({ topic: 't', partition, offset });
 
@@ -26,7 +26,7 @@ describe('WatermarkTracker', () => {
           for (const { offset } of order) {
             tracked.ack([at(offset)]);
             acked.add(offset);
-            committed = tracked.take().at(-1)?.offset ?? committed;
+            committed = tracked.takeCommittable().at(-1)?.offset ?? committed;
             const firstMissing = offsets.findIndex((each) => !acked.has(each));
             const done = firstMissing < 0 ? offsets : offsets.slice(0, firstMissing);
             expect(committed).toBe(done.length === 0 ? -1 : (done.at(-1) ?? 0) + 1);
@@ -42,10 +42,10 @@ describe('WatermarkTracker', () => {
     const tracked = tracker(0, 1);
     tracked.ack([at(1), at(1), at(7)]);
     expect(tracked.unacked).toBe(1);
-    expect(tracked.take()).toEqual([]);
+    expect(tracked.takeCommittable()).toEqual([]);
     tracked.ack([at(0)]);
-    expect(tracked.take()).toEqual([at(2)]);
-    expect(tracked.take()).toEqual([]);
+    expect(tracked.takeCommittable()).toEqual([at(2)]);
+    expect(tracked.takeCommittable()).toEqual([]);
   });
 
   it('takes nothing of a partition that was revoked, acked or not', () => {
@@ -53,7 +53,7 @@ describe('WatermarkTracker', () => {
     tracked.ack([at(0)]);
     tracked.forget([{ topic: 't', partition: 0 }]);
     tracked.ack([at(1), at(2)]);
-    expect(tracked.take()).toEqual([]);
+    expect(tracked.takeCommittable()).toEqual([]);
     expect(tracked.unacked).toBe(0);
     expect(tracked.track(at(3))).toBe(false);
   });
@@ -61,18 +61,18 @@ describe('WatermarkTracker', () => {
   it('hands out again what could not be stored', () => {
     const tracked = tracker(0);
     tracked.ack([at(0)]);
-    const taken = tracked.take();
-    tracked.giveBack(taken);
-    expect(tracked.take()).toEqual(taken);
+    const taken = tracked.takeCommittable();
+    tracked.restore(taken);
+    expect(tracked.takeCommittable()).toEqual(taken);
   });
 
   it('begins anew when offsets go back, so that old acks do not vouch for a new log', () => {
     const tracked = tracker(100, 101);
     tracked.track(at(0));
     tracked.ack([at(100), at(101)]);
-    expect(tracked.take()).toEqual([]);
+    expect(tracked.takeCommittable()).toEqual([]);
     tracked.ack([at(0)]);
-    expect(tracked.take()).toEqual([at(1)]);
+    expect(tracked.takeCommittable()).toEqual([at(1)]);
   });
 
   it('keeps partitions apart', () => {
@@ -80,7 +80,7 @@ describe('WatermarkTracker', () => {
     tracked.assign([{ topic: 't', partition: 1 }]);
     tracked.track(at(9, 1));
     tracked.ack([at(9, 1)]);
-    expect(tracked.take()).toEqual([at(10, 1)]);
+    expect(tracked.takeCommittable()).toEqual([at(10, 1)]);
     expect(tracked.unackedOf([{ topic: 't', partition: 0 }])).toBe(1);
   });
 
@@ -91,7 +91,7 @@ describe('WatermarkTracker', () => {
       tracked.ack([at(offset)]);
     }
     expect(tracked.held).toBe(0);
-    expect(tracked.take()).toEqual([at(100_000)]);
+    expect(tracked.takeCommittable()).toEqual([at(100_000)]);
   });
 
   it('settles each record once: acked, or released with its partition, never both', () => {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DicomReadError } from '../../src/errors.ts';
+import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
-import type { HeaderFailure, HeaderReader } from '../../topology/nodes.ts';
 
 const FILE_WAIT_MS = 60_000;
 let driver: TopologyTestDriver;
@@ -58,7 +58,7 @@ describe('a file that is shorter than announced', () => {
 });
 
 describe('a file that nobody could look at, since the storage hangs', () => {
-  const UNTRIED = { error: new DicomReadError('read_timeout'), untried: true };
+  const UNTRIED = { error: new DicomReadError('read_timeout'), notAttempted: true };
 
   it('is tried again for as long as that lasts, and never becomes a dead letter', async () => {
     start(UNTRIED);

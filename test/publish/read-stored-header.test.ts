@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { storedHeaderReader } from '../../src/publish/read-stored-header.ts';
-import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile, type ElementValue } from '../../src/samples/dicom-file.ts';
 import { SAMPLE } from '../dicom/sample.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stored-header-'));

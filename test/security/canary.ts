@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { hashUid } from '../../src/dicom/uid-hash.ts';
+import { hashUid } from '../../src/dicom/rows/uid-hash.ts';
 import type { DicomStoreMeta } from '../../src/records/dicom-store-meta.ts';
-import { buildDicomFile, type ElementValue } from '../../src/testing/dicom-file.ts';
+import { buildDicomFile, type ElementValue } from '../../src/samples/dicom-file.ts';
 
 /** A made-up patient. Every value holds the word, or a number found nowhere else, so that a search through any output finds it. */
 const WORD = 'CANARY';

@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createHeaderPool, type HeaderPool } from '../../src/dicom/pool.ts';
+import { createHeaderPool, type HeaderPool } from '../../src/dicom/files/pool.ts';
+import type { HeaderBatch } from '../../src/ports.ts';
 import type { FileToRead } from '../../src/records/records.ts';
-import type { HeaderBatch } from '../../topology/nodes.ts';
 import { createHostileStore, type HostileStore, INSIDE, OUTSIDE } from './hostile-paths.ts';
 
 let hostile: HostileStore;

@@ -1,6 +1,6 @@
 // Reads the paths of a list through the built pool, so that a tracer can look at the process: read-paths.mjs ROOT LIST.json
 import { readFileSync } from 'node:fs';
-import { createHeaderPool } from '../../dist/src/dicom/pool.js';
+import { createHeaderPool } from '../../dist/src/dicom/files/pool.js';
 
 const [root, list] = process.argv.slice(2);
 const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { createAdmin } from '../../src/kafka/admin.ts';
-import { createProducer } from '../../src/kafka/producer.ts';
-import { readTopic } from '../../src/kafka/read-topic.ts';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { readTopic } from '../../src/kafka/admin/read-topic.ts';
+import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { type LoadOptions, type LoadRecord, makeLoad } from '../../src/testing/load.ts';
 import { type ServiceProcess, startServiceProcess } from '../../src/testing/service-process.ts';
 import { freshDatabase, freshName } from '../integration/support/fresh.ts';

@@ -1,4 +1,4 @@
-import { readTopic } from '../../src/kafka/read-topic.ts';
+import { readTopic } from '../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** How often each output is there for a reader of committed records: by a field of its value, or by the record's key. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type DicomReadErrorCode, SinkError } from '../../src/errors.ts';
+import type { Sink } from '../../src/ports.ts';
 import { storedFile } from '../../src/records/object-row.ts';
 import type { Rejection } from '../../src/records/records.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
-import type { Sink } from '../../topology/nodes.ts';
 
 /** A sink whose every write waits until the test lets it go. */
 function gate(name = 'gate') {

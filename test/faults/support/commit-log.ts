@@ -2,7 +2,7 @@
  * The broker's own record of a group's commits, `__consumer_offsets`: every commit with its time, none missed as a sampler between two looks
  * would. Formats: Kafka's OffsetCommitKey.json (versions 0, 1) and OffsetCommitValue.json (3, 4).
  */
-import { readTopic } from '../../../src/kafka/read-topic.ts';
+import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 
 export interface Commit {
   readonly partition: number;

@@ -1,7 +1,7 @@
 /** What is to be found outside the service after a run, and since when: gathered from the servers alone. */
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { readTopic } from '../../../src/kafka/read-topic.ts';
+import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
 import { type Commit, readCommits } from './commit-log.ts';
 

@@ -2,7 +2,7 @@
 import { appendFileSync, cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createAdmin } from '../../../src/kafka/admin.ts';
+import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
 import { gather } from './evidence.ts';

@@ -2,7 +2,7 @@
  * How often a group has been rebalanced, by the broker's own record: its generation (classic) or epoch (`consumer` protocol) in
  * `__consumer_offsets`. Formats: Kafka's GroupMetadataKey/Value.json and ConsumerGroupMetadataKey/Value.json.
  */
-import { readTopic } from '../../../src/kafka/read-topic.ts';
+import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 
 const GROUP_METADATA = 2;
 const CONSUMER_GROUP_METADATA = 3;

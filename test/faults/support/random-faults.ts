@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { appendFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Random } from '../../../src/testing/seeded-random.ts';
+import type { Random } from '../../../src/samples/seeded-random.ts';
 import type { FaultRun, MemberOptions } from './fault-run.ts';
 import { type Member, sleep } from './member.ts';
 

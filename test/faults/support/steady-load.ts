@@ -1,8 +1,8 @@
 /** A load that goes on while things break: files and records at a steady pace, some of them late, cut short or sent twice. */
 import { chmod, readFile, rename, truncate, writeFile } from 'node:fs/promises';
-import { createProducer } from '../../../src/kafka/producer.ts';
+import { createProducer } from '../../../src/kafka/producer/producer.ts';
+import { seededRandom } from '../../../src/samples/seeded-random.ts';
 import { type LoadRecord, makeLoad } from '../../../src/testing/load.ts';
-import { seededRandom } from '../../../src/testing/seeded-random.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
 import { sleep } from './member.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAdmin } from '../../../src/kafka/admin.ts';
+import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { type Authority, type Certificate, createAuthority } from '../../../src/testing/certificates.ts';
 import { freePort } from '../../support/free-port.ts';
 

@@ -1,0 +1,143 @@
+/**
+ * What PostgreSQL's and the driver's errors mean for a write (docs/dispositions.md). Classes are those of PostgreSQL's Appendix A,
+ * "PostgreSQL Error Codes", every one of them; what isn't named here is `unknown`, and the service stops.
+ */
+import type { SinkErrorCode } from '../../errors.ts';
+
+/** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or a word of ours. Never a message. */
+export interface PostgresFailure {
+  readonly code: SinkErrorCode;
+  readonly detail: string;
+}
+
+/** SQLSTATEs that mean something else than the rest of their class. */
+const SQLSTATES: Readonly<Record<string, SinkErrorCode>> = {
+  '25006': 'unavailable', // read_only_sql_transaction: a standby, or a primary that was demoted
+  '25P03': 'unavailable', // idle_in_transaction_session_timeout: the server hung up
+  '25P04': 'timeout', // transaction_timeout
+  '55006': 'conflict', // object_in_use
+  '55P03': 'conflict', // lock_not_available
+  '57014': 'timeout', // query_canceled: statement_timeout, or someone cancelled it
+};
+
+/** What the first two characters of a SQLSTATE mean. */
+const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
+  '00': 'unknown', // successful completion
+  '01': 'unknown', // warning
+  '02': 'unknown', // no data
+  '03': 'unknown', // SQL statement not yet complete
+  '08': 'unavailable', // connection exception; poolers report their own troubles as 08P01
+  '09': 'unknown', // triggered action exception
+  '0A': 'misconfigured', // feature not supported: an older server, or a table of a kind that can't be upserted
+  '0B': 'unknown', // invalid transaction initiation
+  '0F': 'unknown', // locator exception
+  '0L': 'misconfigured', // invalid grantor
+  '0P': 'misconfigured', // invalid role specification
+  '0Z': 'unknown', // diagnostics exception
+  '10': 'unknown', // XQuery error
+  '20': 'unknown', // case not found
+  '21': 'rejected', // cardinality violation: two rows of one key in a statement; each alone is fine
+  '22': 'rejected', // data exception
+  '23': 'rejected', // integrity constraint violation; for 23505 see repeatsPrimaryKey
+  '24': 'unknown', // invalid cursor state
+  '25': 'unknown', // invalid transaction state
+  '26': 'misconfigured', // invalid SQL statement name: a pooler between us that can't do prepared statements
+  '27': 'unknown', // triggered data change violation
+  '28': 'unavailable', // invalid authorization: credentials expire and are rotated
+  '2B': 'unknown', // dependent privilege descriptors still exist
+  '2D': 'unknown', // invalid transaction termination
+  '2F': 'unknown', // SQL routine exception
+  '34': 'unknown', // invalid cursor name
+  '38': 'unknown', // external routine exception
+  '39': 'unknown', // external routine invocation exception
+  '3B': 'unknown', // savepoint exception
+  '3D': 'misconfigured', // invalid catalog name: no such database
+  '3F': 'misconfigured', // invalid schema name
+  '40': 'conflict', // transaction rollback: deadlock, serialization failure
+  '42': 'misconfigured', // syntax error or access rule violation: no such table or column, no right to it
+  '44': 'rejected', // WITH CHECK OPTION violation
+  '53': 'unavailable', // insufficient resources: disk full, out of memory, too many connections
+  '54': 'rejected', // program limit exceeded: a value too large for an index entry
+  '55': 'unknown', // object not in prerequisite state
+  '57': 'unavailable', // operator intervention: shutdown, crash, starting up
+  '58': 'unavailable', // system error: I/O
+  '72': 'unknown', // snapshot failure
+  F0: 'unknown', // configuration file error
+  HV: 'unknown', // foreign data wrapper error
+  P0: 'unknown', // PL/pgSQL error: a trigger of someone's
+  XX: 'unknown', // internal error, data or index corrupted
+};
+
+/** Errors of sockets, name look-ups and processes (Node's `error.code`): all of them may pass. */
+const SYSTEM_CODES = new Set([
+  'EACCES',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'EMFILE',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENETUNREACH',
+  'ENFILE',
+  'ENOBUFS',
+  'ENOENT',
+  'ENOMEM',
+  'ENOTCONN',
+  'ENOTFOUND',
+  'EPIPE',
+  'EPROTO',
+  'ETIMEDOUT',
+]);
+
+// A certificate that expired, or was renewed on one side only, is mended outside; the code tells which check failed.
+const TLS_CODE =
+  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERROR_IN_CERT)/;
+
+/** The driver's own errors carry no code: told by their whole, constant text. */
+const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
+  'Connection terminated': { code: 'unavailable', detail: 'connection_terminated' },
+  'Connection terminated unexpectedly': { code: 'unavailable', detail: 'connection_terminated' },
+  'Client has encountered a connection error and is not queryable': {
+    code: 'unavailable',
+    detail: 'connection_terminated',
+  },
+  'Client was closed and is not queryable': { code: 'unavailable', detail: 'connection_terminated' },
+  'timeout expired': { code: 'unavailable', detail: 'connect_timeout' },
+  'Query read timeout': { code: 'timeout', detail: 'client_deadline' },
+  'The server does not support SSL connections': { code: 'unavailable', detail: 'tls_not_supported' },
+  'There was an error establishing an SSL connection': { code: 'unavailable', detail: 'tls_failed' },
+};
+
+const SASL_MESSAGE = 'SASL: ';
+
+/** What `error`, thrown by the driver, means for a write. Pure; an error nobody has classified is `unknown`. */
+export function classifyPostgresError(error: unknown): PostgresFailure {
+  if (!(error instanceof Error)) return { code: 'unknown', detail: 'not_an_error' };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (code !== undefined && isFromServer(error)) return { code: sqlStateMeans(code), detail: code };
+  if (code !== undefined && (SYSTEM_CODES.has(code) || TLS_CODE.test(code)))
+    return { code: 'unavailable', detail: code };
+  const known = DRIVER_MESSAGES[error.message];
+  if (known !== undefined) return known;
+  // No password at hand, or the server failed to prove that it knows it.
+  if (error.message.startsWith(SASL_MESSAGE)) return { code: 'unavailable', detail: 'sasl_failed' };
+  // Drizzle and AggregateError (every address of a name refused) wrap what the driver said.
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  if (inner !== undefined) return classifyPostgresError(inner);
+  return { code: 'unknown', detail: code !== undefined && /^[A-Z0-9_]{1,64}$/.test(code) ? code : error.name };
+}
+
+/** The meaning of a SQLSTATE: five characters, the first two its class. */
+export function sqlStateMeans(sqlState: string): SinkErrorCode {
+  return SQLSTATES[sqlState] ?? CLASSES[sqlState.slice(0, 2)] ?? 'unknown';
+}
+
+// `EPIPE` looks like a SQLSTATE; only what the server sent has a severity.
+function isFromServer(error: Error): boolean {
+  return 'severity' in error && typeof error.severity === 'string';
+}

@@ -1,0 +1,33 @@
+/** UTF-8 texts one after the other, without anything between. */
+export interface ConcatenatedUtf8 {
+  /** Holds nothing else, so that it can be moved to another thread. Longer than the texts, perhaps. */
+  readonly memory: ArrayBuffer;
+  /** Bytes of each. */
+  readonly lengths: readonly number[];
+}
+
+/** UTF-8 takes no more for a UTF-16 unit. */
+const MOST_BYTES_A_UNIT = 3;
+// The last texts can be written without being measured first.
+const SLACK = 4 << 10;
+
+export function concatUtf8(texts: readonly string[]): ConcatenatedUtf8 {
+  const units = texts.reduce((sum, { length }) => sum + length, 0);
+  let bytes = Buffer.allocUnsafeSlow(units + SLACK);
+  let end = 0;
+  const lengths = texts.map((text) => {
+    if (bytes.length - end < text.length * MOST_BYTES_A_UNIT) bytes = withRoom(bytes, end, Buffer.byteLength(text));
+    const length = bytes.write(text, end);
+    end += length;
+    return length;
+  });
+  return { memory: bytes.buffer, lengths };
+}
+
+/** The same bytes up to `end`, with room for so many more. */
+function withRoom(bytes: Buffer<ArrayBuffer>, end: number, more: number): Buffer<ArrayBuffer> {
+  if (bytes.length - end >= more) return bytes;
+  const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, end + more));
+  bytes.copy(larger, 0, 0, end);
+  return larger;
+}

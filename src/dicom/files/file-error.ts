@@ -1,0 +1,34 @@
+/** What the file system's error codes mean for a file. */
+import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
+
+const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
+  ENOENT: 'file_missing',
+  ENOTDIR: 'file_missing',
+  EACCES: 'file_unreadable',
+  EPERM: 'file_unreadable',
+  // A link in the last place (O_NOFOLLOW), a directory, a socket, a FIFO, a device without a driver.
+  ELOOP: 'not_a_regular_file',
+  EISDIR: 'not_a_regular_file',
+  ENXIO: 'not_a_regular_file',
+  ENODEV: 'not_a_regular_file',
+  ESPIPE: 'not_a_regular_file',
+  // No file under the roots can have such a name.
+  ENAMETOOLONG: 'outside_storage_roots',
+  ERR_INVALID_ARG_VALUE: 'outside_storage_roots',
+};
+
+/** The bare code of a file system error (`ENOENT`), or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * A DicomReadError for any error of a reading. The cause isn't kept: the file system's own message quotes the path. Errors that are no
+ * file system errors are bugs and are thrown on.
+ */
+export function toReadError(error: unknown): DicomReadError {
+  if (error instanceof DicomReadError) return error;
+  const code = systemCode(error);
+  if (code === undefined) throw error;
+  return new DicomReadError(CODES[code] ?? 'read_failed');
+}

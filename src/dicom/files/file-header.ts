@@ -1,0 +1,71 @@
+/** One file's header: what a lane of the reader works with, again and again, so that a file costs no allocation of its own. */
+import fs from 'node:fs';
+import { DicomReadError } from '../../errors.ts';
+import { HeaderScanner } from '../bytes/scan.ts';
+import { DicomHeader } from '../rows/header.ts';
+import { NOT_REGULAR, type OnProgress, type Reading, runSync, sizeOf } from './file-calls.ts';
+import { DEFAULT_WINDOWS, NEXT_WINDOW, scanFile, type WindowSizes } from './read-file.ts';
+
+export const NOT_KNOWN = -1;
+
+export class FileHeader {
+  readonly #scanner = new HeaderScanner();
+  readonly #sizes: WindowSizes;
+  readonly #window: Buffer;
+  readonly header = new DicomHeader(this.#scanner);
+  /** Bytes of the file that was read last, or tried to be; `NOT_KNOWN` where it could not even be opened. */
+  size = NOT_KNOWN;
+
+  /** `sizes` in bytes; `window` is the memory to read into, for those who want to look at it. */
+  constructor(sizes: WindowSizes = DEFAULT_WINDOWS, window: Buffer = allocateWindow(sizes)) {
+    this.#sizes = sizes;
+    this.#window = window;
+  }
+
+  /**
+   * `read` on this thread, of an open file, which it closes. Where the first window is enough, as it mostly is, it makes the calls itself:
+   * the steps of a generator would cost as much as one of them.
+   */
+  readNow(descriptor: number, onProgress: OnProgress): void {
+    this.size = NOT_KNOWN;
+    try {
+      const size = sizeOf(fs.fstatSync(descriptor));
+      onProgress();
+      if (size === NOT_REGULAR) throw new DicomReadError('not_a_regular_file');
+      this.size = size;
+      const length = Math.min(this.#sizes.first, size);
+      const filled = fs.readSync(descriptor, this.#window, 0, length, 0);
+      onProgress();
+      this.#scanner.reset();
+      const enough = filled === length && filled > 0 && this.#scanner.scan(this.#window, filled, filled >= size);
+      if (!enough || this.#scanner.deflated) {
+        const scanned = filled === length ? filled : 0;
+        runSync(scanFile(descriptor, size, this.#scanner, this.#window, this.#sizes, scanned), onProgress);
+      }
+    } finally {
+      fs.closeSync(descriptor);
+      onProgress();
+    }
+    this.header.refresh();
+  }
+
+  /** Reads the file that `opening` opens; afterwards `header` holds its values. */
+  *read(opening: Reading<number>): Reading<void> {
+    this.size = NOT_KNOWN;
+    const descriptor = yield* opening;
+    try {
+      const size = (yield { call: 'size', descriptor }) as number;
+      if (size === NOT_REGULAR) throw new DicomReadError('not_a_regular_file');
+      this.size = size;
+      yield* scanFile(descriptor, size, this.#scanner, this.#window, this.#sizes);
+    } finally {
+      yield { call: 'close', descriptor };
+    }
+    this.header.refresh();
+  }
+}
+
+/** Not from Node's shared pool: nothing else may come to lie in it. */
+export function allocateWindow(sizes: WindowSizes = DEFAULT_WINDOWS): Buffer {
+  return Buffer.allocUnsafeSlow(Math.max(sizes.first, sizes.next, NEXT_WINDOW));
+}

@@ -1,0 +1,149 @@
+/** Reads the header of one open file, window by window, as the scanner asks. */
+import { constants, inflateRawSync } from 'node:zlib';
+import { DicomReadError } from '../../errors.ts';
+import { byteAt } from '../bytes/bytes.ts';
+import type { HeaderScanner } from '../bytes/scan.ts';
+import type { Reading } from './file-calls.ts';
+import { systemCode } from './file-error.ts';
+
+/** Bytes. The first window holds the whole header of 94 % of files; the next ones are for the others. */
+const FIRST_WINDOW = 8 << 10;
+export const NEXT_WINDOW = 64 << 10;
+
+/** The bounds of a deflated data set (contract, "Rules"). Sizes in bytes. */
+const FIRST_COMPRESSED = 8 << 10;
+const MAX_INFLATED = 16 << 20;
+// A header of 200 elements fits; larger pieces cost more to allocate than they save.
+const INFLATED_CHUNK = 16 << 10;
+
+export interface WindowSizes {
+  readonly first: number;
+  readonly next: number;
+}
+
+export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
+
+/**
+ * Scans an open file of `size` bytes; `window` is the buffer to read into, at least as large as the windows. With `scanned`, that many bytes of
+ * the file's beginning are in the window already, and the scanner has asked for more. Throws DicomReadError and file system errors; the
+ * descriptor stays open.
+ */
+export function* scanFile(
+  descriptor: number,
+  size: number,
+  scanner: HeaderScanner,
+  window: Buffer,
+  sizes: WindowSizes = DEFAULT_WINDOWS,
+  scanned = 0,
+): Reading<void> {
+  let start = 0;
+  let filled = scanned;
+  if (scanned === 0) scanner.reset();
+  let length = scanned === 0 ? sizes.first : sizes.next;
+  while (!scanner.deflated) {
+    const { offset } = scanner;
+    const expected = Math.min(Math.max(length, scanner.wanted), window.length, Math.max(0, size - offset));
+    start = offset;
+    filled = (yield { call: 'read', descriptor, window, length: expected, offset }) as number;
+    // A file system may give less than it was asked for.
+    if (filled > 0 && filled < expected)
+      filled += yield* fill(descriptor, window.subarray(filled, expected), offset + filled);
+    if (scanner.scan(window, filled, filled < expected || offset + filled >= size)) break;
+    length = sizes.next;
+  }
+  if (!scanner.deflated) return;
+  // What is in the window already is mostly enough.
+  const inWindow = window.subarray(Math.min(filled, scanner.offset - start), filled);
+  yield* scanDeflated(descriptor, scanner, size, sizes, inWindow);
+}
+
+/** Reads until the buffer is full or the file ends; returns how many bytes are in it. */
+function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<number> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const window = buffer.subarray(filled);
+    const count = (yield {
+      call: 'read',
+      descriptor,
+      window,
+      length: window.length,
+      offset: offset + filled,
+    }) as number;
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** Inflates longer and longer beginnings of the data set until the scanner has enough: a bomb behind the header never goes off. */
+function* scanDeflated(
+  descriptor: number,
+  scanner: HeaderScanner,
+  size: number,
+  sizes: WindowSizes,
+  beginning: Buffer,
+): Reading<void> {
+  const start = scanner.offset;
+  const available = Math.max(0, size - start);
+  scanner.startInflated();
+  let wanted = Math.min(available, firstCompressed(start));
+  let compressed =
+    beginning.length >= wanted ? beginning.subarray(0, wanted) : yield* readPart(descriptor, start, wanted);
+  for (let length = FIRST_COMPRESSED; ; ) {
+    const whole = compressed.length < wanted || wanted === available;
+    const stream = withoutZlibHeader(compressed);
+    const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
+    if (scanInflated(scanner, inflated, false, sizes)) return;
+    if (whole) {
+      // A data set ends where its stream ends, and nowhere before.
+      inflate(stream, constants.Z_FINISH);
+      if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
+      return;
+    }
+    if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
+    length *= 4;
+    wanted = Math.min(length, available, MAX_INFLATED);
+    compressed = yield* readPart(descriptor, start, wanted);
+  }
+}
+
+/** To the end of the first window, which has been read already, unless hardly anything of the data set is in it. */
+function firstCompressed(start: number): number {
+  const inFirstWindow = FIRST_WINDOW - start;
+  return inFirstWindow >= FIRST_COMPRESSED / 4 ? inFirstWindow : FIRST_COMPRESSED;
+}
+
+function* readPart(descriptor: number, start: number, length: number): Reading<Buffer> {
+  const part = Buffer.allocUnsafe(length);
+  return part.subarray(0, yield* fill(descriptor, part, start));
+}
+
+/** Returns false when `inflated` isn't enough; `whole` says that nothing follows it. */
+function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
+  for (;;) {
+    const { offset, wanted } = scanner;
+    const window = inflated.subarray(offset, offset + Math.max(sizes.next, wanted));
+    const reachesEnd = offset + window.length >= inflated.length;
+    if (window.length === 0 && !whole) return false;
+    if (scanner.scan(window, window.length, reachesEnd && whole)) return true;
+    if (reachesEnd && (whole || scanner.offset === offset)) return false;
+  }
+}
+
+/** `flush` tells whether a beginning will do (Z_SYNC_FLUSH) or the stream must reach its end (Z_FINISH). */
+function inflate(stream: Buffer, flush: number): Buffer {
+  try {
+    return inflateRawSync(stream, { finishFlush: flush, maxOutputLength: MAX_INFLATED, chunkSize: INFLATED_CHUNK });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new DicomReadError('header_too_large');
+    throw new DicomReadError(code === 'Z_BUF_ERROR' ? 'truncated' : 'bad_deflate');
+  }
+}
+
+/** PS3.5, A.5 asks for a bare deflate stream; some writers put zlib's header (RFC 1950) before it. A stored block is told by its length. */
+function withoutZlibHeader(bytes: Buffer): Buffer {
+  if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return bytes;
+  const stored = (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) === 0xffff;
+  return stored ? bytes : bytes.subarray(2);
+}

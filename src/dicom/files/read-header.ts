@@ -1,0 +1,41 @@
+/** One file's header for the command line: read at once, on this thread, whatever path the user names. */
+import fs from 'node:fs';
+import type { DicomReadError } from '../../errors.ts';
+import { imageMetaJson } from '../rows/image-meta.ts';
+import { stateMetaJson } from '../rows/state-meta.ts';
+import { toReadError } from './file-error.ts';
+import { FileHeader } from './file-header.ts';
+
+/** The contract's state and image record without their timestamps, or why there are none. */
+export type HeaderReading =
+  | {
+      readonly ok: true;
+      readonly state: Readonly<Record<string, unknown>>;
+      readonly image: Readonly<Record<string, unknown>>;
+    }
+  | { readonly ok: false; readonly error: DicomReadError };
+
+const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+const FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
+let reader: FileHeader | undefined;
+
+/**
+ * Reads the header of a regular file; `space_size` is the file's size. Follows links and knows no storage roots: for paths that a user
+ * types, never for those of a record. `error.message` is `code` or `code:ATTRIBUTE`.
+ */
+export function readHeaderFile(path: string, tenantId: string): HeaderReading {
+  reader ??= new FileHeader();
+  try {
+    reader.readNow(fs.openSync(path, FLAGS), () => {});
+    const { header, size } = reader;
+    const identity = header.identity();
+    return {
+      ok: true,
+      state: JSON.parse(stateMetaJson(header, identity, tenantId, '')),
+      image: JSON.parse(imageMetaJson(header, identity, tenantId, size, '')),
+    };
+  } catch (error) {
+    return { ok: false, error: toReadError(error) };
+  }
+}

@@ -1,0 +1,172 @@
+/** What is asked of a cluster from outside a running group: topics, end offsets, a group's committed offsets. */
+import { RdKafka } from '@confluentinc/kafka-javascript';
+import { SourceError } from '../../errors.ts';
+import {
+  connect,
+  disconnect,
+  ERRORS,
+  errorCode,
+  errorName,
+  type NativeConfig,
+  type NativeConsumer,
+  newConsumer,
+  type PartitionOffset,
+} from '../client/client.ts';
+import { revealed } from '../client/credentials.ts';
+import { committedOffsets } from '../consumer/start-offsets.ts';
+
+export interface KafkaAdmin {
+  /** Creates topics; one that exists stays as it is. */
+  createTopics(names: readonly string[], partitions: number, config?: Readonly<Record<string, string>>): Promise<void>;
+  deleteTopics(names: readonly string[]): Promise<void>;
+  /** Partition numbers of a topic; empty when it doesn't exist. */
+  partitions(topic: string): Promise<readonly number[]>;
+  /** The offsets after the last record, per partition. */
+  endOffsets(topic: string): Promise<readonly PartitionOffset[]>;
+  /** The first offsets still there, per partition. */
+  beginOffsets(topic: string): Promise<readonly PartitionOffset[]>;
+  /** A group's committed offsets of a topic: partitions without a commit are left out; offsets of a transaction count once it is committed. */
+  committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
+  /** The first offsets whose records are of this time (milliseconds since the epoch) or later; the end where there are none. */
+  offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
+  /** Whether anyone is in the group. An active group's offsets must not be changed from outside. */
+  isActive(group: string): Promise<boolean>;
+  close(): void;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** Connects when it is first asked. Errors are SourceErrors with librdkafka's error name. */
+export function createAdmin(config: NativeConfig): KafkaAdmin {
+  const admin = RdKafka.AdminClient.create(revealed(config));
+  const consumers = new Map<string, Promise<NativeConsumer>>();
+
+  async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
+    const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
+    if (asked.length === 0) return [];
+    const found = await call<RdKafka.ListOffsetsResult[]>((done) =>
+      admin.listOffsets(asked, { timeout: TIMEOUT_MS }, done),
+    );
+    return found
+      .map(({ partition, offset }) => ({ topic, partition, offset }))
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  async function partitions(topic: string): Promise<readonly number[]> {
+    const described = await call<RdKafka.TopicDescription[]>((done) =>
+      admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
+    );
+    return described.flatMap((each) => each.partitions.map((partition) => partition.partition)).sort((a, b) => a - b);
+  }
+
+  /**
+   * A consumer that never joins. The client's own ListConsumerGroupOffsets dies of a null pointer when the broker answers
+   * NOT_COORDINATOR, as it does while it starts or makes its offsets topic (librdkafka issue 5040); this one looks for the coordinator
+   * again. Asked as a reader of uncommitted records, the coordinator tells what was committed last while a transaction is open, instead of
+   * nothing for as long as that is: a process that was killed leaves one open for up to 20 s.
+   */
+  function consumerOf(group: string): Promise<NativeConsumer> {
+    const known = consumers.get(group);
+    if (known !== undefined) return known;
+    const consumer = newConsumer({
+      ...config,
+      'group.id': group,
+      'enable.auto.commit': false,
+      'isolation.level': 'read_uncommitted',
+    });
+    const opened = connect(consumer, TIMEOUT_MS).then(
+      () => consumer,
+      (error: unknown) => {
+        consumers.delete(group);
+        throw new SourceError('unavailable', errorName(error));
+      },
+    );
+    consumers.set(group, opened);
+    return opened;
+  }
+
+  return {
+    async createTopics(names, count, topicConfig = {}) {
+      for (const topic of names) {
+        const wanted = { topic, num_partitions: count, replication_factor: -1, config: { ...topicConfig } };
+        await call<void>((done) => admin.createTopic(wanted, TIMEOUT_MS, done), ERRORS.ERR_TOPIC_ALREADY_EXISTS);
+      }
+    },
+    async deleteTopics(names) {
+      for (const topic of names) {
+        await call<void>((done) => admin.deleteTopic(topic, TIMEOUT_MS, done), ERRORS.ERR_UNKNOWN_TOPIC_OR_PART);
+      }
+    },
+    partitions,
+    endOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.LATEST),
+    async offsetsAt(topic, timestamp) {
+      const ends = new Map(
+        (await listOffsets(topic, RdKafka.OffsetSpec.LATEST)).map((each) => [each.partition, each.offset]),
+      );
+      const found = await listOffsets(topic, new RdKafka.OffsetSpec(timestamp));
+      return found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(each.partition) ?? 0 }));
+    },
+    async isActive(group) {
+      const { groups } = await call<RdKafka.GroupDescriptions>((done) =>
+        admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
+      );
+      // A group that could not be described has no members either: not knowing is not the same as nobody there.
+      const failed = groups.find((each) => each.error !== undefined)?.error;
+      if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
+      return groups.some((each) => each.members.length > 0);
+    },
+    beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
+    async committedOffsets(group, topic) {
+      const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));
+      if (asked.length === 0) return [];
+      const consumer = await consumerOf(group);
+      const committed = await untilLoaded(() => committedOffsets(consumer, asked, TIMEOUT_MS));
+      return [...committed]
+        .map(({ partition, offset }) => ({ topic, partition, offset }))
+        .sort((a, b) => a.partition - b.partition);
+    },
+    close() {
+      admin.disconnect();
+      for (const consumer of consumers.values())
+        void consumer.then((each) => disconnect(each, TIMEOUT_MS)).catch(() => undefined);
+    },
+  };
+}
+
+const RETRY_MS = 100;
+
+/** What a coordinator says that has just started, or has just taken the group over. */
+const LOADING: ReadonlySet<string> = new Set(
+  [
+    ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,
+    ERRORS.ERR_GROUP_COORDINATOR_NOT_AVAILABLE,
+    ERRORS.ERR_NOT_COORDINATOR_FOR_GROUP,
+  ].map((code) => errorName({ code })),
+);
+
+/** Asks again while the group is being loaded, for as long as one answer may take. */
+async function untilLoaded<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const loading = error instanceof SourceError && LOADING.has(error.detail);
+      if (!loading || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/** A callback API as a promise; `ignored` is the error code that counts as success. */
+function call<T>(
+  start: (done: (error: RdKafka.LibrdKafkaError, result: T) => void) => void,
+  ignored?: number,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (!error || errorCode(error) === ignored) resolve(result);
+      else reject(new SourceError('unavailable', errorName(error)));
+    });
+  });
+}

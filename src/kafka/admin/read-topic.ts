@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { ConsumedRecord } from '../../records/records.ts';
+import {
+  connect,
+  disconnect,
+  type NativeConfig,
+  type NativeConsumer,
+  type NativeMessage,
+  newConsumer,
+} from '../client/client.ts';
+import { toRecord } from '../consumer/to-record.ts';
+import { createAdmin } from './admin.ts';
+
+export interface ReadTopicOptions {
+  /** Per partition, the first offset to read; default the first there is. Partitions that aren't named are read from their beginning. */
+  readonly from?: ReadonlyMap<number, number>;
+  /** Per partition, the offset to stop before; default its end now. */
+  readonly to?: ReadonlyMap<number, number>;
+  /** Only this partition. */
+  readonly partition?: number;
+}
+
+const POLL_MS = 200;
+const CONNECT_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/**
+ * Reads a topic from one offset to another (default: from its beginning to where it ends now) without joining a group, so that a running
+ * service isn't disturbed. `config` is librdkafka's: `isolation.level: read_committed` shows what a transactional reader sees.
+ */
+export async function* readTopic(
+  config: NativeConfig,
+  topic: string,
+  options: ReadTopicOptions = {},
+): AsyncGenerator<ConsumedRecord> {
+  const spans = await spansOf(config, topic, options);
+  const open = new Map(spans.filter((span) => span.from < span.to).map((span) => [span.partition, span.to]));
+  if (open.size === 0) return;
+
+  const consumer = newConsumer({
+    'auto.offset.reset': 'earliest',
+    'fetch.queue.backoff.ms': 10,
+    ...config,
+    'group.id': `read-${randomUUID()}`,
+    'enable.auto.commit': false,
+    'enable.partition.eof': true,
+  });
+  consumer.setDefaultConsumeTimeout(POLL_MS);
+  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+  try {
+    await connect(consumer, CONNECT_TIMEOUT_MS);
+    // The event comes before the records of the same poll are handed out: it counts only when they have been.
+    const ended = new Set<number>();
+    // A partition may end in a transaction marker, which is never handed out: its EOF event says that the end was reached.
+    consumer.on('partition.eof', ({ partition, offset }) => {
+      if (offset >= (open.get(partition) ?? 0)) ended.add(partition);
+    });
+    consumer.assign(spans.map(({ partition, from }) => ({ topic, partition, offset: from })));
+    while (open.size > 0) {
+      for (const message of await take(consumer)) {
+        const end = open.get(message.partition);
+        if (end === undefined) continue;
+        if (message.offset < end) yield toRecord(message);
+        if (message.offset + 1 >= end) open.delete(message.partition);
+      }
+      for (const partition of ended) open.delete(partition);
+    }
+  } finally {
+    await disconnect(consumer, CLOSE_TIMEOUT_MS);
+  }
+}
+
+interface Span {
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+async function spansOf(config: NativeConfig, topic: string, options: ReadTopicOptions): Promise<readonly Span[]> {
+  const admin = createAdmin(config);
+  try {
+    const ends = new Map((await admin.endOffsets(topic)).map(({ partition, offset }) => [partition, offset]));
+    return (await admin.beginOffsets(topic))
+      .filter(({ partition }) => options.partition === undefined || options.partition === partition)
+      .map(({ partition, offset }) => ({
+        partition,
+        from: Math.max(offset, options.from?.get(partition) ?? 0),
+        to: Math.min(ends.get(partition) ?? 0, options.to?.get(partition) ?? Number.POSITIVE_INFINITY),
+      }));
+  } finally {
+    admin.close();
+  }
+}
+
+function take(consumer: NativeConsumer): Promise<readonly NativeMessage[]> {
+  return new Promise((resolve, reject) => {
+    consumer.consume(500, (error, messages) => (error ? reject(error) : resolve(messages)));
+  });
+}

@@ -1,0 +1,129 @@
+/** From the configuration to librdkafka's settings. Each number that differs from librdkafka's default says why. */
+import type { InputConfig, KafkaConnectionConfig, ProducerConfig, SaslConfig, TlsConfig } from '../../config/config.ts';
+import type { NativeConfig } from './client.ts';
+
+/**
+ * Classic works on every broker. `eager` is classic too, stopping everyone at each rebalance, for a group whose other members know no
+ * cooperative assignor. `consumer` (KIP-848) needs Kafka 4.0 and then rebalances without stopping anyone.
+ */
+export type GroupProtocol = 'classic' | 'eager' | 'consumer';
+
+export function consumerSettings(input: InputConfig, protocol: GroupProtocol): NativeConfig {
+  return {
+    ...connectionSettings(input),
+    'group.id': input.consumerGroup,
+    ...(input.instanceId === undefined ? {} : { 'group.instance.id': input.instanceId }),
+    ...(input.rackId === undefined ? {} : { 'client.rack': input.rackId }),
+    ...groupSettings(input, protocol),
+    'max.poll.interval.ms': Math.max(input.rebalanceTimeoutMs, input.sessionTimeoutMs),
+    'auto.offset.reset': input.startOffset === 'committed' ? 'error' : input.startOffset,
+    'isolation.level': input.isolationLevel,
+    'fetch.max.bytes': input.fetchMaxBytes,
+    'max.partition.fetch.bytes': input.fetchMaxPartitionBytes,
+    'fetch.min.bytes': input.fetchMinBytes,
+    'fetch.wait.max.ms': input.fetchMaxWaitMs,
+    // The default, a second's pause whenever the local queue is full, makes a fast consumer 25 times slower.
+    'fetch.queue.backoff.ms': 10,
+    // Enough ahead for full speed; what is more only takes memory, half a kilobyte a record beside its own bytes.
+    'queued.min.messages': 2_000,
+    'queued.max.messages.kbytes': 8_192,
+    'statistics.interval.ms': 5_000,
+  };
+}
+
+/** Under `consumer` the broker decides these, and the client refuses to be told. */
+function groupSettings(input: InputConfig, protocol: GroupProtocol): NativeConfig {
+  if (protocol === 'consumer') return { 'group.protocol': 'consumer' };
+  return {
+    'group.protocol': 'classic',
+    'partition.assignment.strategy': protocol === 'eager' ? 'range,roundrobin' : 'cooperative-sticky',
+    'session.timeout.ms': input.sessionTimeoutMs,
+    'heartbeat.interval.ms': input.heartbeatIntervalMs,
+  };
+}
+
+export function producerSettings(producer: ProducerConfig): NativeConfig {
+  return {
+    ...connectionSettings(producer),
+    'enable.idempotence': producer.idempotentWrite,
+    acks: -1,
+    // Java's and Redpanda Connect's choice: the same key goes to the same partition whoever writes it.
+    partitioner: 'murmur2_random',
+    'compression.codec': producer.compression,
+    'request.timeout.ms': producer.timeoutMs,
+    'message.max.bytes': producer.maxMessageBytes,
+    // Forty batches are in flight, each with a few records for each partition: what comes within this time goes in one request, which spares
+    // the brokers a fifth of their work, compressed half of it. A batch is under way for some 110 ms at full speed.
+    'linger.ms': 10,
+    // The default, five minutes, hides an outage for as long; the service retries by itself, and a silence is to be noticed within 30 s.
+    'message.timeout.ms': MESSAGE_TIMEOUT_MS,
+    'queue.buffering.max.messages': 100_000,
+  };
+}
+
+/** How long librdkafka itself tries to deliver a record. */
+export const MESSAGE_TIMEOUT_MS = 20_000;
+
+export function connectionSettings(connection: KafkaConnectionConfig): NativeConfig {
+  return {
+    'bootstrap.servers': connection.seedBrokers.join(','),
+    'client.id': connection.clientId,
+    'socket.keepalive.enable': true,
+    // Found within seconds when a broker returns, without hammering one that doesn't.
+    'reconnect.backoff.ms': 100,
+    'reconnect.backoff.max.ms': 2_000,
+    // With nothing to publish, a silent broker is noticed by these two alone, one after the other: an answer that doesn't come, then a new
+    // connection that doesn't come to stand. Within 30 s in all.
+    'socket.timeout.ms': 10_000,
+    'api.version.request.timeout.ms': 5_000,
+    'security.protocol': `${connection.sasl === undefined ? '' : 'sasl_'}${connection.tls === undefined ? 'plaintext' : 'ssl'}`,
+    ...(connection.tls === undefined ? {} : tlsSettings(connection.tls)),
+    ...(connection.sasl === undefined ? {} : saslSettings(connection.sasl)),
+  };
+}
+
+function tlsSettings(tls: TlsConfig): NativeConfig {
+  const { clientCert } = tls;
+  return {
+    'enable.ssl.certificate.verification': !tls.skipCertVerify,
+    'ssl.endpoint.identification.algorithm': tls.skipCertVerify ? 'none' : 'https',
+    ...(tls.rootCas === undefined ? {} : { 'ssl.ca.pem': tls.rootCas }),
+    ...(tls.rootCasFile === undefined ? {} : { 'ssl.ca.location': tls.rootCasFile }),
+    ...(clientCert?.kind === 'inline' ? { 'ssl.certificate.pem': clientCert.cert, 'ssl.key.pem': clientCert.key } : {}),
+    ...(clientCert?.kind === 'files'
+      ? { 'ssl.certificate.location': clientCert.certFile, 'ssl.key.location': clientCert.keyFile }
+      : {}),
+    ...(clientCert?.password === undefined ? {} : { 'ssl.key.password': clientCert.password }),
+  };
+}
+
+function saslSettings(sasl: SaslConfig): NativeConfig {
+  if (sasl.mechanism !== 'OAUTHBEARER')
+    return {
+      'sasl.mechanisms': sasl.mechanism,
+      'sasl.username': sasl.username,
+      'sasl.password': sasl.password,
+    };
+  return {
+    'sasl.mechanisms': 'OAUTHBEARER',
+    // Read anew at each refresh, so that a rotated token file is picked up.
+    oauthbearer_token_refresh_cb: async () => {
+      const tokenValue = sasl.token.reveal();
+      return { tokenValue, lifetime: expiryOf(tokenValue), principal: '', extensions: {} };
+    },
+  };
+}
+
+const UNKNOWN_LIFETIME_MS = 5 * 60_000;
+
+/** When a JWT says that it ends (RFC 7519, `exp`), in milliseconds since the epoch; five minutes from now for an opaque token. */
+function expiryOf(token: string): number {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    if (typeof claims === 'object' && claims !== null && 'exp' in claims && typeof claims.exp === 'number')
+      return claims.exp * 1000;
+  } catch {
+    // Not a JWT.
+  }
+  return Date.now() + UNKNOWN_LIFETIME_MS;
+}

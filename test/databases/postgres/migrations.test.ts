@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { migrationsFolder } from '../../../src/databases/migrations-folder.ts';
+
+const root = new URL('../../..', import.meta.url).pathname;
+
+describe('the PostgreSQL migrations', () => {
+  it('lie beside package.json', () => {
+    expect(migrationsFolder('pg')).toBe(join(root, 'drizzle', 'pg'));
+  });
+
+  it('are named by an error where the package lacks them', () => {
+    expect(() => migrationsFolder('oracle')).toThrow('drizzle/oracle');
+  });
+
+  it('hold everything that the schema says: drizzle-kit finds nothing to generate', { timeout: 60_000 }, async () => {
+    const copy = await mkdtemp(join(tmpdir(), 'migrations-'));
+    try {
+      await cp(migrationsFolder('pg'), copy, { recursive: true });
+      const before = await readdir(copy);
+      // The tool puts ./ before every path it is given.
+      const out = relative(root, copy);
+      const kit = join(root, 'node_modules', 'drizzle-kit', 'bin.cjs');
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [kit, 'generate', '--dialect', 'postgresql', '--schema', 'src/databases/postgres/schema.ts', '--out', out],
+        { cwd: root },
+      );
+      expect(stdout).toContain('No schema changes');
+      expect(await readdir(copy)).toEqual(before);
+    } finally {
+      await rm(copy, { recursive: true });
+    }
+  });
+});
