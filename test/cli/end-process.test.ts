@@ -29,9 +29,9 @@ afterEach(() => {
 
 /** Reads one file in a thread of a process of its own; ends the process at any word from here. */
 function start(name: string): ChildProcess {
-  const built = join(worker, '../..');
+  const built = join(worker, '../../..');
   const script = `
-    const { createHeaderPool } = await import('${built}/dicom/pool.js');
+    const { createHeaderPool } = await import('${built}/dicom/files/pool.js');
     const { endProcess } = await import('${built}/cli/end-process.js');
     const pool = createHeaderPool({
       storageRoots: ['${folder}'], workers: 1, readTimeoutMs: 60_000, workerScript: '${faultyWorker}',
