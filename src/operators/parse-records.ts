@@ -6,15 +6,15 @@ import { plainFile, storedFile } from '../records/object-row.ts';
 import { readPlainStoreMeta } from '../records/plain-store-meta.ts';
 import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/records.ts';
 
-/** Told of each record that carries fields nobody knows: how many. */
+/** Called with the number of unknown fields of each accepted record that has any. */
 export type UnknownFieldsListener = (count: number) => void;
 
-/** Turns consumed records into stored files; what isn't a DicomStoreMeta becomes a poison record and flows on as such. */
+/** Parses consumed records into stored files. A value that isn't a DicomStoreMeta becomes a poison record. */
 export function parseRecords(onUnknownFields?: UnknownFieldsListener): OperatorFunction<ConsumedRecord, ParsedRecord> {
   return map((record) => parseRecord(record, onUnknownFields));
 }
 
-// Fatal: a U+FFFD in an identifier would store another identifier.
+// Fatal: replacing invalid bytes by U+FFFD would change an identifier.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const KNOWN = DICOM_STORE_META_FIELDS.length;
 
@@ -22,7 +22,7 @@ export function parseRecord(source: ConsumedRecord, onUnknownFields?: UnknownFie
   return parsePlain(source) ?? parseAny(source, onUnknownFields);
 }
 
-/** Most records are plain, and read without a parser. Whatever isn't plainly right is left to `parseAny`, which alone says what is wrong. */
+/** Fast path for compact ASCII records. Returns undefined for every other value; only `parseAny` reports errors. */
 function parsePlain(source: ConsumedRecord): StoredFile | undefined {
   const { value } = source;
   const meta = value === null ? undefined : readPlainStoreMeta(value);
@@ -57,7 +57,7 @@ function parseJson(value: Buffer | null): unknown {
   try {
     parsed = JSON.parse(text);
   } catch {
-    // JSON.parse quotes what it stumbled over; that may be a patient's name.
+    // The message of JSON.parse quotes the text, which may contain a patient's name.
     throw new ParseError('not_json', 'value is not JSON');
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -67,12 +67,12 @@ function parseJson(value: Buffer | null): unknown {
 }
 
 /**
- * What JSON.parse costs goes by the number of values, not of bytes: ten megabytes of text take some milliseconds, as many bytes of
- * tiny fields or brackets more than a second, and nothing else would run meanwhile. A DicomStoreMeta holds twenty.
+ * Bound on the number of JSON values. The cost of JSON.parse depends on values, not bytes: 10 MB of text take some
+ * milliseconds, 10 MB of tiny fields or brackets more than a second, which blocks the event loop. A DicomStoreMeta has 20 values.
  */
 const MAX_VALUES = 20_000;
 
-/** The commas and opening brackets outside of texts: at least as many as there are values below the outermost. */
+/** Counts commas and opening brackets outside of strings: an upper bound on the number of nested values. */
 function countValues(json: Buffer): number {
   let count = 0;
   let inText = false;
@@ -91,24 +91,17 @@ const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACE] = Buffer.from('"\\,[{');
 
 function countUnknown(meta: object): number {
   const count = Object.keys(meta).length - KNOWN;
-  // accession_number may be left out.
+  // accession_number is optional.
   return 'accession_number' in meta ? count : count + 1;
 }
 
-/** Every field at fault, with what was expected of it. zod's own texts name types and formats, never values. */
+/** Names every invalid field and what was expected of it. The schema's messages contain no values. */
 function fieldErrors(error: z.ZodError): ParseError {
   const texts = new Map<string, string>();
   for (const issue of error.issues) {
     const field = String(issue.path[0] ?? '');
-    if (!texts.has(field)) texts.set(field, describe(issue));
+    if (!texts.has(field)) texts.set(field, issue.message);
   }
   const message = [...texts].map(([field, text]) => `${field}: ${text}`).join('; ');
   return new ParseError('invalid_field', message, [...texts.keys()]);
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined'))
-    return 'missing';
-  if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
-  return issue.message.replace(/^Invalid input: /, '');
 }

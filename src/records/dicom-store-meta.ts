@@ -1,11 +1,41 @@
-/** DicomStoreMeta: what the receiver says of one stored file (contract, "In"). Field names are the wire's. */
+/**
+ * DicomStoreMeta: what the receiver says about one stored file (docs/contract.md, "In"). Field names are those of the
+ * JSON. Messages name what was expected and the type that was found, never the value.
+ */
 import { z } from 'zod';
 import { isRealDate } from './calendar.ts';
 
-/** Text of at most `max` characters. Characters are Unicode code points, as varchar counts them. */
+/** The message of a field whose value has the wrong type, or undefined where the type is right. */
+function typeFault(expected: string, right: 'string' | 'number', input: unknown): string | undefined {
+  if (input === undefined) return 'missing';
+  return typeof input === right ? undefined : `expected ${expected}, got ${typeName(input)}`;
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function anyText() {
+  return z.string({ error: ({ input }) => typeFault('a string', 'string', input) });
+}
+
+/** Text that every database can store. One value that it can't store would fail the statement of its whole batch. */
+function storableText() {
+  return (
+    anyText()
+      // PostgreSQL refuses NUL.
+      .refine((value) => !value.includes('\0'), { error: 'contains NUL' })
+      // It has no UTF-8 form.
+      .refine((value) => value.isWellFormed(), { error: 'contains a lone surrogate' })
+  );
+}
+
+/** Text of at most `max` Unicode code points, which is how varchar counts characters. */
 function text(max: number) {
-  return z.string().refine((value) => isStorable(value) && (value.length <= max || characters(value) <= max), {
-    error: `expected at most ${max} characters of well-formed text without NUL`,
+  return storableText().refine((value) => value.length <= max || characters(value) <= max, {
+    error: `longer than ${max} characters`,
   });
 }
 
@@ -15,11 +45,6 @@ function characters(value: string): number {
   return count;
 }
 
-// PostgreSQL refuses NUL, and a lone surrogate has no UTF-8 form: one such value would fail the statement of its whole batch.
-function isStorable(value: string): boolean {
-  return !value.includes('\0') && value.isWellFormed();
-}
-
 const LOCAL_TIMESTAMP = /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(?:\d{3}|\d{6}|\d{9}))?$/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 
@@ -27,7 +52,7 @@ function startsWithRealDate(pattern: RegExp, value: string): boolean {
   return pattern.test(value) && isRealDate(digitsAt(value, 0, 4), digitsAt(value, 5, 7), digitsAt(value, 8, 10));
 }
 
-/** The number that the digits from `start` up to `end` write. Groups of a regular expression cost several times as much. */
+/** The number that the digits from `start` up to `end` form. Capture groups of a regular expression cost several times as much. */
 function digitsAt(text: string, start: number, end: number): number {
   let number = 0;
   for (let at = start; at < end; at++) number = number * 10 + text.charCodeAt(at) - 0x30;
@@ -37,10 +62,18 @@ function digitsAt(text: string, start: number, end: number): number {
 const isTimestamp = (value: string) => startsWithRealDate(LOCAL_TIMESTAMP, value);
 const isDate = (value: string) => startsWithRealDate(DATE, value);
 
-const int64 = z.int({ error: 'expected a whole number below 2^53' });
-const int32 = z.int32({ error: 'expected a whole number of 32 bits' });
+function wholeNumberFault(range: string, input: unknown): string {
+  const wrongType = typeFault('a whole number', 'number', input);
+  if (wrongType !== undefined) return wrongType;
+  // JSON.parse reads 1e999 as Infinity: too large, not fractional.
+  const fractional = typeof input === 'number' && Number.isFinite(input) && !Number.isInteger(input);
+  return fractional ? 'expected a whole number, got a fraction' : `out of range: expected ${range}`;
+}
 
-/** The most characters of each text. */
+const int64 = z.int({ error: ({ input }) => wholeNumberFault('a magnitude below 2^53', input) });
+const int32 = z.int32({ error: ({ input }) => wholeNumberFault('-2^31 to 2^31 - 1', input) });
+
+/** Maximum length of each text field, in characters. */
 export const TEXT_LIMITS = {
   worker_node_id: 64,
   tenant_id: 64,
@@ -61,8 +94,8 @@ export const TRACE_ID_LENGTH = 36;
 export const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', 'NeedTransfer'] as const;
 
 export const dicomStoreMetaSchema = z.looseObject({
-  trace_id: text(TRACE_ID_LENGTH).refine((value) => characters(value) === TRACE_ID_LENGTH, {
-    error: 'expected exactly 36 characters',
+  trace_id: storableText().refine((value) => characters(value) === TRACE_ID_LENGTH, {
+    error: `expected exactly ${TRACE_ID_LENGTH} characters`,
   }),
   worker_node_id: text(TEXT_LIMITS.worker_node_id),
   tenant_id: text(TEXT_LIMITS.tenant_id),
@@ -74,15 +107,17 @@ export const dicomStoreMetaSchema = z.looseObject({
   file_path: text(TEXT_LIMITS.file_path),
   transfer_syntax_uid: text(TEXT_LIMITS.transfer_syntax_uid),
   number_of_frames: int32,
-  created_time: z.string().refine(isTimestamp, {
+  created_time: anyText().refine(isTimestamp, {
     error: 'expected YYYY-MM-DDTHH:MM:SS with no, 3, 6 or 9 fraction digits and no zone',
   }),
   series_uid_hash: text(TEXT_LIMITS.series_uid_hash),
   study_uid_hash: text(TEXT_LIMITS.study_uid_hash),
   accession_number: text(ACCESSION_NUMBER_MAX).nullish(),
   target_ts: text(TEXT_LIMITS.target_ts),
-  study_date: z.string().refine(isDate, { error: 'expected a date, YYYY-MM-DD' }),
-  transfer_status: z.enum(TRANSFER_STATUSES),
+  study_date: anyText().refine(isDate, { error: 'expected a date, YYYY-MM-DD' }),
+  transfer_status: z.enum(TRANSFER_STATUSES, {
+    error: ({ input }) => typeFault('a string', 'string', input) ?? `expected one of ${TRANSFER_STATUSES.join(', ')}`,
+  }),
   source_ip: text(TEXT_LIMITS.source_ip),
   source_ae: text(TEXT_LIMITS.source_ae),
 });
@@ -90,5 +125,5 @@ export const dicomStoreMetaSchema = z.looseObject({
 export type DicomStoreMeta = z.infer<typeof dicomStoreMetaSchema>;
 export type DicomStoreMetaField = keyof typeof dicomStoreMetaSchema.shape;
 
-/** The wire's names, in the wire's order: also the columns of `dicom_object_meta`. */
+/** The JSON's field names in the order in which the receiver writes them; also the columns of `dicom_object_meta`. */
 export const DICOM_STORE_META_FIELDS = Object.keys(dicomStoreMetaSchema.shape) as readonly DicomStoreMetaField[];
