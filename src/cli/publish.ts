@@ -1,47 +1,49 @@
 import { stat } from 'node:fs/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProducerConfig } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { type PublishOptions, type PublishProgress, publishFolder } from '../publish/publish-folder.ts';
 import { storedHeaderReader } from '../publish/read-stored-header.ts';
 import { walkFiles } from '../publish/walk.ts';
 import { CliError, EXIT } from './cli-error.ts';
+import { brokerList, DEFAULT_BROKER, DEFAULT_TOPIC, publishTarget, type TargetOptions } from './publish-target.ts';
 import { bar, liveBlock } from './terminal/live-block.ts';
 import { count } from './terminal/table.ts';
 
-interface PublishCommandOptions {
-  readonly brokers?: readonly string[];
-  readonly config?: string;
-  readonly topic?: string;
+interface PublishCommandOptions extends TargetOptions {
   readonly tenant: string;
   readonly concurrency: number;
   readonly dryRun: boolean;
   readonly storageRootAs?: string;
 }
 
-const DEFAULT_BROKER = '127.0.0.1:9092';
-const DEFAULT_TOPIC = 'storage_queue';
 const MAX_CONCURRENCY = 256;
-// librdkafka gives a record up after 30 s; this only ends what it has forgotten.
+// librdkafka fails a record after 30 s; this deadline only covers a delivery report that never arrives.
 const DEADLINE_MS = 35_000;
 
-/** `publish DIR`: how a user without a receiver starts. One DicomStoreMeta for each DICOM file below the folder. */
+/** `publish DIR`: publishes one DicomStoreMeta for each DICOM file below the folder, for users without a receiver. */
 export function publishCommand(): Command {
   return new Command('publish')
     .description('Publish the DicomStoreMeta of every DICOM file below a folder')
-    .argument('<dir>', 'the folder; files that are not DICOM are counted and passed over')
-    .option('--brokers <host:port,...>', `where to publish (default: ${DEFAULT_BROKER})`, brokerList)
-    .option('--config <redpanda.yaml>', 'take brokers, TLS, SASL and topic from the input of this file instead')
-    .option('--topic <name>', `the topic (default: ${DEFAULT_TOPIC}, or that of --config)`)
-    .option('--tenant <id>', 'the tenant_id of the records', 'tenant1')
-    .option('--concurrency <n>', 'files read at once', concurrency, 16)
-    .option('--storage-root-as <path>', 'how the service sees the folder, if not under the same path: /data/dicom')
-    .option('--dry-run', 'read and count, publish nothing', false)
-    .addHelpText('after', '\nExits with 2 if a DICOM file could not be published; what is not DICOM is no failure.')
+    .argument('<dir>', 'folder to read; files that are not DICOM are counted and skipped')
+    .option('--brokers <host:port,...>', `brokers (default: $KAFKA_BROKERS, or ${DEFAULT_BROKER})`, brokerList)
+    .addOption(
+      new Option('--config <redpanda.yaml>', 'use brokers, TLS, SASL and topic of the input in this file').conflicts(
+        'brokers',
+      ),
+    )
+    .option('--topic <name>', `topic (default: that of --config, $STORAGE_TOPIC, or ${DEFAULT_TOPIC})`)
+    .option('--tenant <id>', 'tenant_id of the records', 'tenant1')
+    .option('--concurrency <n>', 'files read concurrently', concurrency, 16)
+    .option('--storage-root-as <path>', 'path of the folder as the service sees it, if different, such as /data/dicom')
+    .option('--dry-run', 'read and count files without publishing', false)
+    .addHelpText(
+      'after',
+      '\nExits with 2 if a DICOM file could not be published. Files that are not DICOM do not count as failures.',
+    )
     .action(async (folder: string, options: PublishCommandOptions) => {
       await requireFolder(folder);
-      const { topic, producer } = target(options);
+      const { topic, producer } = publishTarget(options);
       const progress = options.dryRun
         ? await publish(folder, topic, options, async () => undefined)
         : await publishTo(producer, (send) => publish(folder, topic, options, send));
@@ -66,7 +68,10 @@ async function publish(folder: string, topic: string, options: PublishCommandOpt
       onProgress: screen.show,
     });
   } catch (error) {
-    throw new CliError(EXIT.broke, `stopped: ${errorCode(error)}; what was acknowledged before is published`);
+    throw new CliError(
+      EXIT.broke,
+      `publishing stopped: ${errorCode(error)}; records acknowledged so far are published`,
+    );
   } finally {
     screen.end();
   }
@@ -76,7 +81,7 @@ async function publishTo(
   producerConfig: ProducerConfig,
   work: (send: Send) => Promise<PublishProgress>,
 ): Promise<PublishProgress> {
-  // Only here, so that a dry run needs no native client.
+  // Imported here so that a dry run needs no native client.
   const { createProducer } = await import('../kafka/producer/producer.ts');
   const { producerSettings } = await import('../kafka/client/settings.ts');
   const config = producerSettings(producerConfig);
@@ -88,37 +93,14 @@ async function publishTo(
     if (error instanceof CliError) throw error;
     throw new CliError(
       EXIT.broke,
-      `no broker answers at ${producerConfig.seedBrokers.join(', ')} (${errorCode(error)})`,
+      `connecting to Kafka at ${producerConfig.seedBrokers.join(', ')} failed (${errorCode(error)})`,
     );
   } finally {
     await producer.close();
   }
 }
 
-/** Where to: a configuration's input, so that publisher and service can't disagree, or plain brokers. */
-function target(options: PublishCommandOptions): { readonly topic: string; readonly producer: ProducerConfig } {
-  const settings = {
-    clientId: 'wado-consumer-publish',
-    idempotentWrite: true,
-    acks: 'all' as const,
-    compression: 'lz4' as const,
-    timeoutMs: 10_000,
-    maxMessageBytes: 1024 * 1024,
-  };
-  if (options.config === undefined) {
-    return {
-      topic: options.topic ?? DEFAULT_TOPIC,
-      producer: { ...settings, seedBrokers: options.brokers ?? [DEFAULT_BROKER] },
-    };
-  }
-  const { input } = loadConfig(options.config);
-  const { seedBrokers, tls, sasl, topics } = input;
-  const security = { ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) };
-  const topic = options.topic ?? topics[0] ?? DEFAULT_TOPIC;
-  return { topic, producer: { ...settings, seedBrokers, ...security } };
-}
-
-/** A bar on a terminal, for which the files are counted ahead of the reading; a line a second elsewhere. */
+/** A progress bar on a terminal, with the files counted in advance; elsewhere one line a second. */
 function progressScreen(folder: string) {
   const block = liveBlock(process.stderr);
   let total: number | undefined;
@@ -166,14 +148,7 @@ function sum(counts: ReadonlyMap<string, number>): number {
 
 async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() !== true) throw new CliError(EXIT.usage, 'there is no such folder');
-}
-
-function brokerList(text: string): readonly string[] {
-  const brokers = text.split(',').map((broker) => broker.trim());
-  if (brokers.some((broker) => !/^\S+:\d+$/.test(broker)))
-    throw new InvalidArgumentError('expected host:port,host:port');
-  return brokers;
+  if (found?.isDirectory() !== true) throw new CliError(EXIT.usage, 'the folder does not exist or is not a directory');
 }
 
 function concurrency(text: string): number {

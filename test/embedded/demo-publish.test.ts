@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedBroker, startBroker } from '../../src/embedded/broker.ts';
 import { tallyTopics } from '../../src/embedded/topic-tally.ts';
 import { connect, disconnect, type NativeMessage, newConsumer } from '../../src/kafka/client/client.ts';
@@ -41,9 +41,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function publish(...args: readonly string[]) {
+const publish = (...args: readonly string[]) => publishWith({}, ...args);
+
+function publishWith(environment: Readonly<Record<string, string>>, ...args: readonly string[]) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, [PROGRAM, 'publish', ...args], (error, stdout, stderr) => {
+    const env = { ...process.env, ...environment };
+    execFile(process.execPath, [PROGRAM, 'publish', ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });
@@ -68,7 +71,7 @@ async function consumeAll(count: number): Promise<readonly NativeMessage[]> {
 }
 
 describe('publish', () => {
-  test('reads and counts on a dry run, and publishes nothing', async () => {
+  it('reads and counts on a dry run, and publishes nothing', async () => {
     const { code, stdout } = await publish(folder, '--brokers', broker.address, '--dry-run');
     expect(stdout).toContain(`would publish ${written.length} of ${written.length + 1} files`);
     expect(code).toBe(0);
@@ -82,7 +85,7 @@ describe('publish', () => {
     await tally.close();
   });
 
-  test('publishes one record of the contract per DICOM file, keyed by its trace_id', async () => {
+  it('publishes one record of the contract per DICOM file, keyed by its trace_id', async () => {
     const { code, stdout } = await publish(
       folder,
       '--brokers',
@@ -110,7 +113,22 @@ describe('publish', () => {
     expect(metas.every((meta) => meta.file_size === sizes.get(meta.file_path))).toBe(true);
   });
 
-  test('says which files it could not publish, and exits with 2', async () => {
+  it('reads KAFKA_BROKERS and STORAGE_TOPIC when no option names them', async () => {
+    const environment = { KAFKA_BROKERS: '127.0.0.1:1', STORAGE_TOPIC: 'other' };
+    const dryRun = await publishWith(environment, folder, '--dry-run');
+    expect(dryRun.stdout).toContain('files to other\n');
+    const { code, stderr } = await publishWith(environment, folder);
+    expect(stderr).toContain('connecting to Kafka at 127.0.0.1:1 failed');
+    expect(code).toBe(3);
+  });
+
+  it('refuses --brokers beside --config, which names brokers too', async () => {
+    const { code, stderr } = await publish(folder, '--config', 'redpanda.yaml', '--brokers', broker.address);
+    expect(stderr).toContain("cannot be used with option '--brokers");
+    expect(code).toBe(1);
+  });
+
+  it('says which files it could not publish, and exits with 2', async () => {
     const broken = await mkdtemp(join(tmpdir(), 'broken-'));
     await writeFile(join(broken, 'cut.dcm'), written[0]?.bytes.subarray(0, 300) ?? '');
     const { code, stdout } = await publish(broken, '--brokers', broker.address);
@@ -119,7 +137,7 @@ describe('publish', () => {
     await rm(broken, { recursive: true });
   });
 
-  test('exits with 3 when no broker answers, and with 1 on a wrong folder or option', async () => {
+  it('exits with 3 when no broker answers, and with 1 on a wrong folder or option', async () => {
     expect((await publish(folder, '--brokers', '127.0.0.1:1')).code).toBe(3);
     expect((await publish(join(folder, 'nowhere'))).code).toBe(1);
     expect((await publish(folder, '--brokers', 'nonsense')).code).toBe(1);
