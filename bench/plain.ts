@@ -99,7 +99,7 @@ await new Promise<void>((resolve, reject) => {
       filter((batch) => batch.length > 0),
       concatMap(async (batch) => {
         await work(batch.map((record) => JSON.parse(record.value?.toString() ?? '{}') as DicomStoreMeta));
-        source.ack(batch);
+        source.ack(batch.map((record) => record.origin));
         if (done >= Number(RECORDS)) resolve();
       }),
     )

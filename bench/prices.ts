@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { coalesceRows, unitBytes } from '../src/databases/coalesce.ts';
+import { KafkaOrigin, kafkaOrigin } from '../src/kafka/consumer/origin.ts';
 import { WatermarkTracker } from '../src/kafka/consumer/watermark.ts';
 import { parseRecord } from '../src/operators/parse-records.ts';
 import { createLogger } from '../src/ops/logger.ts';
@@ -64,8 +65,9 @@ function keepWatermark(records: readonly ConsumedRecord[]): void {
   const tracker = new WatermarkTracker();
   tracker.assign(Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TOPIC, partition })));
   for (const batch of batchesOf(records)) {
-    for (const record of batch) tracker.track(record);
-    tracker.ack(batch);
+    const offsets = batch.map((record) => kafkaOrigin(record.origin));
+    for (const offset of offsets) tracker.track(offset);
+    tracker.ack(offsets);
     tracker.takeCommittable();
   }
 }
@@ -74,7 +76,7 @@ function keepBooks(records: readonly ConsumedRecord[]): void {
   const { records: books } = createMetrics({ process: false });
   for (const batch of batchesOf(records)) {
     books.consumed(batch.length);
-    books.acked(batch);
+    books.acked(batch.map((record) => record.origin));
   }
 }
 
@@ -102,7 +104,7 @@ function countBatches(records: readonly ConsumedRecord[]): void {
 function logBatches(records: readonly ConsumedRecord[]): void {
   const logger = createLogger({ destination: { write: () => undefined } });
   for (const batch of batchesOf(records)) {
-    logger.info({ records: batch.length, ms: 40, deadLetters: 0, offsets: { 0: 1, 1: 2, 2: 3 } }, 'batch committed');
+    logger.info({ records: batch.length, ms: 40, deadLetters: 0, offsets: { 0: 1, 1: 2, 2: 3 } }, 'batch acknowledged');
   }
 }
 
@@ -114,8 +116,8 @@ function consumed(count: number): readonly ConsumedRecord[] {
   return Array.from({ length: count }, (_, i) => {
     const meta = storeMeta({ sop_uid: `1.2.826.0.1.3680043.10.9999.${i}`, series_uid: `1.2.826.0.1.${i % 1_000}` });
     const value = Buffer.from(JSON.stringify(meta));
-    const place = { topic: TOPIC, partition: i % PARTITIONS, offset: Math.floor(i / PARTITIONS) };
-    return { ...place, key: Buffer.from(meta.trace_id), value, headers: [], timestamp: 0 };
+    const origin = new KafkaOrigin({ topic: TOPIC, partition: i % PARTITIONS, offset: Math.floor(i / PARTITIONS) });
+    return { origin, key: Buffer.from(meta.trace_id), value, headers: [] };
   });
 }
 

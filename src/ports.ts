@@ -4,7 +4,15 @@
  */
 import type { Observable } from 'rxjs';
 import type { DicomReadError } from './errors.ts';
-import type { ConsumedRecord, FileToRead, GroupedBatch, Rejection, StoredBatch } from './records/records.ts';
+import type {
+  ConsumedRecord,
+  FileToRead,
+  GroupedBatch,
+  OffsetRange,
+  Origin,
+  Rejection,
+  StoredBatch,
+} from './records/records.ts';
 
 /** Where records come from. */
 export interface Source {
@@ -23,8 +31,11 @@ export interface Source {
 
 /** Where acknowledged records are counted, so that their offsets can be committed. */
 export interface Offsets {
-  /** Every sink has durably accepted what came out of these records. Any order; a partition's watermark moves when its gap closes. */
-  ack(records: readonly ConsumedRecord[]): void;
+  /**
+   * Called when every sink has durably accepted the output of these records. Batches may come in any order; a partition's
+   * committable offset moves when the gap below it closes. Returns the records' offsets for the log.
+   */
+  ack(origins: readonly Origin[]): readonly OffsetRange[];
 }
 
 /** The state or image record of one file, as it is stored and published. */
@@ -79,7 +90,8 @@ export interface Sink {
 export interface Transaction {
   /**
    * Publishes what the batches hold, dead letters included, and commits their offsets, in one transaction. The batches are the next ones
-   * in the order of consumption, without a gap. Rejects with a SinkError after having aborted; nothing of it is visible then.
+   * in the order of consumption, without a gap. Resolves with each batch's offsets for the log. Rejects with a SinkError after it
+   * aborted the transaction; then nothing of it is visible.
    */
-  commit(batches: readonly StoredBatch[]): Promise<void>;
+  commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
 }

@@ -9,6 +9,7 @@ import {
   MESSAGE_TIMEOUT_MS,
   producerSettings,
 } from '../src/kafka/client/settings.ts';
+import { originHeaders } from '../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import { createTransactions, transactionalIdOf } from '../src/kafka/producer/transactions.ts';
@@ -134,7 +135,7 @@ function buildTopics(
       publication(operations, config, publishes),
     );
   const deadLetters = recordDeadLetters(
-    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer }),
+    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer, originHeaders }),
     operations.metrics.records,
   );
   return {
@@ -157,7 +158,7 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
     recordsOf: (batch) => [
       ...topicRecords(batch, state.topic, 'state'),
       ...topicRecords(batch, image.topic, 'image'),
-      ...batch.poison.map((record) => deadLetter(dead.topic, record)),
+      ...batch.poison.map((record) => deadLetter(dead.topic, record, originHeaders)),
     ],
     consumer: () => kafka.consumer,
     offsets: kafka,

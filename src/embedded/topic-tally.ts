@@ -1,6 +1,7 @@
 /** Reads topics from their beginning as records come, and counts: the embedded broker forgets what is old, so whoever counts at the end is late. */
 import { connect, disconnect, type NativeMessage, newConsumer } from '../kafka/client/client.ts';
 import { toHeaders } from '../kafka/client/headers.ts';
+import { ORIGIN_HEADERS } from '../kafka/consumer/origin.ts';
 import { ERROR_HEADERS } from '../sinks/dead-letter.ts';
 
 export interface TopicCount {
@@ -26,7 +27,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const POLL_MS = 50;
 const FETCH = 500;
 
-const ORIGIN = [ERROR_HEADERS.topic, ERROR_HEADERS.partition, ERROR_HEADERS.offset];
+const ORIGIN: readonly string[] = Object.values(ORIGIN_HEADERS);
 
 /** Starts counting. It belongs to no group and commits nothing. */
 export async function tallyTopics({ broker, topics, partitionsPerTopic }: TopicTallyOptions): Promise<TopicTally> {

@@ -1,20 +1,20 @@
 import { map, type OperatorFunction } from 'rxjs';
 import type { Offsets } from '../ports.ts';
-import type { AcknowledgedBatch, ConsumedRecord, OffsetRange, StoredBatch } from '../records/records.ts';
+import type { AcknowledgedBatch, OffsetRange, StoredBatch } from '../records/records.ts';
 
-/** Acks every record of a stored batch, so that its offsets can be committed, and tells what the batch was. */
+/**
+ * Acknowledges every record of a stored batch and emits the batch's summary. Nothing is committed here: the source commits, at its next
+ * commit, the offset below which every record is acknowledged (`Committer` in `src/kafka/consumer/committer.ts`).
+ */
 export function acknowledgeRecords(offsets: Offsets): OperatorFunction<StoredBatch, AcknowledgedBatch> {
-  return map((batch) => {
-    offsets.ack(batch.sources);
-    return summaryOf(batch);
-  });
+  return map((batch) => summaryOf(batch, offsets.ack(batch.origins)));
 }
 
-/** What a batch was, in numbers. */
-export function summaryOf(batch: StoredBatch): AcknowledgedBatch {
+/** Counts of a batch that was just acknowledged; `ranges` are its offsets, as `ack` returns them. */
+export function summaryOf(batch: StoredBatch, ranges: readonly OffsetRange[]): AcknowledgedBatch {
   return {
-    ranges: rangesOf(batch.sources),
-    records: batch.sources.length,
+    ranges,
+    records: batch.origins.length,
     states: count(batch, 'state'),
     images: count(batch, 'image'),
     deadLetters: batch.poison.length,
@@ -24,20 +24,4 @@ export function summaryOf(batch: StoredBatch): AcknowledgedBatch {
 
 function count(batch: StoredBatch, kind: 'state' | 'image'): number {
   return batch.grouped.reduce((sum, record) => (record[kind] === null ? sum : sum + 1), 0);
-}
-
-/** First and last offset per partition, and how many records of it the batch holds. */
-function rangesOf(records: readonly ConsumedRecord[]): readonly OffsetRange[] {
-  const ranges: { topic: string; partition: number; first: number; last: number; records: number }[] = [];
-  for (const { topic, partition, offset } of records) {
-    // A batch holds records of few partitions: looking through them costs less than a key for each record.
-    const range = ranges.find((each) => each.partition === partition && each.topic === topic);
-    if (range === undefined) ranges.push({ topic, partition, first: offset, last: offset, records: 1 });
-    else {
-      range.first = Math.min(range.first, offset);
-      range.last = Math.max(range.last, offset);
-      range.records++;
-    }
-  }
-  return ranges;
 }

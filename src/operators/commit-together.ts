@@ -31,11 +31,11 @@ export function commitTogether(
         running = defer(() => transaction.commit(batches))
           .pipe(retryTransient(policy))
           .subscribe({
-            error: (error: unknown) => subscriber.error(error),
-            complete: () => {
-              for (const batch of batches) subscriber.next(summaryOf(batch));
-              next();
+            next: (ranges) => {
+              for (const [i, batch] of batches.entries()) subscriber.next(summaryOf(batch, ranges[i] ?? []));
             },
+            error: (error: unknown) => subscriber.error(error),
+            complete: next,
           });
         subscriber.add(running);
       };
@@ -60,8 +60,8 @@ function takeSome(waiting: StoredBatch[]): readonly StoredBatch[] {
   let records = 0;
   let count = 0;
   for (const batch of waiting) {
-    if (count > 0 && records + batch.sources.length > MAX_RECORDS) break;
-    records += batch.sources.length;
+    if (count > 0 && records + batch.origins.length > MAX_RECORDS) break;
+    records += batch.origins.length;
     count++;
   }
   return waiting.splice(0, count);

@@ -61,8 +61,8 @@ function storeRest(
   branches: Branches,
   options: ForkOptions,
 ): Observable<StoredBatch> {
-  const gone = new Set(rejected.map((record) => record.source));
-  const rest = batch.grouped.map((record) => record.file).filter((file) => !gone.has(file.source));
+  const gone = new Set(rejected.map((record) => record.source.origin));
+  const rest = batch.grouped.map((record) => record.file).filter((file) => !gone.has(file.source.origin));
   const stored$: Observable<Pick<StoredBatch, 'grouped' | 'poison'>> =
     rest.length === 0
       ? of({ grouped: [], poison: [] })
@@ -110,5 +110,5 @@ function writeToAll(
 
 /** Two sinks may reject the same record; it is one dead letter. */
 function firstPerRecord(rejections: readonly Rejection[]): readonly Rejection[] {
-  return [...new Map(rejections.toReversed().map((rejection) => [rejection.file.source, rejection])).values()];
+  return [...new Map(rejections.toReversed().map((rejection) => [rejection.file.source.origin, rejection])).values()];
 }

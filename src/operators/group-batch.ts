@@ -3,6 +3,7 @@ import type { HeaderFailure, HeaderReader, HeaderRow } from '../ports.ts';
 import type {
   GroupedBatch,
   GroupedRecord,
+  Origin,
   ParsedRecord,
   PoisonRecord,
   PublishedRow,
@@ -48,8 +49,8 @@ export async function groupBatch(
   files.forEach((file, i) => {
     if (!failed.has(i)) grouped.push({ file, object: file.object, state: states[i] ?? null, image: images[i] ?? null });
   });
-  const sources = records.map((record) => record.source);
-  return { batch: { sources: without(sources, waiting), grouped, poison, startedAt }, waiting, stalled };
+  const origins = records.map((record) => record.source.origin);
+  return { batch: { origins: without(origins, waiting), grouped, poison, startedAt }, waiting, stalled };
 }
 
 /** The rows in the files' places. */
@@ -73,10 +74,10 @@ function isWorthWaiting({ error, incomplete }: HeaderFailure): boolean {
   return incomplete === true || PASSING.has(error.code);
 }
 
-function without<T>(sources: readonly T[], waiting: readonly { readonly source: T }[]): readonly T[] {
-  if (waiting.length === 0) return sources;
-  const aside = new Set(waiting.map((file) => file.source));
-  return sources.filter((source) => !aside.has(source));
+function without(origins: readonly Origin[], waiting: readonly StoredFile[]): readonly Origin[] {
+  if (waiting.length === 0) return origins;
+  const aside = new Set(waiting.map((file) => file.source.origin));
+  return origins.filter((origin) => !aside.has(origin));
 }
 
 function at<T>(items: readonly T[], index: number): T {

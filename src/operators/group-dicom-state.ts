@@ -76,7 +76,7 @@ export function groupDicomState(
         }),
         filter(({ waiting }) => !together || waiting.length === 0),
         map(({ batch }) => batch),
-        filter((batch) => batch.sources.length > 0),
+        filter((batch) => batch.origins.length > 0),
       );
     });
 }

@@ -50,7 +50,7 @@ export function sourceEvents(input: InputConfig, metrics: Metrics, health: Healt
       isUp();
       logger.info({ partitions: partitions.map(partitionName) }, 'partitions assigned');
     },
-    acked: (records) => metrics.records.acked(records),
+    acked: (origins) => metrics.records.acked(origins),
     released: (records) => metrics.records.released(records),
     revoked(partitions, lost, unacked) {
       for (const { topic, partition } of partitions) counts.lagGone(topic, partition);

@@ -42,8 +42,8 @@ export function observeTransactions(
         () => transactions.connect(),
       )(),
     async commit(batches) {
-      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLetter(record.source, codeOf(record));
-      await watchers.reduce(
+      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLetter(record.source.origin, codeOf(record));
+      return await watchers.reduce(
         (commit, { watchWrite }) =>
           () =>
             watchWrite(batches, commit),
@@ -103,7 +103,7 @@ export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
     connect: () => sink.connect(),
     async write(batch) {
       const rejections = await sink.write(batch);
-      for (const record of batch.poison) ledger.deadLetter(record.source, codeOf(record));
+      for (const record of batch.poison) ledger.deadLetter(record.source.origin, codeOf(record));
       return rejections;
     },
     close: () => sink.close(),

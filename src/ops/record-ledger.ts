@@ -3,14 +3,15 @@
  * reports it by itself, so that the sum proves something.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Origin } from '../records/records.ts';
 
 export interface RecordLedger {
   /** Records handed to the graph. */
   consumed(records: number): void;
   /** This record goes to the dead letters, for an error of this code (`not_json`, `missing_required`, …): its ack will count as one. */
-  deadLetter(record: object, code: string): void;
+  deadLetter(origin: Origin, code: string): void;
   /** Records that every sink accepted, dead letters among them. Each record once, and none that was released before. */
-  acked(records: readonly object[]): void;
+  acked(origins: readonly Origin[]): void;
   /** Records given up un-acked because their partition was revoked or the graph broke: whoever is next consumes them again. */
   released(records: number): void;
   /** Fields that the schema doesn't know, in records that were accepted. */
@@ -38,7 +39,7 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   const registers = [registry];
   const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0 };
   const deadLetters = new Map<string, number>();
-  const codes = new WeakMap<object, string>();
+  const codes = new WeakMap<Origin, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
 
   // Counts are plain numbers and become series only when somebody looks.
@@ -83,10 +84,10 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     consumed: (records) => {
       counts.consumed += records;
     },
-    deadLetter: (record, code) => void codes.set(record, code),
-    acked: (records) => {
-      for (const record of records) {
-        const code = codes.get(record);
+    deadLetter: (origin, code) => void codes.set(origin, code),
+    acked: (origins) => {
+      for (const origin of origins) {
+        const code = codes.get(origin);
         if (code === undefined) counts.acked++;
         else deadLetters.set(code, (deadLetters.get(code) ?? 0) + 1);
       }

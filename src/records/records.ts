@@ -7,16 +7,20 @@ import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
 /** A header of a Kafka record: its name and its bytes. Names may repeat; order counts. */
 export type RecordHeader = readonly [name: string, value: Buffer | null];
 
-/** One record as it came from the topic: the bytes are kept, since a dead letter is what came in, byte for byte. */
+/**
+ * Where a record came from: an opaque token that only the record's source can read. Operators and sinks pass it on and compare it by
+ * identity. Each source derives its own class. The type is nominal: no other object, nor a copy by spread, is an Origin.
+ */
+export abstract class Origin {
+  declare protected readonly opaque: true;
+}
+
+/** One consumed record. Its bytes are kept because a dead letter repeats them unchanged. */
 export interface ConsumedRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
+  readonly origin: Origin;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly RecordHeader[];
-  /** Milliseconds since the epoch, as the broker tells it. */
-  readonly timestamp: number;
 }
 
 /** A record that can never be processed, and why. */
@@ -85,8 +89,8 @@ export interface GroupedRecord {
 
 /** One batch, read and grouped: everything that the sinks need. */
 export interface GroupedBatch {
-  /** Every input record of the batch, poison included: what is acked once all sinks have accepted. */
-  readonly sources: readonly ConsumedRecord[];
+  /** The origins of all input records, poison included: acknowledged when every sink has accepted the batch. */
+  readonly origins: readonly Origin[];
   readonly grouped: readonly GroupedRecord[];
   readonly poison: readonly PoisonRecord[];
   /** When its reading began, by `performance.now()`. */
@@ -96,7 +100,7 @@ export interface GroupedBatch {
 /** A batch that every sink has accepted. `poison` now also holds what sinks rejected. */
 export type StoredBatch = GroupedBatch;
 
-/** The offsets of one partition that a batch holds: not necessarily all between the first and the last. */
+/** The records of one partition in a batch, for the log. The batch need not hold every offset between first and last. */
 export interface OffsetRange {
   readonly topic: string;
   readonly partition: number;
@@ -105,8 +109,9 @@ export interface OffsetRange {
   readonly records: number;
 }
 
-/** What is told of a batch once its records are acked: numbers only, so that a log of it can't hold a patient. */
+/** Summary of an acknowledged batch: numbers only, so that its log line can't hold patient data. */
 export interface AcknowledgedBatch {
+  /** Empty when the source has no offsets. */
   readonly ranges: readonly OffsetRange[];
   readonly records: number;
   readonly states: number;

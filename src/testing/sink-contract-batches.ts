@@ -3,6 +3,7 @@
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { isNewer, storedFile, versionOf } from '../records/object-row.ts';
 import type { GroupedBatch, GroupedRecord, PublishedRow, StoredFile } from '../records/records.ts';
+import { consumedRecord } from './consumed-record.ts';
 import { storeMeta } from './store-meta.ts';
 
 /** One stored file: the message's fields, and what its header says beyond them. */
@@ -21,7 +22,7 @@ export function batchOf(files: readonly FileFacts[]): GroupedBatch {
     state: winsOver(records, record, 'state') ? record.state : null,
     image: winsOver(records, record, 'image') ? record.image : null,
   }));
-  return { sources: grouped.map(({ file }) => file.source), grouped, poison: [], startedAt: 0 };
+  return { origins: grouped.map(({ file }) => file.source.origin), grouped, poison: [], startedAt: 0 };
 }
 
 /** One record with both its rows, as if it were alone in its batch. */
@@ -57,8 +58,7 @@ function winsOver(all: readonly GroupedRecord[], record: GroupedRecord, table: '
 
 function fileOf(meta: DicomStoreMeta): StoredFile {
   const value = Buffer.from(JSON.stringify(meta));
-  const source = { topic: 'storage_queue', partition: 0, offset: 0, key: null, value, headers: [], timestamp: 0 };
-  return storedFile(source, meta);
+  return storedFile(consumedRecord(value), meta);
 }
 
 const STATE = {

@@ -1,5 +1,6 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { type Settings, topology } from '../../topology/topology.ts';
+import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../kafka/consumer/origin.ts';
 import { WatermarkTracker } from '../kafka/consumer/watermark.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
 import type { AcknowledgedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
@@ -92,9 +93,11 @@ export class TopologyTestDriver {
         ],
         deadLetters: options.deadLetters ?? deadLetters,
         offsets: {
-          ack: (records) => {
-            this.#tracker.ack(records);
+          ack: (origins) => {
+            const offsets = origins.map(kafkaOrigin);
+            this.#tracker.ack(offsets);
             for (const { partition, offset } of this.#tracker.takeCommittable()) this.#committed.set(partition, offset);
+            return offsetRanges(offsets);
           },
         },
       },
@@ -119,16 +122,14 @@ export class TopologyTestDriver {
     const offset = this.#nextOffsets.get(partition) ?? 0;
     this.#nextOffsets.set(partition, offset + 1);
     if (!this.#tracker.isAssigned(TOPIC, partition)) this.#tracker.assign([{ topic: TOPIC, partition }]);
+    const origin = new KafkaOrigin({ topic: TOPIC, partition, offset });
     const record: ConsumedRecord = {
-      topic: TOPIC,
-      partition,
-      offset,
+      origin,
       key: options.key === undefined ? null : Buffer.from(options.key),
       value: toBytes(value),
       headers: options.headers ?? [],
-      timestamp: 0,
     };
-    this.#tracker.track(record);
+    this.#tracker.track(origin);
     this.#records.next(record);
     return record;
   }

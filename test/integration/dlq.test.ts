@@ -6,7 +6,8 @@ import { startBroker } from '../../src/embedded/broker.ts';
 import { tallyTopics } from '../../src/embedded/topic-tally.ts';
 import { DicomReadError, ParseError } from '../../src/errors.ts';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
-import { type ReadTopicOptions, readTopic } from '../../src/kafka/admin/read-topic.ts';
+import { type ReadTopicOptions, readTopic, type TopicRecord } from '../../src/kafka/admin/read-topic.ts';
+import { KafkaOrigin, ORIGIN_HEADERS, originHeaders } from '../../src/kafka/consumer/origin.ts';
 import { createProducer, type ProducerRecord } from '../../src/kafka/producer/producer.ts';
 import type { ConsumedRecord, RecordHeader } from '../../src/records/records.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
@@ -28,14 +29,14 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     await producer.close();
   }
 
-  async function read(topic: string, options: ReadTopicOptions = {}): Promise<ConsumedRecord[]> {
-    const records: ConsumedRecord[] = [];
+  async function read(topic: string, options: ReadTopicOptions = {}): Promise<TopicRecord[]> {
+    const records: TopicRecord[] = [];
     for await (const record of readTopic(connection, topic, options)) records.push(record);
     return records;
   }
 
   /** Reads, when asked, what has come into partition 0 since. */
-  async function readNext(topic: string): Promise<() => Promise<ConsumedRecord[]>> {
+  async function readNext(topic: string): Promise<() => Promise<TopicRecord[]>> {
     const admin = createAdmin(connection);
     const from = new Map((await admin.endOffsets(topic)).map(({ partition, offset }) => [partition, offset]));
     admin.close();
@@ -48,11 +49,16 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     return [hex(key), hex(value), ...headers.map(([name, of]) => `${JSON.stringify(name)}=${hex(of)}`)].join(' ');
   }
 
+  const at = (topic: string, offset: number) => new KafkaOrigin({ topic, partition: 0, offset });
+
   /** A record as if it had been consumed from the pipeline's input. */
   function consumed(pipeline: Pipeline, offset: number, fields: Partial<ConsumedRecord> = {}): ConsumedRecord {
     const [key, value] = [Buffer.from(`key ${offset}`), Buffer.from(`VALUE ${offset}`)];
-    return { topic: pipeline.topics.input, partition: 0, offset, key, value, headers: [], timestamp: 0, ...fields };
+    return { origin: at(pipeline.topics.input, offset), key, value, headers: [], ...fields };
   }
+
+  /** A record of a topic as the service consumes it. */
+  const reconsumed = (record: TopicRecord): ConsumedRecord => ({ ...record, origin: new KafkaOrigin(record) });
 
   const missing = new DicomReadError('file_missing');
   const notJson = new ParseError('not_json', 'value is not JSON');
@@ -60,7 +66,9 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
   /** Lets these fail with their errors, by the service's own writer of dead letters. */
   function fail(pipeline: Pipeline, failures: readonly (readonly [ConsumedRecord, DicomReadError | ParseError])[]) {
     return send(
-      failures.map(([source, error]) => deadLetter(pipeline.topics.deadLetter, { kind: 'poison', source, error })),
+      failures.map(([source, error]) =>
+        deadLetter(pipeline.topics.deadLetter, { kind: 'poison', source, error }, originHeaders),
+      ),
     );
   }
 
@@ -70,7 +78,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
       Array.from({ length: count }, (_, n) => [consumed(pipeline, n), error] as const),
     );
 
-  const keys = (records: readonly ConsumedRecord[]) => records.map(({ key }) => key?.toString());
+  const keys = (records: readonly TopicRecord[]) => records.map(({ key }) => key?.toString());
   const dlq = (pipeline: Pipeline, ...args: string[]) => runCommand(['dlq', ...args], pipeline.env);
 
   it('are listed with their reason and their origin, without key or value', async () => {
@@ -137,9 +145,9 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
       ['trace', 'abc'],
       [ERROR_HEADERS.exception, 'DicomReadError'],
       [ERROR_HEADERS.message, 'file_missing'],
-      [ERROR_HEADERS.topic, pipeline.topics.input],
-      [ERROR_HEADERS.partition, '0'],
-      [ERROR_HEADERS.offset, '41'],
+      [ORIGIN_HEADERS.topic, pipeline.topics.input],
+      [ORIGIN_HEADERS.partition, '0'],
+      [ORIGIN_HEADERS.offset, '41'],
     ]);
     expect((await dlq(pipeline, 'show', '0:1', '--value')).stdout).toBe(`${stdout}Müller^Jörg 山田\n`);
   });
@@ -208,7 +216,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
         const back = await readNext(pipeline.topics.input);
         await fail(
           pipeline,
-          incoming.map((each) => [each, missing]),
+          incoming.map((each) => [reconsumed(each), missing]),
         );
         expect(await dlq(pipeline, 'redrive')).toMatchObject({ code: 0 });
         const count: RecordHeader = ['wado.redrives', Buffer.from('1')];
@@ -271,7 +279,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
       expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^1 redriven/);
       const last = (await read(pipeline.topics.input)).at(-1);
       expect(last?.headers).toEqual([['wado.redrives', Buffer.from(String(round))]]);
-      if (last !== undefined) await fail(pipeline, [[last, missing]]);
+      if (last !== undefined) await fail(pipeline, [[reconsumed(last), missing]]);
     }
     expect((await dlq(pipeline, 'redrive')).stdout).toBe('0 redriven, 0 did not match, 1 came back 3 times already\n');
     expect((await dlq(pipeline, 'redrive', '--from', '3', '--max-redrives', '4')).stdout).toMatch(/^1 redriven/);
@@ -307,7 +315,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     const input = `${pipeline.name}.elsewhere`;
     const broker = await startBroker([input]);
     try {
-      await fail(pipeline, [[consumed(pipeline, 0, { topic: input }), missing]]);
+      await fail(pipeline, [[consumed(pipeline, 0, { origin: at(input, 0) }), missing]]);
       const other = ['--set', `input.redpanda.seed_brokers=["${broker.address}"]`];
       expect(await dlq(pipeline, 'redrive', ...other)).toMatchObject({ code: 0 });
       const arrived = await tallyTopics({

@@ -1,7 +1,8 @@
 import type { Subscription } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
-import { readTopic } from '../../src/kafka/admin/read-topic.ts';
+import { readTopic, type TopicRecord } from '../../src/kafka/admin/read-topic.ts';
+import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
 import { KafkaSource, type SourceEvents } from '../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
@@ -46,6 +47,9 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     });
   }
 
+  const origins = (records: readonly ConsumedRecord[]) => records.map((record) => record.origin);
+  const offsetOf = (record: ConsumedRecord) => kafkaOrigin(record.origin).offset;
+
   async function committed(group: string, topic: string) {
     const admin = createAdmin(connection);
     try {
@@ -62,7 +66,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     await new Promise<void>((resolve) => {
       source.records$.subscribe((record) => {
         seen.push(record.value?.toString() ?? '');
-        source.ack([record]);
+        source.ack([record.origin]);
         if (seen.length === 1_000) resolve();
       });
     });
@@ -81,7 +85,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     await until(() => seen.length === 100);
     await sleep(500);
     expect(seen).toHaveLength(100);
-    source.ack(seen.slice(0, 50));
+    source.ack(origins(seen.slice(0, 50)));
     await until(() => seen.length === 150);
     subscription.unsubscribe();
     await source.close();
@@ -102,12 +106,12 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     expect(revoked).toEqual([]);
     let acked = 0;
     await until(() => {
-      source.ack(seen.slice(acked));
+      source.ack(origins(seen.slice(acked)));
       acked = seen.length;
       return seen.length === 500;
     });
     await source.close();
-    expect(seen.map((record) => record.offset)).toEqual(Array.from({ length: 500 }, (_, i) => i));
+    expect(seen.map(offsetOf)).toEqual(Array.from({ length: 500 }, (_, i) => i));
   });
 
   it('commits only up to the first record that is not acked', async () => {
@@ -116,7 +120,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     const seen: ConsumedRecord[] = [];
     const subscription = source.records$.subscribe((record) => seen.push(record));
     await until(() => seen.length === 10);
-    source.ack(seen.filter((record) => record.offset !== 4));
+    source.ack(origins(seen.filter((record) => offsetOf(record) !== 4)));
     subscription.unsubscribe();
     await source.close();
     expect(await committed(topic, topic)).toEqual([{ topic, partition: 0, offset: 4 }]);
@@ -158,7 +162,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
         // Slow and out of order, so that a rebalance always finds records in flight.
         setTimeout(() => {
           seen.add(record.value?.toString() ?? '');
-          source.ack([record]);
+          source.ack([record.origin]);
         }, Math.random() * 40);
       });
       return { source, subscription };
@@ -210,7 +214,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
       { topic, key: null, value: null },
     ]);
     await producer.close();
-    const records: ConsumedRecord[] = [];
+    const records: TopicRecord[] = [];
     for await (const record of readTopic(connection, topic)) records.push(record);
     expect(records).toMatchObject([
       {

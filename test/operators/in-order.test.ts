@@ -5,7 +5,8 @@ import { SinkError } from '../../src/errors.ts';
 import { commitTogether } from '../../src/operators/commit-together.ts';
 import { inOrder } from '../../src/operators/in-order.ts';
 import { DEFAULT_RETRY } from '../../src/operators/retry-transient.ts';
-import type { StoredBatch } from '../../src/records/records.ts';
+import type { Origin, StoredBatch } from '../../src/records/records.ts';
+import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 describe('inOrder', () => {
   it('works at all items at once and emits in their order', async () => {
@@ -43,21 +44,29 @@ describe('inOrder', () => {
 });
 
 describe('commitTogether', () => {
-  const batch = (offset: number): StoredBatch => ({
-    sources: [{ topic: 't', partition: 0, offset, key: null, value: null, headers: [], timestamp: 0 }],
-    grouped: [],
-    poison: [],
-    startedAt: 0,
-  });
-  const offsetsOf = (batches: readonly StoredBatch[]) =>
-    batches.flatMap((each) => each.sources.map((record) => record.offset));
+  const numbers = new Map<Origin, number>();
+  const batch = (number: number): StoredBatch => {
+    const origin = new MemoryOrigin();
+    numbers.set(origin, number);
+    return { origins: [origin], grouped: [], poison: [], startedAt: 0 };
+  };
+  const numbersOf = (batches: readonly StoredBatch[]) =>
+    batches.flatMap((each) => each.origins.map((origin) => numbers.get(origin)));
 
   it('puts what came during a transaction into the next one, in order', async () => {
-    const transactions: number[][] = [];
+    const transactions: unknown[][] = [];
     const batches$ = new Subject<StoredBatch>();
     const done = lastValueFrom(
       batches$.pipe(
-        commitTogether({ commit: async (batches) => void transactions.push(offsetsOf(batches)) }, DEFAULT_RETRY),
+        commitTogether(
+          {
+            commit: async (batches) => {
+              transactions.push(numbersOf(batches));
+              return [];
+            },
+          },
+          DEFAULT_RETRY,
+        ),
         toArray(),
       ),
     );
@@ -68,10 +77,11 @@ describe('commitTogether', () => {
   });
 
   it('tries the same batches again after a transaction that failed for a passing reason', async () => {
-    const attempts: number[][] = [];
+    const attempts: unknown[][] = [];
     const commit = async (batches: readonly StoredBatch[]) => {
-      attempts.push(offsetsOf(batches));
+      attempts.push(numbersOf(batches));
       if (attempts.length === 1) throw new SinkError('transaction', 'unavailable', 'ERR__TIMED_OUT');
+      return [];
     };
     await lastValueFrom(
       of(batch(1)).pipe(commitTogether({ commit }, { ...DEFAULT_RETRY, initialDelayMs: 1 }), toArray()),

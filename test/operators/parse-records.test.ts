@@ -4,11 +4,11 @@ import { ParseError } from '../../src/errors.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
 import { DICOM_STORE_META_FIELDS } from '../../src/records/dicom-store-meta.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
+import { consumedRecord } from '../../src/testing/consumed-record.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 
 function record(value: string | Buffer | null): ConsumedRecord {
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  return { topic: 't', partition: 0, offset: 0, key: null, value: bytes, headers: [], timestamp: 0 };
+  return consumedRecord(typeof value === 'string' ? Buffer.from(value) : value);
 }
 
 const FIELDS = DICOM_STORE_META_FIELDS;

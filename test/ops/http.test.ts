@@ -5,6 +5,7 @@ import { createHealth } from '../../src/ops/health.ts';
 import { type AdminServer, startHttpServer } from '../../src/ops/http.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { readVersion } from '../../src/ops/version.ts';
+import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 const INPUT = { label: '', path: 'root.input' };
 const POSTGRES = { label: 'postgres', path: 'root.output.reject_errored.broker.outputs.0' };
@@ -116,8 +117,8 @@ describe('the admin server', () => {
     input.lag('storage_queue', 0, 3);
     input.lag('storage_queue', 1, 4);
     metrics.output(POSTGRES).sent(48);
-    const poison = [{}, {}];
-    for (const record of poison) metrics.records.deadLetter(record, 'not_json');
+    const poison = [new MemoryOrigin(), new MemoryOrigin()];
+    for (const origin of poison) metrics.records.deadLetter(origin, 'not_json');
     metrics.records.acked(poison);
     dashboard.totals({ studies: 7 });
     expect(await (await get('/dashboard.json')).json()).toMatchObject({

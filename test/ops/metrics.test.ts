@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 const input = { label: '', path: 'root.input' };
 const output = { label: 'postgres', path: 'root.output.reject_errored.broker.outputs.0' };
@@ -72,9 +73,9 @@ test('the books show what every owner of a figure reports, at the moment somebod
   records.inFlight(() => inFlight);
   records.waiting(() => 2);
   records.consumed(100);
-  const settled = Array.from({ length: 84 }, (_, offset) => ({ offset }));
-  settled.slice(80).forEach((record, i) => {
-    records.deadLetter(record, i < 3 ? 'not_json' : 'missing_required');
+  const settled = Array.from({ length: 84 }, () => new MemoryOrigin());
+  settled.slice(80).forEach((origin, i) => {
+    records.deadLetter(origin, i < 3 ? 'not_json' : 'missing_required');
   });
   records.acked(settled);
   records.released(4);

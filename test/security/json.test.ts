@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRecord } from '../../src/operators/parse-records.ts';
 import { DICOM_STORE_META_FIELDS } from '../../src/records/dicom-store-meta.ts';
-import type { ConsumedRecord } from '../../src/records/records.ts';
+import { consumedRecord } from '../../src/testing/consumed-record.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { HOSTILE_VALUES } from './hostile-json.ts';
 
@@ -12,13 +12,9 @@ import { HOSTILE_VALUES } from './hostile-json.ts';
  */
 const BOUND = Math.max(250, 1.5 * costOf(() => JSON.parse(`[${'{"a":1},'.repeat(1_250_000)}1]`)));
 
-function record(value: Buffer): ConsumedRecord {
-  return { topic: 't', partition: 0, offset: 0, key: null, value, headers: [], timestamp: 0 };
-}
-
 /** Parses and, where there is a row to store, makes it: everything that the main thread does with a value. */
 function outcomeOf(value: Buffer): string {
-  const parsed = parseRecord(record(value));
+  const parsed = parseRecord(consumedRecord(value));
   if (parsed.kind === 'poison') return parsed.error.code;
   const row = JSON.parse(String(parsed.object.json));
   expect(DICOM_STORE_META_FIELDS).toEqual(expect.arrayContaining(Object.keys(row)));
@@ -40,7 +36,7 @@ describe('a record made to hurt', () => {
   it.each(HOSTILE_VALUES)('costs little and means what JSON says: $name', { timeout: 60_000 }, ({ bytes, outcome }) => {
     const value = bytes();
     expect(outcomeOf(value)).toBe(outcome);
-    expect(costOf(() => parseRecord(record(value)))).toBeLessThan(BOUND);
+    expect(costOf(() => parseRecord(consumedRecord(value)))).toBeLessThan(BOUND);
   });
 
   it('leaves every prototype as it was', () => {
@@ -53,12 +49,12 @@ describe('a record made to hurt', () => {
 
   it('keeps its own fields although it names another prototype', () => {
     const text = `{"__proto__":{"patient_id":"inherited"},${JSON.stringify(storeMeta({ patient_id: 'own' })).slice(1)}`;
-    const parsed = parseRecord(record(Buffer.from(text)));
+    const parsed = parseRecord(consumedRecord(Buffer.from(text)));
     expect(parsed).toMatchObject({ kind: 'file' });
     expect(JSON.parse(parsed.kind === 'file' ? String(parsed.object.json) : '')).toMatchObject({ patient_id: 'own' });
     const { patient_id: _, ...without } = storeMeta();
     const inherited = `{"__proto__":{"patient_id":"inherited"},${JSON.stringify(without).slice(1)}`;
-    expect(parseRecord(record(Buffer.from(inherited)))).toMatchObject({ error: { fields: ['patient_id'] } });
+    expect(parseRecord(consumedRecord(Buffer.from(inherited)))).toMatchObject({ error: { fields: ['patient_id'] } });
   });
 });
 

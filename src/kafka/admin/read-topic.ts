@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ConsumedRecord } from '../../records/records.ts';
+import type { RecordHeader } from '../../records/records.ts';
 import {
   connect,
   disconnect,
@@ -7,8 +7,9 @@ import {
   type NativeConsumer,
   type NativeMessage,
   newConsumer,
+  type PartitionOffset,
 } from '../client/client.ts';
-import { toRecord } from '../consumer/to-record.ts';
+import { toHeaders, toKey } from '../client/headers.ts';
 import { createAdmin } from './admin.ts';
 
 export interface ReadTopicOptions {
@@ -18,6 +19,15 @@ export interface ReadTopicOptions {
   readonly to?: ReadonlyMap<number, number>;
   /** Only this partition. */
   readonly partition?: number;
+}
+
+/** One record of a topic, with its place there. */
+export interface TopicRecord extends PartitionOffset {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly RecordHeader[];
+  /** Milliseconds since the epoch, as the broker reports it. */
+  readonly timestamp: number;
 }
 
 const POLL_MS = 200;
@@ -32,7 +42,7 @@ export async function* readTopic(
   config: NativeConfig,
   topic: string,
   options: ReadTopicOptions = {},
-): AsyncGenerator<ConsumedRecord> {
+): AsyncGenerator<TopicRecord> {
   const spans = await spansOf(config, topic, options);
   const open = new Map(spans.filter((span) => span.from < span.to).map((span) => [span.partition, span.to]));
   if (open.size === 0) return;
@@ -60,7 +70,7 @@ export async function* readTopic(
       for (const message of await take(consumer)) {
         const end = open.get(message.partition);
         if (end === undefined) continue;
-        if (message.offset < end) yield toRecord(message);
+        if (message.offset < end) yield toTopicRecord(message);
         if (message.offset + 1 >= end) open.delete(message.partition);
       }
       for (const partition of ended) open.delete(partition);
@@ -68,6 +78,10 @@ export async function* readTopic(
   } finally {
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
   }
+}
+
+function toTopicRecord({ topic, partition, offset, key, value, headers, timestamp }: NativeMessage): TopicRecord {
+  return { topic, partition, offset, key: toKey(key), value, headers: toHeaders(headers), timestamp: timestamp ?? 0 };
 }
 
 interface Span {

@@ -1,5 +1,5 @@
 import type { RecordHeader } from '../../records/records.ts';
-import type { NativeHeaders } from './client.ts';
+import type { NativeHeaders, NativeMessage } from './client.ts';
 
 /** The client's headers, one object each, as pairs: names may repeat, and order counts. */
 export function toHeaders(native: NativeHeaders | undefined): readonly RecordHeader[] {
@@ -17,6 +17,11 @@ const NONE: readonly RecordHeader[] = [];
 /** Pairs as the client takes them. It reads a header without a value as one with an empty value, so that is what is written. */
 export function toNativeHeaders(headers: readonly RecordHeader[]): NativeHeaders {
   return headers.map(([name, value]) => ({ [name]: toNativeBytes(value) ?? EMPTY }));
+}
+
+/** A key as bytes, whatever the client made of it. */
+export function toKey(native: NativeMessage['key']): Buffer | null {
+  return typeof native === 'string' ? Buffer.from(native) : (native ?? null);
 }
 
 /** Bytes as the client takes them: of length 0 is another thing than none. */

@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.ts';
 import type { Offsets, Source } from '../../ports.ts';
-import type { ConsumedRecord } from '../../records/records.ts';
+import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import {
   connect,
   disconnect,
@@ -18,6 +18,7 @@ import {
 } from '../client/client.ts';
 import { Committer } from './committer.ts';
 import { isReachable, lagsOf, type PartitionLag } from './lag.ts';
+import { kafkaOrigin, offsetRanges } from './origin.ts';
 import { onRebalance } from './rebalance.ts';
 import { type StartOffset, startOffsets } from './start-offsets.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
@@ -35,7 +36,7 @@ export interface SourceEvents {
   received?(records: number): void;
   assigned?(partitions: readonly Partition[]): void;
   /** Records that were handed out and are acked now, each once. */
-  acked?(records: readonly ConsumedRecord[]): void;
+  acked?(origins: readonly Origin[]): void;
   /** So many records that were handed out are given up unacked, with their partitions or at the end: they come again. */
   released?(records: number): void;
   /** `lost`: the group had already given the partitions to others. `unacked`: records that will be processed again elsewhere. */
@@ -138,11 +139,13 @@ export class KafkaSource implements Source, Offsets {
     return this.#tracker.unacked;
   }
 
-  ack(records: readonly ConsumedRecord[]): void {
+  ack(origins: readonly Origin[]): readonly OffsetRange[] {
     this.#standstill.check();
-    // Not in the call's brackets: they are left out with a call to nobody.
-    const awaited = this.#tracker.ack(records);
+    const offsets = origins.map(kafkaOrigin);
+    // Hoisted: `?.()` skips its arguments when there is no listener.
+    const awaited = this.#tracker.ack(offsets);
     this.#events.acked?.(awaited);
+    return offsetRanges(offsets);
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { SinkError } from '../../errors.ts';
 import type { Offsets, Transaction } from '../../ports.ts';
-import type { ConsumedRecord, StoredBatch } from '../../records/records.ts';
+import type { StoredBatch } from '../../records/records.ts';
 import {
   connect,
   ERRORS,
@@ -13,6 +13,7 @@ import {
   newProducer,
   type PartitionOffset,
 } from '../client/client.ts';
+import { kafkaOrigin } from '../consumer/origin.ts';
 import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
 import type { ProducerRecord } from './producer.ts';
 import { call, inTurns, leave, TURN_MS } from './transactional-calls.ts';
@@ -149,7 +150,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         if (undecided) throw new SinkError(options.name, 'unknown', error.message);
         throw toTransactionError(options.name, error, producer);
       }
-      for (const batch of batches) options.offsets.ack(batch.sources);
+      return batches.map((batch) => options.offsets.ack(batch.origins));
     },
     async close() {
       closed = true;
@@ -172,7 +173,7 @@ export function transactionalIdOf(group: string, instanceId: string | undefined)
 /** Per partition, the offset behind the last record: batches come in the order of consumption, so all before it is in here or committed. */
 function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
   const next = new Map<string, PartitionOffset>();
-  for (const { topic, partition, offset } of batches.flatMap((batch): readonly ConsumedRecord[] => batch.sources)) {
+  for (const { topic, partition, offset } of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
     const key = `${topic}|${partition}`;
     if (offset + 1 > (next.get(key)?.offset ?? 0)) next.set(key, { topic, partition, offset: offset + 1 });
   }
