@@ -42,7 +42,8 @@ export function observeTransactions(
         () => transactions.connect(),
       )(),
     async commit(batches) {
-      for (const record of batches.flatMap((batch) => batch.poison)) ledger.deadLetter(record.source.origin, codeOf(record));
+      for (const record of batches.flatMap((batch) => batch.poison))
+        ledger.deadLetter(record.source.origin, codeOf(record));
       return await watchers.reduce(
         (commit, { watchWrite }) =>
           () =>
