@@ -18,6 +18,7 @@ import {
 } from './demo-screen.ts';
 import { askDemo } from './demo-sql.ts';
 import { endProcess } from './end-process.ts';
+import { print } from './output.ts';
 import { liveBlock } from './terminal/live-block.ts';
 
 interface DemoOptions {
@@ -52,7 +53,7 @@ export function demoCommand(): Command {
     .option('--folder <path>', 'where database, files, configuration and log are kept', join('.wado', 'demo'))
     .option('--sql <query>', 'only ask the database of the running demo, or the one that the last demo kept')
     .action(async (options: DemoOptions) => {
-      if (options.sql !== undefined) process.stdout.write(`${await askDemo(options.folder, options.sql)}\n`);
+      if (options.sql !== undefined) await print(`${await askDemo(options.folder, options.sql)}\n`);
       else await play(options);
     });
 }
@@ -66,17 +67,17 @@ function positive(text: string): number {
 }
 
 async function play(options: DemoOptions): Promise<void> {
-  process.stdout.write(INTRODUCTION);
+  await print(INTRODUCTION);
   const stop = stopSignal();
   const demo = await start(options);
   try {
     const screen = progressScreen(demo, options.studies);
-    process.stdout.write(`${liveHints(demo.url, demo.dsn, demo.configFile, demo.logFile)}\n`);
+    await print(`${liveHints(demo.url, demo.dsn, demo.configFile, demo.logFile)}\n`);
     const settled = await work(demo, options, stop.signal);
     screen.end();
-    if (!settled) process.stdout.write(`\nThe service stands still; ${demo.logFile} has the reason.\n`);
+    if (!settled) await print(`\nThe service stands still; ${demo.logFile} has the reason.\n`);
     const { sums, reasons } = await demo.finish();
-    process.stdout.write(`\n${sumsTable(sums)}\n\n${reasonsTable(reasons)}\n${keptHints(options.folder)}`);
+    await print(`\n${sumsTable(sums)}\n\n${reasonsTable(reasons)}\n${keptHints(options.folder)}`);
     if (!settled || !addsUp(sums)) throw new CliError(EXIT.failures, '');
   } finally {
     await demo.close();

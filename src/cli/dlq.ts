@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Command } from 'commander';
 import type { Config, ProducerConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
@@ -11,6 +10,7 @@ import { createProducer } from '../kafka/producer/producer.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments, wholeNumber } from './config-options.ts';
 import { withKafka } from './kafka-errors.ts';
+import { print } from './output.ts';
 import { bar, liveBlock } from './terminal/live-block.ts';
 import { count, table } from './terminal/table.ts';
 
@@ -36,14 +36,9 @@ function listCommand(): Command {
     .description('One line a dead letter: where it stands, when it came, why. No keys, no values')
     .option('--json', 'one JSON object a line')
     .option('--filter <text>', FILTER)
-    .option('--limit <n>', 'so many at most', wholeNumber)
+    .option('--limit <n>', 'at most N', wholeNumber)
     .action(async (flags: ListFlags) => {
       const config = loadConfig(flags.config, configArguments(flags));
-      let readerGone = false;
-      // `dlq list --json | head` has seen enough: no failure.
-      process.stdout.on('error', () => {
-        readerGone = true;
-      });
       const rows: unknown[][] = [];
       let listed = 0;
       await withDeadLetters(config, {}, async (letters) => {
@@ -53,14 +48,13 @@ function listCommand(): Command {
           listed++;
           const { at, time, exception, message, from, redrives } = summaryOf(letter);
           if (flags.json !== true) rows.push([at, time, exception, message, from, redrives]);
-          else if (!process.stdout.write(`${JSON.stringify(summaryOf(letter))}\n`))
-            await once(process.stdout, 'drain').catch(() => undefined);
-          if (listed === flags.limit || readerGone) return;
+          else if (!(await print(`${JSON.stringify(summaryOf(letter))}\n`))) return;
+          if (listed === flags.limit) return;
         }
       });
       if (flags.json === true) return;
-      process.stdout.write(`${table(['at', 'time', 'exception', 'message', 'from', 'redrives'], rows)}\n`);
-      process.stdout.write(`${count(listed)} dead letters\n`);
+      await print(`${table(['at', 'time', 'exception', 'message', 'from', 'redrives'], rows)}\n`);
+      await print(`${count(listed)} dead letters\n`);
     });
 }
 
@@ -91,10 +85,10 @@ function showCommand(): Command {
       await withDeadLetters(config, span, async (letters) => {
         for await (const letter of letters) {
           const headers = letter.record.headers.map(([name, value]) => [name, value?.toString() ?? null]);
-          process.stdout.write(`${JSON.stringify({ ...summaryOf(letter), headers }, null, 2)}\n`);
+          await print(`${JSON.stringify({ ...summaryOf(letter), headers }, null, 2)}\n`);
           if (options.value !== true) return;
-          process.stdout.write(letter.record.value ?? 'null');
-          process.stdout.write('\n');
+          await print(letter.record.value ?? 'null');
+          await print('\n');
           return;
         }
         throw new CliError(
@@ -120,7 +114,7 @@ function redriveCommand(): Command {
       'Send dead letters back to the topic they came from. The same command goes on where it was interrupted',
     )
     .option('--filter <text>', FILTER)
-    .option('--limit <n>', 'so many at most', wholeNumber)
+    .option('--limit <n>', 'at most N', wholeNumber)
     .option('--from <offset>', 'begin at this offset of every partition, whatever was redriven before', wholeNumber)
     .option('--to <offset>', 'stop before this offset of every partition', wholeNumber)
     .option('--max-redrives <n>', 'leave those that came back so often', wholeNumber, 3)
@@ -129,7 +123,7 @@ function redriveCommand(): Command {
       const config = loadConfig(flags.config, configArguments(flags));
       const done = await withDeadLetters(config, undefined, () => redriveWith(config, flags));
       const verb = flags.dryRun === true ? 'would be redriven' : 'redriven';
-      process.stdout.write(
+      await print(
         `${count(done.redriven)} ${verb}, ${count(done.filtered)} did not match, ${count(done.capped)} came back ${flags.maxRedrives} times already\n`,
       );
     });

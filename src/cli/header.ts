@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { Command } from 'commander';
 import { readHeaderFile } from '../dicom/files/read-header.ts';
 import { CliError, EXIT } from './cli-error.ts';
+import { print } from './output.ts';
 
 interface HeaderOptions {
   readonly tenant: string;
@@ -17,16 +17,9 @@ export function headerCommand(): Command {
     .option('--strict', 'exit code 2 if a file could not be read as the contract asks', false)
     .action(async (files: readonly string[], options: HeaderOptions) => {
       let failed = 0;
-      let readerGone = false;
-      // `header … | head` has seen enough: no failure.
-      process.stdout.on('error', () => {
-        readerGone = true;
-      });
       for (const { ok, line } of headerLines(files, options.tenant)) {
         if (!ok) failed++;
-        // A slow reader of the pipe must not fill this process's memory.
-        if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain').catch(() => undefined);
-        if (readerGone) return;
+        if (!(await print(`${line}\n`))) return;
       }
       if (options.strict && failed > 0) throw new CliError(EXIT.failures, `${failed} of ${files.length} files failed`);
     });

@@ -6,6 +6,7 @@ import { errorCode } from '../ops/serialize-error.ts';
 import { readVersion } from '../ops/version.ts';
 import { CliError, EXIT, type ExitCode } from './cli-error.ts';
 import { endProcess } from './end-process.ts';
+import { tolerateClosedPipes } from './output.ts';
 
 const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
@@ -74,6 +75,7 @@ function report(error: unknown): ExitCode {
 }
 
 endOnCrash(EXIT.broke);
+tolerateClosedPipes();
 const exitCode = await main(process.argv.slice(2));
 // The native client and worker threads may hold the process; everything that must be written has been by now. A reader of stdout that
 // is stuck must not hold it either.

@@ -3,6 +3,7 @@ import { nameOf } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { migratePostgres } from '../databases/postgres/migrate.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
+import { print } from './output.ts';
 
 /** `migrate [redpanda.yaml]`: brings the tables of every configured database up to date; a second time it does nothing. */
 export function migrateCommand(): Command {
@@ -11,7 +12,7 @@ export function migrateCommand(): Command {
     .action(async (file: string, options: ConfigOptions) => {
       for (const database of loadConfig(file, configArguments(options)).databases) {
         await migratePostgres(database.dsn.reveal());
-        process.stdout.write(`${nameOf(database)}: up to date\n`);
+        await print(`${nameOf(database)}: up to date\n`);
       }
     });
 }

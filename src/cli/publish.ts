@@ -6,6 +6,7 @@ import { type PublishOptions, type PublishProgress, publishFolder } from '../pub
 import { storedHeaderReader } from '../publish/read-stored-header.ts';
 import { walkFiles } from '../publish/walk.ts';
 import { CliError, EXIT } from './cli-error.ts';
+import { print } from './output.ts';
 import { brokerList, DEFAULT_BROKER, DEFAULT_TOPIC, publishTarget, type TargetOptions } from './publish-target.ts';
 import { bar, liveBlock } from './terminal/live-block.ts';
 import { count } from './terminal/table.ts';
@@ -47,7 +48,7 @@ export function publishCommand(): Command {
       const progress = options.dryRun
         ? await publish(folder, topic, options, async () => undefined)
         : await publishTo(producer, (send) => publish(folder, topic, options, send));
-      report(progress, topic, options.dryRun);
+      await report(progress, topic, options.dryRun);
     });
 }
 
@@ -132,11 +133,11 @@ function progressScreen(folder: string) {
   };
 }
 
-function report({ files, published, skipped }: PublishProgress, topic: string, dryRun: boolean): void {
+async function report({ files, published, skipped }: PublishProgress, topic: string, dryRun: boolean): Promise<void> {
   const done = dryRun ? `would publish ${count(published)}` : `published ${count(published)}`;
-  process.stdout.write(`${done} of ${count(files)} files to ${topic}\n`);
+  await print(`${done} of ${count(files)} files to ${topic}\n`);
   for (const [reason, number] of [...skipped].sort(([a], [b]) => a.localeCompare(b))) {
-    process.stdout.write(`skipped ${count(number)}: ${reason}\n`);
+    await print(`skipped ${count(number)}: ${reason}\n`);
   }
   const failed = sum(skipped) - (skipped.get('not_dicom') ?? 0);
   if (failed > 0) throw new CliError(EXIT.failures, `${count(failed)} could not be published`);

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { generateStudies } from '../samples/studies.ts';
+import { print } from './output.ts';
 
 interface SamplesOptions {
   readonly studies: number;
@@ -19,7 +20,7 @@ export function samplesCommand(): Command {
     .option('--tenant <id>', 'the tenant that the files are stored for', 'tenant1')
     .action(async (dir: string, options: SamplesOptions) => {
       const written = await writeStudies(resolve(dir), options);
-      process.stdout.write(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);
+      await print(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);
     });
 }
 

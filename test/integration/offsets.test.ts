@@ -72,12 +72,12 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
       expect(code).toBe(0);
       return [...(await committed(pipeline)), stdout.trim()];
     };
-    expect(await to('earliest')).toEqual([0, '10 records are to be read again, 0 will never be read']);
-    expect(await to('latest')).toEqual([12, '0 records are to be read again, 2 will never be read']);
-    expect(await to('4')).toEqual([4, '6 records are to be read again, 0 will never be read']);
-    expect(await to('4000')).toEqual([12, '0 records are to be read again, 2 will never be read']);
-    expect(await to(between)).toEqual([5, '5 records are to be read again, 0 will never be read']);
-    expect(await to('2200-01-01T00:00:00+01:00')).toEqual([12, '0 records are to be read again, 2 will never be read']);
+    expect(await to('earliest')).toEqual([0, '10 records will be consumed again, 0 will be skipped']);
+    expect(await to('latest')).toEqual([12, '0 records will be consumed again, 2 will be skipped']);
+    expect(await to('4')).toEqual([4, '6 records will be consumed again, 0 will be skipped']);
+    expect(await to('4000')).toEqual([12, '0 records will be consumed again, 2 will be skipped']);
+    expect(await to(between)).toEqual([5, '5 records will be consumed again, 0 will be skipped']);
+    expect(await to('2200-01-01T00:00:00+01:00')).toEqual([12, '0 records will be consumed again, 2 will be skipped']);
   });
 
   it('are only counted by a dry run', async () => {
@@ -86,7 +86,7 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
     await commit(pipeline, 10);
     expect(await offsets(pipeline, 'reset', '--to', '3', '--dry-run')).toMatchObject({
       code: 0,
-      stdout: '7 records would be read again, 0 would never be read\n',
+      stdout: '7 records would be consumed again, 0 would be skipped\n',
     });
     expect(await committed(pipeline)).toEqual([10]);
   });
@@ -105,7 +105,7 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
       expect(await committed(pipeline)).toEqual([3]);
       expect(await offsets(pipeline, 'reset', '--to', 'earliest', '--dry-run')).toMatchObject({
         code: 0,
-        stdout: '3 records would be read again, 0 would never be read\n',
+        stdout: '3 records would be consumed again, 0 would be skipped\n',
       });
       expect((await service.signal('SIGTERM')).code).toBe(0);
       expect((await offsets(pipeline, 'reset', '--to', 'earliest')).code).toBe(0);
