@@ -6,4 +6,5 @@ export { lintConfig, loadConfig } from './config/load.ts';
 export * from './errors.ts';
 export type * from './ports.ts';
 export type * from './records/records.ts';
-export { type Service, type ServiceOptions, type StopResult, startService } from './runtime/service.ts';
+export { type Service, type ServiceOptions, startService } from './runtime/service.ts';
+export type { StopResult } from './runtime/supervise.ts';

@@ -7,9 +7,8 @@ import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { readVersion } from '../ops/version.ts';
-import { type LifecycleEvent, nextState, type State } from './lifecycle.ts';
 import { startTopology } from './start-topology.ts';
-import { type RestartPolicy, supervise } from './supervise.ts';
+import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 
 export interface ServiceOptions {
   readonly logger?: Logger;
@@ -19,15 +18,11 @@ export interface ServiceOptions {
   readonly restarts?: RestartPolicy;
 }
 
-/** How a service ended: everything acked and committed, or cut off at its deadline with records in flight, which come again. */
-export type StopResult = 'drained' | 'forced';
-
 export interface Service {
   /** Where the admin endpoints listen; undefined when `http.enabled` is false. */
   readonly url: string | undefined;
   readonly metrics: Metrics;
   readonly dashboard: Dashboard;
-  readonly state: State;
   /** Settles when the service has ended: resolves after `stop()`, rejects with the last error when the graph broke too often. */
   readonly done: Promise<StopResult>;
   /** Ends the intake, finishes what is in flight, commits, closes. At most `shutdown_delay` + `shutdown_timeout` long. */
@@ -48,38 +43,28 @@ export async function startService(config: Config, options: ServiceOptions = {})
     : undefined;
   logger.info({ version: version.version, url: server?.url }, 'started');
 
-  let state: State = 'starting';
-  const happened = (event: LifecycleEvent) => {
-    state = nextState(state, event);
-  };
   const stopping = new AbortController();
   const forced = new AbortController();
 
   const { groupProtocol = 'classic', exactlyOnce = false } = options;
   const nodeOptions = { groupProtocol, exactlyOnce };
-  const done = supervise(
-    () => startTopology(config, { metrics, health, logger }, nodeOptions, () => happened('connected')),
-    {
-      policy: options.restarts,
-      stop: stopping.signal,
-      force: forced.signal,
-      onBreak(error, attempt, delayMs) {
-        happened('broke');
-        logger.error(
-          { err: error, attempt, delay_ms: Math.round(delayMs) },
-          'the graph broke, starting again from the last commit',
-        );
-      },
+  const done = supervise(() => startTopology(config, { metrics, health, logger }, nodeOptions), {
+    policy: options.restarts,
+    stop: stopping.signal,
+    force: forced.signal,
+    onBreak(error, attempt, delayMs) {
+      logger.error(
+        { err: error, attempt, delay_ms: Math.round(delayMs) },
+        'the graph broke, starting again from the last commit',
+      );
     },
-  )
+  })
     .then(
       (result) => {
-        happened('drained');
         logger.info({ result }, 'stopped');
         return result;
       },
       (error: unknown) => {
-        happened('gave_up');
         logger.fatal({ err: error }, 'gave up');
         throw error;
       },
@@ -90,7 +75,6 @@ export async function startService(config: Config, options: ServiceOptions = {})
 
   async function stop(): Promise<StopResult> {
     if (!stopping.signal.aborted) {
-      happened('stop');
       health.stopping();
       logger.info({ in_flight: metrics.records.read().inFlight }, 'stopping');
       await sleep(config.shutdownDelayMs);
@@ -105,9 +89,6 @@ export async function startService(config: Config, options: ServiceOptions = {})
     url: server?.url,
     metrics,
     dashboard,
-    get state() {
-      return state;
-    },
     done,
     stop,
     async [Symbol.asyncDispose]() {

@@ -29,12 +29,7 @@ export interface RunningTopology {
 }
 
 /** Connects every output, for as long as it takes, and only then begins to take records. */
-export function startTopology(
-  config: Config,
-  operations: Operations,
-  options: NodeOptions,
-  onConnected: () => void,
-): RunningTopology {
+export function startTopology(config: Config, operations: Operations, options: NodeOptions): RunningTopology {
   const { metrics, logger } = operations;
   const graph = buildNodes(config, operations, options);
   const retry: RetryPolicy = { ...DEFAULT_RETRY, onRetry: outageLog(logger) };
@@ -48,7 +43,6 @@ export function startTopology(
 
   const input = metrics.input(config.input);
   const consume$ = defer(() => {
-    onConnected();
     consuming = true;
     return graph.run({
       batchCount: config.input.batching.count,

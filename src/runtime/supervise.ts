@@ -1,5 +1,10 @@
-import type { StopResult } from './service.ts';
 import type { RunningTopology } from './start-topology.ts';
+
+/**
+ * How a service ended: `drained` when everything it had emitted was acknowledged and committed, `forced` when its deadline passed with
+ * records in flight; those are redelivered after the restart.
+ */
+export type StopResult = 'drained' | 'forced';
 
 export interface RestartPolicy {
   /** How often the graph may break in `windowMs` before the service gives up. */
