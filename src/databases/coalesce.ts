@@ -1,6 +1,6 @@
 /** From grouped records to the rows of one statement. */
-import { isNewer } from '../records/object-row.ts';
 import type { GroupedRecord, Row } from '../records/records.ts';
+import { compareVersions } from '../records/version.ts';
 
 /** The rows of one statement: each key once in its table, in key order. */
 export interface StatementRows {
@@ -26,7 +26,7 @@ export function unitBytes(unit: GroupedRecord): number {
   return rowBytes(unit.object) + rowBytes(unit.state) + rowBytes(unit.image);
 }
 
-// For the version, the commas and the quotes around it.
+// The length of an array element, its braces, and a null for each field that the row lacks.
 const AROUND_A_ROW = 128;
 
 function rowBytes(row: Row | null): number {
@@ -38,7 +38,7 @@ function newestOfEachKey(rows: readonly (Row | null)[]): readonly Row[] {
   for (const row of rows) {
     if (row === null) continue;
     const other = newest.get(row.identity);
-    if (other === undefined || isNewer(row.version, other.version)) newest.set(row.identity, row);
+    if (other === undefined || compareVersions(row.version, other.version) > 0) newest.set(row.identity, row);
   }
   return [...newest.values()].sort((a, b) => (a.identity < b.identity ? -1 : 1));
 }

@@ -1,8 +1,9 @@
 import { DICOM_STORE_META_FIELDS, type DicomStoreMeta } from './dicom-store-meta.ts';
 import type { PlainStoreMeta } from './plain-store-meta.ts';
-import type { ConsumedRecord, StoredFile, Version } from './records.ts';
+import type { ConsumedRecord, StoredFile } from './records.ts';
+import type { Version } from './version.ts';
 
-/** What the graph keeps of a record's fields. */
+/** A record as the topology carries it: the fields that later stages need, and its row of `dicom_object_meta`. */
 export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): StoredFile {
   const version = versionOf(meta);
   return {
@@ -16,7 +17,7 @@ export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): Stored
   };
 }
 
-/** The same of a record that is plain: `json`, its value, is the row as it came. */
+/** The same for a plain record (plain-store-meta.ts): its value `json` is the row, byte for byte. */
 export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Buffer): StoredFile {
   const { traceId, tenantId, filePath, fileSize, createdTime } = meta;
   const version = { time: withMicroseconds(createdTime), traceId };
@@ -31,12 +32,12 @@ export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Bu
   };
 }
 
-/** The version of what a message says (contract, "which record wins"): its created_time with six fraction digits, and its trace_id. */
+/** The version of a message: its created_time with six fraction digits, and its trace_id. */
 export function versionOf(meta: DicomStoreMeta): Version {
   return { time: withMicroseconds(meta.created_time), traceId: meta.trace_id };
 }
 
-/** Six fraction digits: what the tables hold. Nanoseconds are cut, not rounded, so that text order stays time order. */
+/** Six fraction digits, as the tables hold. Nanoseconds are cut, not rounded, so that text order stays time order. */
 function withMicroseconds(time: string): string {
   const point = time.indexOf('.');
   if (point < 0) return `${time}.000000`;
@@ -45,23 +46,16 @@ function withMicroseconds(time: string): string {
 }
 
 /**
- * The row of `dicom_object_meta`, serialised anew from the checked fields: unknown fields may nest deeper than the database's JSON reader
- * goes, `1e3` is a whole number to JSON but not to SQL, of two fields of one name not every reader takes the same, and nanoseconds are
- * cut where the database would round.
+ * The row of `dicom_object_meta`, serialised from the checked fields, not copied from the message. Unknown fields are left out. `1e3` is
+ * a whole number in JSON but not in SQL. Readers disagree on which of two fields with one name counts. PostgreSQL would round nanoseconds.
  */
 function objectJson(meta: DicomStoreMeta, version: Version): Buffer {
   return Buffer.from(JSON.stringify(knownFields(meta, version.time)));
 }
 
-// Copied field by field: a list of names as JSON.stringify's second argument costs half as much again.
+// Copied field by field: passing the names as JSON.stringify's replacer costs 50 % more.
 function knownFields(meta: DicomStoreMeta, createdTime: string): Record<string, unknown> {
   const known: Record<string, unknown> = {};
   for (const field of DICOM_STORE_META_FIELDS) known[field] = field === 'created_time' ? createdTime : meta[field];
   return known;
-}
-
-/** Whether `a` wins over `b`. Text is compared by code points, as the tables' "C" collation does. */
-export function isNewer(a: Version, b: Version): boolean {
-  if (a.time !== b.time) return a.time > b.time;
-  return a.traceId !== b.traceId && Buffer.compare(Buffer.from(a.traceId), Buffer.from(b.traceId)) > 0;
 }

@@ -1,8 +1,8 @@
-/** The fields of the output records (contract, "Between"): the wire's names in the wire's order, which are also the columns of their tables. */
+/** The fields of the output records (docs/contract.md, "Between"): the wire's names in the wire's order, which are also column names. */
 
 const KEYS = ['tenant_id', 'patient_id', 'study_uid', 'series_uid'] as const;
 const HASHES = ['study_uid_hash', 'series_uid_hash'] as const;
-const TIMES = ['created_time', 'updated_time'] as const;
+const TIMES = ['created_time', 'updated_time', 'source_time', 'source_trace_id'] as const;
 
 export const STATE_META_FIELDS = [
   ...KEYS,

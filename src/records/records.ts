@@ -3,6 +3,7 @@
  * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `AcknowledgedBatch`.
  */
 import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
+import type { Version } from './version.ts';
 
 /** A header of a Kafka record: its name and its bytes. Names may repeat; order counts. */
 export type RecordHeader = readonly [name: string, value: Buffer | null];
@@ -50,16 +51,6 @@ export interface StoredFile extends FileToRead {
 }
 
 export type ParsedRecord = StoredFile | PoisonRecord;
-
-/**
- * Decides between two records of one key: the greater (time, traceId) wins, in a batch as in the tables
- * (contract, "Group: which record wins").
- */
-export interface Version {
-  /** The message's created_time with exactly six fraction digits: `YYYY-MM-DDTHH:MM:SS.ffffff`, so that text order is time order. */
-  readonly time: string;
-  readonly traceId: string;
-}
 
 /** A row of a table, which is also the value of an output record: its JSON text is made once and used for both. */
 export interface Row {

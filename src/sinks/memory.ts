@@ -1,8 +1,8 @@
 import type { Sink } from '../ports.ts';
-import { isNewer } from '../records/object-row.ts';
 import type { GroupedBatch, Row } from '../records/records.ts';
+import { compareVersions } from '../records/version.ts';
 
-/** A database in memory that obeys the tables' rule (the greater version wins): what tests hold the real ones against. */
+/** A database in memory with the tables' rule: the greater version wins. Tests compare the real databases with it. */
 export interface MemoryDatabase extends Sink {
   readonly objects: ReadonlyMap<string, Row>;
   readonly states: ReadonlyMap<string, Row>;
@@ -22,7 +22,7 @@ export function createMemoryDatabase(name = 'memory'): MemoryDatabase {
     async write(batch: GroupedBatch) {
       for (const { object, state, image } of batch.grouped) {
         upsert(objects, object);
-        if (state !== null) upsert(states, state);
+        if (state !== null) upsert(states, state, keepInstanceCount);
         if (image !== null) upsert(images, image);
       }
       return [];
@@ -31,7 +31,17 @@ export function createMemoryDatabase(name = 'memory'): MemoryDatabase {
   };
 }
 
-function upsert(table: Map<string, Row>, row: Row): void {
+function upsert(table: Map<string, Row>, row: Row, merge = (_stored: Row, newer: Row) => newer): void {
   const stored = table.get(row.identity);
-  if (stored === undefined || isNewer(row.version, stored.version)) table.set(row.identity, row);
+  if (stored === undefined) table.set(row.identity, row);
+  else if (compareVersions(row.version, stored.version) > 0) table.set(row.identity, merge(stored, row));
+}
+
+/** A record without `series_related_instances` keeps the row's: another service counts and fills it. */
+function keepInstanceCount(stored: Row, newer: Row): Row {
+  const fields = JSON.parse(String(newer.json));
+  if (fields.series_related_instances != null) return newer;
+  const { series_related_instances } = JSON.parse(String(stored.json));
+  if (series_related_instances == null) return newer;
+  return { ...newer, json: Buffer.from(JSON.stringify({ ...fields, series_related_instances })) };
 }

@@ -1,17 +1,17 @@
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import type { HeaderBatch, HeaderReader, HeaderRow } from '../ports.ts';
-import { isNewer } from '../records/object-row.ts';
 import type { FileToRead } from '../records/records.ts';
+import { compareVersions } from '../records/version.ts';
 
-/** What a path says of its file: `/study/series/instance`. */
+/** How the reader answers. */
 export interface MemoryReaderOptions {
   /** Files that can't be read, by path. */
   readonly failures?: ReadonlyMap<string, DicomReadErrorCode>;
 }
 
 /**
- * Stands in for the DICOM reader where a test is about the graph: the last three parts of a file's path are its study, series and
- * instance. Reduces to the winner of each key, as the real one does.
+ * Replaces the DICOM reader in tests of the topology: the last three parts of a file's path are its study, series and instance.
+ * Reduces to the greatest version of each key, as the real reader does.
  */
 export function createMemoryReader(options: MemoryReaderOptions = {}): HeaderReader {
   return {
@@ -53,6 +53,6 @@ function put(rows: Map<string, HeaderRow>, files: readonly FileToRead[], row: He
   const stored = rows.get(row.identity);
   const mine = files[row.index];
   const theirs = stored === undefined ? undefined : files[stored.index];
-  if (mine !== undefined && (theirs === undefined || isNewer(mine.version, theirs.version)))
+  if (mine !== undefined && (theirs === undefined || compareVersions(mine.version, theirs.version) > 0))
     rows.set(row.identity, row);
 }

@@ -1,8 +1,8 @@
-/** Grouped batches for sinks, made without files: what groupDicomState would hand on. */
-
+/** Grouped batches for tests of sinks, made without files: what groupDicomState would emit. */
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
-import { isNewer, storedFile, versionOf } from '../records/object-row.ts';
+import { storedFile, versionOf } from '../records/object-row.ts';
 import type { GroupedBatch, GroupedRecord, PublishedRow, StoredFile } from '../records/records.ts';
+import { compareVersions } from '../records/version.ts';
 import { consumedRecord } from './consumed-record.ts';
 import { storeMeta } from './store-meta.ts';
 
@@ -38,7 +38,12 @@ export function recordOf(facts: FileFacts): GroupedRecord {
   });
   const { tenant_id, patient_id, study_uid, series_uid, sop_uid, study_uid_hash, series_uid_hash } = meta;
   const shared = { tenant_id, patient_id, study_uid, series_uid, study_uid_hash, series_uid_hash };
-  const times = { created_time: version.time, updated_time: version.time };
+  const times = {
+    created_time: version.time,
+    updated_time: version.time,
+    source_time: version.time,
+    source_trace_id: version.traceId,
+  };
   const file = fileOf(meta);
   return {
     file,
@@ -52,7 +57,7 @@ function winsOver(all: readonly GroupedRecord[], record: GroupedRecord, table: '
   const own = record[table];
   return all.every(({ [table]: other }) => {
     if (own === null || other === null || other === own || other.identity !== own.identity) return true;
-    return !isNewer(other.version, own.version);
+    return compareVersions(other.version, own.version) <= 0;
   });
 }
 

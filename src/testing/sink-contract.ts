@@ -1,6 +1,6 @@
 /**
- * What every database sink owes the service, as cases that any test runner can run: each case opens a sink on empty tables of its own.
- * The memory database passes them too, so a real one is held against what the graph's tests rely on.
+ * What the service requires of every database sink, as cases for any test runner. Each case opens a sink on its own empty tables.
+ * The memory database passes the same cases, so the topology's tests rely on nothing that a real database doesn't do.
  */
 import { deepEqual, equal } from 'node:assert/strict';
 import type { Sink } from '../ports.ts';
@@ -107,13 +107,34 @@ const EVERY_SINK: Readonly<Record<string, Body>> = {
     deepEqual(column(states, 'series_uid', 'study_description'), ['1.1 new', '1.2 new']);
   },
 
-  'lets the greater trace id win between equal times, by code points': async ({ sink, rows }) => {
-    // By UTF-16 units, as JavaScript compares, the second would be the smaller.
+  'keeps the greater trace id between equal times, by UTF-8 bytes': async ({ sink, rows }) => {
+    // JavaScript's own order, by UTF-16 units, is the reverse.
     const bmp = '\u{ff5e}'.padEnd(36, 'x');
     const astral = '\u{1f600}'.padEnd(37, 'x');
     await write(sink, [{ trace_id: astral, sop_uid: '1', state: { study_description: 'greater' } }]);
     await write(sink, [{ trace_id: bmp, sop_uid: '1', state: { study_description: 'smaller' } }]);
     deepEqual(column(await rows('state'), 'study_description'), ['greater']);
+  },
+
+  'keeps series_related_instances where a newer record has no value': async ({ sink, rows }) => {
+    const count = async () => column(await rows('state'), 'series_related_instances');
+    const at = (day: number, series_related_instances: number | null) =>
+      write(sink, [
+        { created_time: `2026-01-0${day}T00:00:00`, sop_uid: `${day}`, state: { series_related_instances } },
+      ]);
+    await at(1, 12);
+    await at(2, null);
+    deepEqual(await count(), ['12']);
+    await at(3, 7);
+    deepEqual(await count(), ['7']);
+  },
+
+  'stores the version that the record carries': async ({ sink, rows }) => {
+    await write(sink, [{ trace_id: trace(3), created_time: '2026-01-01T00:00:00.123456' }]);
+    for (const table of ['state', 'image'] as const) {
+      const [row] = await rows(table);
+      deepEqual(pick(row, 'source_time', 'source_trace_id'), ['2026-01-01T00:00:00.123456', trace(3)]);
+    }
   },
 
   'moves a series to a corrected PatientID instead of doubling it': async ({ sink, rows }) => {

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import type { Sink } from '../../src/ports.ts';
+import { compareVersions } from '../../src/records/version.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { UPSTREAM } from './postgres-upstream-schema.ts';
@@ -108,6 +110,38 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
     expect(await database.query('select patient_id from dicom_state_meta')).toEqual([{ patient_id: 'a' }]);
   });
 
+  it('is the one that compareVersions chooses, for any two versions of a series', async () => {
+    await start();
+    const traceId = fc
+      .string({ unit: fc.constantFrom('a', 'B', '-', '\u{ff5e}', '\u{1f600}', '\u{e000}', 'é'), maxLength: 4 })
+      .map((start) => [...start.padEnd(36, '0')].slice(0, 36).join(''));
+    const second = fc.constantFrom('00.000000', '00.000001', '01.5');
+    const version = fc.record({ time: second.map((text) => `2026-01-01T00:00:${text.padEnd(9, '0')}`), traceId });
+    // Every series is one pair of versions, so that few statements compare many pairs.
+    const pairs = [
+      [
+        { time: '2026-01-01T00:00:00.000000', traceId: '\u{1f600}'.padEnd(37, 'x') },
+        { time: '2026-01-01T00:00:00.000000', traceId: '\u{ff5e}'.padEnd(36, 'x') },
+      ] as const,
+      ...fc.sample(fc.tuple(version, version), 2_000),
+    ];
+    const file = (pair: number, one: { time: string; traceId: string }): FileFacts => ({
+      trace_id: one.traceId,
+      created_time: one.time,
+      series_uid: `1.${pair}`,
+      sop_uid: `1.${pair}.1`,
+    });
+    const chosen = async () =>
+      (await database.rows('state')).map((row) => [row.series_uid, `${row.source_time} ${row.source_trace_id}`]);
+    const newest = pairs.map(([a, b], pair) => {
+      const { time, traceId: id } = compareVersions(a, b) > 0 ? a : b;
+      return [`1.${pair}`, `${time.replace(/\.?0+$/, '')} ${id}`];
+    });
+    await sink.write(batchOf(pairs.map(([a], pair) => file(pair, a))));
+    await sink.write(batchOf(pairs.map(([, b], pair) => file(pair, b))));
+    expect(new Map((await chosen()) as [string, string][])).toEqual(new Map(newest as [string, string][]));
+  });
+
   it('replaces an object by a later one with its trace id, and only by that', async () => {
     await start();
     const object = { trace_id: trace(1) };
@@ -165,7 +199,9 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
           ).toEqual([{ n: 1 }]),
         15_000,
       );
-      const theirs = batchOf([{ series_uid: '1.1', patient_id: 'THEIRS' }]).grouped[0]?.state?.json;
+      // Upstream's rows have no version.
+      const noVersion = { source_time: null, source_trace_id: null };
+      const theirs = batchOf([{ series_uid: '1.1', patient_id: 'THEIRS', state: noVersion }]).grouped[0]?.state?.json;
       await other('insert into dicom_state_meta select * from json_populate_record(null::dicom_state_meta, $1)', [
         theirs,
       ]);

@@ -41,19 +41,17 @@ export class RowArrayWriter {
     this.#values = new JsonValues(fields);
   }
 
-  /** `versioned`: each row has two more values, its version's time and trace id. Throws a RowError. */
-  write(rows: readonly Row[], { versioned = false } = {}): Buffer {
+  /** Throws a RowError. */
+  write(rows: readonly Row[]): Buffer {
     this.#end = 0;
     this.#makeRoom(HEAD_SIZE);
     this.#end = writeHead(this.#bytes, rows.length);
     for (const row of rows) {
-      const version = versioned ? `,"${row.version.time}",${quoted(row.version.traceId)}` : '';
       this.#makeRoom(LENGTH_SIZE + 1);
       const start = this.#end + LENGTH_SIZE;
       this.#bytes[start] = OPENING_BRACE;
       this.#end = start + 1;
       if (!this.#copyValues(row.json)) this.#write(valuesOf(row.json, this.#fields));
-      if (versioned) this.#write(version);
       this.#makeRoom(1);
       this.#bytes[this.#end++] = CLOSING_BRACE;
       this.#bytes.writeInt32BE(this.#end - start, start - LENGTH_SIZE);

@@ -24,16 +24,17 @@ export interface WrittenColumn {
   readonly type: string;
 }
 
-// Filled by others: an upsert must not empty it.
+// Another service's column: never written here.
 const NOT_OURS = new Set(['pregnancy_status']);
 
-const VERSION = ['source_time', 'source_trace_id'];
+// Another service counts and fills this one: a record without a value keeps the row's (docs/contract.md, "Out: tables").
+const KEPT_WHERE_NULL = new Set(['series_related_instances']);
 
 /** The three tables, in the order of the statement's parameters: objects, states, images. */
 export const WRITTEN_TABLES = [
   writtenTable(dicomObjectMeta, DICOM_STORE_META_FIELDS),
-  writtenTable(dicomStateMeta, [...STATE_META_FIELDS, ...VERSION]),
-  writtenTable(dicomImageMeta, [...IMAGE_META_FIELDS, ...VERSION]),
+  writtenTable(dicomStateMeta, STATE_META_FIELDS),
+  writtenTable(dicomImageMeta, IMAGE_META_FIELDS),
 ] as const satisfies readonly WrittenTable[];
 
 /**
@@ -68,20 +69,20 @@ function upsert(table: WrittenTable, parameter: string): string {
   return [
     `insert into ${quote(table.name)} as t (${names.join(', ')})`,
     `select ${values.join(', ')}`,
-    // Without the offset the planner would put the literal's reading in the place of each use of it.
+    // `offset 0` keeps the planner from parsing the literal once for each use of it.
     `from (select literal::text[] as value from unnest(${parameter}::text[]) as literal offset 0) as r`,
     `on conflict (${table.key.map(quote).join(', ')}) do update set`,
-    changed.map((column) => `${quote(column.name)} = excluded.${quote(column.name)}`).join(', '),
+    changed.map(({ name }) => `${quote(name)} = ${newValue(name)}`).join(', '),
     `where ${isNewerRow(table)}`,
   ].join('\n');
 }
 
-// The database's clock when the row is written: a row stored after an outage is new to whoever polls updated_time.
+// The database's clock when the row is written: a service that polls updated_time also sees rows stored after an outage.
 function isClock(column: WrittenColumn): boolean {
   return column.name === 'updated_time';
 }
 
-// A state's or image's created_time tells when its row came to be; an object's is its version and moves with it.
+// A state's or image's created_time is when its row was inserted. An object's is its version and moves with it.
 function isSetOnce(table: WrittenTable, column: WrittenColumn): boolean {
   return column.name === 'created_time' && hasVersion(table);
 }
@@ -96,13 +97,19 @@ function valueSql(table: WrittenTable, column: WrittenColumn): string {
   return column.type.startsWith('varchar') ? value : `${value}::${column.type}`;
 }
 
-// Strictly newer: a replay changes nothing. "C" compares bytes, whatever the database's collation; no version is older than any.
+// The same comparison as compareVersions. Strictly newer: a replay changes nothing. "C" compares bytes, whatever the database's
+// collation. A row without a version, written by upstream, is older than any.
 function isNewerRow(table: WrittenTable): string {
   if (!hasVersion(table)) return 't.created_time < excluded.created_time';
   return (
     `t.source_time is null or (t.source_time, coalesce(t.source_trace_id, '') collate "C")` +
     ` < (excluded.source_time, excluded.source_trace_id collate "C")`
   );
+}
+
+function newValue(name: string): string {
+  const value = `excluded.${quote(name)}`;
+  return KEPT_WHERE_NULL.has(name) ? `coalesce(${value}, t.${quote(name)})` : value;
 }
 
 function quote(name: string): string {

@@ -46,11 +46,7 @@ export function createPostgresLane(name: string, open: () => Promise<PostgresCon
   function parametersOf(units: readonly GroupedRecord[]): readonly Buffer[] {
     const { objects, states, images } = coalesceRows(units);
     try {
-      return [
-        objectArray.write(objects),
-        stateArray.write(states, { versioned: true }),
-        imageArray.write(images, { versioned: true }),
-      ];
+      return [objectArray.write(objects), stateArray.write(states), imageArray.write(images)];
     } catch (error) {
       throw error instanceof RowError ? new SinkError(name, 'rejected', error.code) : error;
     }

@@ -1,6 +1,6 @@
 /** Reads the files of a batch: in place where storage is fast, side by side where it is slow. */
 import type { DicomReadError } from '../../errors.ts';
-import { compareVersions, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
+import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
 import { type OnProgress, runConcurrently } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
 import { FileHeader, NOT_KNOWN } from './file-header.ts';
@@ -31,7 +31,7 @@ export class BatchReader {
     const winners = new LatestPerKey(request, timestampsJson(new Date()));
     const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
     // Newest first: then no record is made only to be beaten.
-    const order = request.paths.map((_, index) => index).sort((a, b) => compareVersions(request, b, a));
+    const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
     const done = this.#readWhileFast(request, order, winners, failures);
     if (done < order.length) await this.#readSideBySide(request, order.slice(done), winners, failures);
     this.#roots.releaseIdle();

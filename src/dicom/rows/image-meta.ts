@@ -32,13 +32,13 @@ const BEFORE_TRANSFER_SYNTAX = [
 
 const quoteTransferSyntax = quoteRepeated();
 
-/** One JSON object; `fileSize` in bytes; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
+/** One JSON object; `fileSize` in bytes; `ending` holds its last fields, each after a comma: timestamps and version, or nothing. */
 export function imageMetaJson(
   header: DicomHeader,
   identity: HeaderIdentity,
   tenantId: string,
   fileSize: number,
-  timestamps: string,
+  ending: string,
 ): string {
   const { keys, hashes } = sharedFields(identity, tenantId);
   const { sopInstanceUid, sopClassUid, plain } = identity;
@@ -46,6 +46,6 @@ export function imageMetaJson(
   return (
     `${keys},"sop_uid":${quoted(sopInstanceUid)}${hashes}${fieldsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
     `,"transfer_syntax_uid":${quoteTransferSyntax(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +
-    `,"sop_class_uid":${quoted(sopClassUid)},"image_status":"ACTIVE","space_size":${fileSize}${timestamps}}`
+    `,"sop_class_uid":${quoted(sopClassUid)},"image_status":"ACTIVE","space_size":${fileSize}${ending}}`
   );
 }

@@ -1,12 +1,15 @@
-/** The rows of a batch, one a key: the greatest version wins (contract, "Group: which record wins"). */
+/** The rows of a batch, one per key: the greatest version wins (docs/contract.md, "Group: which record wins"). */
 import { hash } from 'node:crypto';
+import { localTimestamp } from '../../records/local-timestamp.ts';
+import { compareVersions, type Version } from '../../records/version.ts';
 import { concatUtf8 } from '../files/concat-utf8.ts';
 import type { BatchRequest, RowLists } from '../files/messages.ts';
 import type { DicomHeader } from './header.ts';
 import { imageMetaJson } from './image-meta.ts';
+import { quote } from './json-field.ts';
 import { stateMetaJson } from './state-meta.ts';
 
-interface Winner {
+interface LatestRow {
   readonly index: number;
   readonly identity: string;
   readonly key: string;
@@ -16,8 +19,8 @@ interface Winner {
 export class LatestPerKey {
   readonly #request: BatchRequest;
   readonly #timestamps: string;
-  readonly #states = new Map<string, Winner>();
-  readonly #images = new Map<string, Winner>();
+  readonly #states = new Map<string, LatestRow>();
+  readonly #images = new Map<string, LatestRow>();
 
   /** `timestamps` as of `timestampsJson`: one time for the whole batch. */
   constructor(request: BatchRequest, timestamps: string) {
@@ -25,21 +28,21 @@ export class LatestPerKey {
     this.#timestamps = timestamps;
   }
 
-  /** Takes the rows of the file at `index` where they beat what is there. Throws a DicomReadError if the header lacks what it must have. */
+  /** Keeps the rows of the file at `index` where they are newer than those kept so far. Throws a DicomReadError if the header lacks a required attribute. */
   offer(index: number, header: DicomHeader): void {
     const identity = header.identity();
     const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = identity;
     const tenantId = this.#request.tenantIds[index] ?? '';
     const series = `${tenantId}\0${studyInstanceUid}\0${seriesInstanceUid}`;
     const seriesKey = `${tenantId}_${patientId}_${studyInstanceUid}_${seriesInstanceUid}`;
-    if (this.#beats(index, this.#states.get(series))) {
-      const json = stateMetaJson(header, identity, tenantId, this.#timestamps);
+    if (this.#isNewer(index, this.#states.get(series))) {
+      const json = stateMetaJson(header, identity, tenantId, this.#endOf(index));
       this.#states.set(series, { index, identity: series, key: hash('md5', seriesKey), json });
     }
     const image = `${series}\0${sopInstanceUid}`;
-    if (this.#beats(index, this.#images.get(image))) {
+    if (this.#isNewer(index, this.#images.get(image))) {
       const size = this.#request.sizes[index] ?? 0;
-      const json = imageMetaJson(header, identity, tenantId, size, this.#timestamps);
+      const json = imageMetaJson(header, identity, tenantId, size, this.#endOf(index));
       this.#images.set(image, { index, identity: image, key: hash('md5', `${seriesKey}_${sopInstanceUid}`), json });
     }
   }
@@ -55,35 +58,37 @@ export class LatestPerKey {
     };
   }
 
-  #beats(index: number, winner: Winner | undefined): boolean {
-    return winner === undefined || compareVersions(this.#request, index, winner.index) > 0;
+  #isNewer(index: number, than: LatestRow | undefined): boolean {
+    return than === undefined || compareFiles(this.#request, index, than.index) > 0;
+  }
+
+  /** The last four fields of both records: when they were made, and their version. */
+  #endOf(index: number): string {
+    const { time, traceId } = versionAt(this.#request, index);
+    return `${this.#timestamps},"source_time":"${time}","source_trace_id":${quote(traceId)}`;
   }
 }
 
-/** Below zero where the file at `a` is older than the file at `b`. */
-export function compareVersions({ times, traceIds }: BatchRequest, a: number, b: number): number {
-  return compareText(times[a] ?? '', times[b] ?? '') || compareText(traceIds[a] ?? '', traceIds[b] ?? '');
+/** `compareVersions` for the files at two positions of a request. */
+export function compareFiles(request: BatchRequest, a: number, b: number): number {
+  return compareVersions(versionAt(request, a), versionAt(request, b));
 }
 
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+function versionAt({ times, traceIds }: BatchRequest, index: number): Version {
+  return { time: times[index] ?? '', traceId: traceIds[index] ?? '' };
 }
 
-function rowLists(winners: readonly Winner[], lengths: readonly number[]): RowLists {
+function rowLists(rows: readonly LatestRow[], lengths: readonly number[]): RowLists {
   return {
-    indexes: winners.map(({ index }) => index),
-    identities: winners.map(({ identity }) => identity),
-    keys: winners.map(({ key }) => key),
+    indexes: rows.map(({ index }) => index),
+    identities: rows.map(({ identity }) => identity),
+    keys: rows.map(({ key }) => key),
     lengths,
   };
 }
 
-/** `created_time` and `updated_time` as the last fields of a record: local time without a zone. */
+/** The fields `created_time` and `updated_time` of a record: local time without a zone. */
 export function timestampsJson(now: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const date = `${String(now.getFullYear()).padStart(4, '0')}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  const time = `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
-  const timestamp = `${date}T${time}.${String(now.getMilliseconds()).padStart(3, '0')}000`;
+  const timestamp = localTimestamp(now);
   return `,"created_time":"${timestamp}","updated_time":"${timestamp}"`;
 }

@@ -29,18 +29,13 @@ const AFTER_STUDY_DATE = [
   integer('series_related_instances', 'NumberOfSeriesRelatedInstances'),
 ];
 
-/** One JSON object; `timestamps` is what stands at its end (`timestampsJson`), or nothing. */
-export function stateMetaJson(
-  header: DicomHeader,
-  identity: HeaderIdentity,
-  tenantId: string,
-  timestamps: string,
-): string {
+/** One JSON object; `ending` holds its last fields, each after a comma: timestamps and version, or nothing. */
+export function stateMetaJson(header: DicomHeader, identity: HeaderIdentity, tenantId: string, ending: string): string {
   const { keys, hashes } = sharedFields(identity, tenantId);
   const { studyDate } = identity;
   return (
     `${keys}${hashes},"study_date_origin":"${studyDate}"${fieldsJson(BEFORE_STUDY_DATE, header)}` +
     `,"study_date":"${studyDate.slice(0, 4)}-${studyDate.slice(4, 6)}-${studyDate.slice(6)}"` +
-    `${fieldsJson(AFTER_STUDY_DATE, header)}${timestamps}}`
+    `${fieldsJson(AFTER_STUDY_DATE, header)}${ending}}`
   );
 }
