@@ -31,7 +31,7 @@ const VERBS = [
   { args: ['samples', folder, '--studies', '1'], code: 0 },
 ];
 
-describe.concurrent('a verb whose output nobody reads any more', () => {
+describe.concurrent('a verb whose output nobody reads any more', { timeout: 60_000 }, () => {
   it.each([...VERBS, { args: ['--help'], code: 0 }])(
     '$args ends with its own exit code and no error',
     async ({ args, code }) => {
@@ -41,7 +41,7 @@ describe.concurrent('a verb whose output nobody reads any more', () => {
 });
 
 // A full disk loses output that somebody wants: that must not look like success.
-describe.runIf(existsSync('/dev/full')).concurrent('a verb whose output cannot be stored', () => {
+describe.runIf(existsSync('/dev/full')).concurrent('a verb whose output cannot be stored', { timeout: 60_000 }, () => {
   it.each(VERBS.slice(0, 2))('$args exits with 3 and names the reason', async ({ args }) => {
     const full = openSync('/dev/full', 'w');
     const { code, stderr } = await run(args, full);
