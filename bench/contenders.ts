@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Pipeline } from '../test/support/pipeline.ts';
 
 export interface Result {
@@ -33,19 +34,30 @@ const PROTOTYPES = '../shared/prototypes';
 export const CONTENDERS: readonly Contender[] = [
   { name: 'plain', run: (arena) => reporting(['dist/bench/plain.js'], arena) },
   { name: 'prototype', needs: PROTOTYPES, run: runPrototype },
-  { name: 'service', run: runService },
+  { name: 'service', run: (arena) => runService(arena) },
 ];
 
-/** The service tells of every committed batch in its log: the first and the last make the rate. */
-async function runService({ source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
+export interface ServiceOptions {
+  /** Folder that holds the built package. Default: this one. */
+  readonly package?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the service until its group has no lag. The rate is taken from the log lines of the first and the last batch. */
+export async function runService(
+  { source, target, records }: Arena,
+  options: ServiceOptions = {},
+): Promise<Omit<Result, 'name'>> {
   const env = {
     STORAGE_TOPIC: source.topics.input,
     STORAGE_ROOT: source.store,
     HTTP_ADDRESS: '127.0.0.1:4295',
     ...AS_IN_THE_IMAGE,
     ...passedOn('READER_WORKERS', 'NODE_OPTIONS', 'LOG_LEVEL', 'MALLOC_ARENA_MAX'),
+    ...options.env,
   };
-  const service = target.start(env, [], { command: [...NODE_AS_IN_THE_IMAGE, 'dist/src/cli/wado-consumer.cjs'] });
+  const program = join(options.package ?? '.', 'dist/src/cli/wado-consumer.cjs');
+  const service = target.start(env, [], { command: [...NODE_AS_IN_THE_IMAGE, program] });
   const usage = watch(service.pid);
   // Seldom, since asking takes CPU from what is measured.
   await source.untilGroupCommitted(target.group, 600_000, 1_000);

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { dicomCorpus } from '../src/testing/dicom-corpus.ts';
+import { delayLibrary } from './delay-library.ts';
 import { markdown } from './markdown.ts';
 
 const PIXEL_BYTES = 3_000;
@@ -192,16 +193,5 @@ function forget(paths: readonly string[]): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function delayLibrary(folder: string): string | undefined {
-  const library = join(folder, 'delay.so');
-  const source = join(SCRIPTS, 'header-peers/delay.c');
-  try {
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], { stdio: 'ignore' });
-    return library;
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [OPTIONS]`: one benchmark, one table. Figures are only comparable within one table. */
 const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
+  ablation: () => import('./ablation.ts'),
   'exactly-once': () => import('./exactly-once.ts'),
   header: () => import('./header.ts'),
   pipeline: () => import('./pipeline.ts'),
