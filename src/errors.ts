@@ -97,18 +97,35 @@ export class DicomReadError extends Error {
  */
 export type SinkErrorCode = 'unavailable' | 'timeout' | 'conflict' | 'rejected' | 'misconfigured' | 'unknown';
 
-/** A sink could not store a batch. `detail` is the driver's bare code (`40P01`, `ER_LOCK_DEADLOCK`, `_MSG_TIMED_OUT`), never its message. */
+export interface SinkErrorOptions extends ErrorOptions {
+  /** What failed. Default: `write`. */
+  readonly operation?: SinkOperation;
+  /** The server that was tried, `host:port`, where the sink knows it. */
+  readonly address?: string;
+}
+
+export type SinkOperation = 'connect' | 'write' | 'migrate';
+
+/**
+ * A sink could not connect or store a batch. `detail` is the driver's bare code (`40P01`, `ER_LOCK_DEADLOCK`, `_MSG_TIMED_OUT`), never
+ * its message.
+ */
 export class SinkError extends Error {
   override readonly name = 'SinkError';
   readonly code: SinkErrorCode;
   readonly sink: string;
   readonly detail: string;
+  readonly operation: SinkOperation;
+  readonly address: string | undefined;
 
-  constructor(sink: string, code: SinkErrorCode, detail: string, options?: ErrorOptions) {
-    super(`${sink}: ${code} (${detail})`, options);
+  constructor(sink: string, code: SinkErrorCode, detail: string, options: SinkErrorOptions = {}) {
+    const { operation = 'write', address, ...rest } = options;
+    super(`${sink}: ${code} (${address === undefined ? detail : `${detail} ${address}`})`, rest);
     this.sink = sink;
     this.code = code;
     this.detail = detail;
+    this.operation = operation;
+    this.address = address;
   }
 }
 

@@ -45,7 +45,10 @@ function serialize(error: unknown, depth: number): SerializedError {
 }
 
 function ownContext(error: Error): { code: string; context: Record<string, unknown> } | undefined {
-  if (error instanceof SinkError) return { code: error.code, context: { sink: error.sink, detail: error.detail } };
+  if (error instanceof SinkError) {
+    const { code, sink, detail, operation, address } = error;
+    return { code, context: { sink, detail, operation, ...(address === undefined ? {} : { address }) } };
+  }
   if (error instanceof SourceError) return { code: error.code, context: { detail: error.detail } };
   if (error instanceof ParseError) return { code: error.code, context: { fields: error.fields } };
   if (error instanceof DicomReadError) {
