@@ -1,6 +1,6 @@
 /** The command line: one file a verb, each loaded only when it is called, so that `header` needs no Kafka client. */
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, SinkError, SourceError } from '../errors.ts';
 import { endOnCrash } from '../ops/crash.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { readVersion } from '../ops/version.ts';
@@ -47,6 +47,13 @@ async function program(verb: string | undefined): Promise<Command> {
   return root;
 }
 
+/** A foreign error's message may quote a record: only its name or code is shown. Our own errors hold names and codes only. */
+function failureMessage(error: unknown): string {
+  if (error instanceof SinkError || error instanceof SourceError)
+    return `${error.message}; docs/dispositions.md lists the codes`;
+  return `unexpected error (${errorCode(error)})`;
+}
+
 async function main(args: readonly string[]): Promise<ExitCode> {
   try {
     const root = await program(args.find((arg) => !arg.startsWith('-')));
@@ -69,8 +76,7 @@ function report(error: unknown): ExitCode {
     if (error.message !== '') process.stderr.write(`wado-consumer: ${error.message}\n`);
     return error.exitCode;
   }
-  // A message that isn't ours may quote a record; names and codes can't.
-  process.stderr.write(`wado-consumer: unexpected error (${errorCode(error)})\n`);
+  process.stderr.write(`wado-consumer: ${failureMessage(error)}\n`);
   return EXIT.broke;
 }
 

@@ -3,6 +3,7 @@ import { nameOf } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { migratePostgres } from '../databases/postgres/migrate.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
+import { withDatabase } from './database-errors.ts';
 import { print } from './output.ts';
 
 /** `migrate [redpanda.yaml]`: brings the tables of every configured database up to date; a second time it does nothing. */
@@ -11,8 +12,10 @@ export function migrateCommand(): Command {
     .description('Create or update the tables of every configured database')
     .action(async (file: string, options: ConfigOptions) => {
       for (const database of loadConfig(file, configArguments(options)).databases) {
-        await migratePostgres(database.dsn.reveal());
-        await print(`${nameOf(database)}: up to date\n`);
+        const name = nameOf(database);
+        const dsn = database.dsn.reveal();
+        await withDatabase('migrating', name, dsn, () => migratePostgres(dsn, { name }));
+        await print(`${name}: up to date\n`);
       }
     });
 }
