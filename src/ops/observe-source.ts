@@ -1,7 +1,7 @@
 import { tap } from 'rxjs';
 import type { InputConfig } from '../config/config.ts';
 import { partitionName } from '../kafka/client/client.ts';
-import type { SourceEvents } from '../kafka/consumer/source.ts';
+import type { SourceEvents } from '../kafka/consumer/events.ts';
 import type { Source } from '../ports.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';

@@ -1,4 +1,5 @@
-/** What is asked of a cluster from outside a running group: topics, end offsets, a group's committed offsets. */
+/** Queries to a cluster from outside a group: topics, end offsets, a group's committed offsets. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { SourceError } from '../../errors.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type PartitionOffset,
 } from '../client/client.ts';
 import { revealed } from '../client/credentials.ts';
+import { nativeCall } from '../client/native-calls.ts';
 import { committedOffsets } from '../consumer/start-offsets.ts';
 
 export interface KafkaAdmin {
@@ -29,14 +31,14 @@ export interface KafkaAdmin {
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
   /** The first offsets whose records are of this time (milliseconds since the epoch) or later; the end where there are none. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
-  /** Whether anyone is in the group. An active group's offsets must not be changed from outside. */
+  /** Whether the group has members. The offsets of an active group must not be changed from outside. */
   isActive(group: string): Promise<boolean>;
   close(): void;
 }
 
 const TIMEOUT_MS = 10_000;
 
-/** Connects when it is first asked. Errors are SourceErrors with librdkafka's error name. */
+/** Connects at the first query. Errors are SourceErrors with librdkafka's error name. */
 export function createAdmin(config: NativeConfig): KafkaAdmin {
   const admin = RdKafka.AdminClient.create(revealed(config));
   const consumers = new Map<string, Promise<NativeConsumer>>();
@@ -44,26 +46,28 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
   async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
     const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
     if (asked.length === 0) return [];
-    const found = await call<RdKafka.ListOffsetsResult[]>((done) =>
+    const found = await ask<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
       admin.listOffsets(asked, { timeout: TIMEOUT_MS }, done),
     );
-    return found
+    return (found ?? [])
       .map(({ partition, offset }) => ({ topic, partition, offset }))
       .sort((a, b) => a.partition - b.partition);
   }
 
   async function partitions(topic: string): Promise<readonly number[]> {
-    const described = await call<RdKafka.TopicDescription[]>((done) =>
+    const described = await ask<RdKafka.TopicDescription[]>('describe topics', (done) =>
       admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
     );
-    return described.flatMap((each) => each.partitions.map((partition) => partition.partition)).sort((a, b) => a - b);
+    return (described ?? [])
+      .flatMap((each) => each.partitions.map((partition) => partition.partition))
+      .sort((a, b) => a - b);
   }
 
   /**
-   * A consumer that never joins. The client's own ListConsumerGroupOffsets dies of a null pointer when the broker answers
-   * NOT_COORDINATOR, as it does while it starts or makes its offsets topic (librdkafka issue 5040); this one looks for the coordinator
-   * again. Asked as a reader of uncommitted records, the coordinator tells what was committed last while a transaction is open, instead of
-   * nothing for as long as that is: a process that was killed leaves one open for up to 20 s.
+   * A consumer that never joins. The client's own ListConsumerGroupOffsets crashes (null pointer) when the broker answers
+   * NOT_COORDINATOR, as it does while it starts or creates its offsets topic (librdkafka issue 5040); this consumer looks up the
+   * coordinator again. With read_uncommitted, the coordinator returns the last committed offset while a transaction is open. With
+   * read_committed it would return an error until the transaction ends: up to 20 s after a process was killed.
    */
   function consumerOf(group: string): Promise<NativeConsumer> {
     const known = consumers.get(group);
@@ -89,12 +93,20 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
     async createTopics(names, count, topicConfig = {}) {
       for (const topic of names) {
         const wanted = { topic, num_partitions: count, replication_factor: -1, config: { ...topicConfig } };
-        await call<void>((done) => admin.createTopic(wanted, TIMEOUT_MS, done), ERRORS.ERR_TOPIC_ALREADY_EXISTS);
+        await ask<void>(
+          'create topic',
+          (done) => admin.createTopic(wanted, TIMEOUT_MS, (error) => done(error, undefined)),
+          ERRORS.ERR_TOPIC_ALREADY_EXISTS,
+        );
       }
     },
     async deleteTopics(names) {
       for (const topic of names) {
-        await call<void>((done) => admin.deleteTopic(topic, TIMEOUT_MS, done), ERRORS.ERR_UNKNOWN_TOPIC_OR_PART);
+        await ask<void>(
+          'delete topic',
+          (done) => admin.deleteTopic(topic, TIMEOUT_MS, (error) => done(error, undefined)),
+          ERRORS.ERR_UNKNOWN_TOPIC_OR_PART,
+        );
       }
     },
     partitions,
@@ -107,10 +119,11 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       return found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(each.partition) ?? 0 }));
     },
     async isActive(group) {
-      const { groups } = await call<RdKafka.GroupDescriptions>((done) =>
+      const described = await ask<RdKafka.GroupDescriptions>('describe group', (done) =>
         admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
       );
-      // A group that could not be described has no members either: not knowing is not the same as nobody there.
+      const groups = described?.groups ?? [];
+      // A group that could not be described lists no members either: unknown differs from empty.
       const failed = groups.find((each) => each.error !== undefined)?.error;
       if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
       return groups.some((each) => each.members.length > 0);
@@ -135,7 +148,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
 
 const RETRY_MS = 100;
 
-/** What a coordinator says that has just started, or has just taken the group over. */
+/** Answers of a coordinator that has just started or just taken over the group. */
 const LOADING: ReadonlySet<string> = new Set(
   [
     ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,
@@ -144,7 +157,7 @@ const LOADING: ReadonlySet<string> = new Set(
   ].map((code) => errorName({ code })),
 );
 
-/** Asks again while the group is being loaded, for as long as one answer may take. */
+/** Retries while the coordinator loads the group, for at most TIMEOUT_MS. */
 async function untilLoaded<T>(ask: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
@@ -153,20 +166,21 @@ async function untilLoaded<T>(ask: () => Promise<T>): Promise<T> {
     } catch (error) {
       const loading = error instanceof SourceError && LOADING.has(error.detail);
       if (!loading || performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
     }
   }
 }
 
-/** A callback API as a promise; `ignored` is the error code that counts as success. */
-function call<T>(
-  start: (done: (error: RdKafka.LibrdKafkaError, result: T) => void) => void,
+/** One request as a promise. Rejects with a SourceError; `ignored` is the error code that counts as success. */
+async function ask<T>(
+  what: string,
+  start: (done: (error: unknown, result: T) => void) => void,
   ignored?: number,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, result) => {
-      if (!error || errorCode(error) === ignored) resolve(result);
-      else reject(new SourceError('unavailable', errorName(error)));
-    });
-  });
+): Promise<T | undefined> {
+  try {
+    return await nativeCall(what, start);
+  } catch (error) {
+    if (errorCode(error) === ignored) return undefined;
+    throw new SourceError('unavailable', errorName(error));
+  }
 }

@@ -14,8 +14,8 @@ const TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Commits offsets for a group without joining it: for a group that nobody is in. Rejects with a SourceError: `fenced` when somebody is in
- * it (the broker takes commits of its members only then), `unavailable` for all else.
+ * Commits offsets for a group without joining it. The group must be empty. Rejects with a SourceError: `fenced` when the group has members
+ * (the broker then accepts commits of members only), `unavailable` for every other error.
  */
 export async function alterGroupOffsets(
   config: NativeConfig,
@@ -23,7 +23,7 @@ export async function alterGroupOffsets(
   offsets: readonly PartitionOffset[],
 ): Promise<void> {
   if (offsets.length === 0) return;
-  // The client waits as long for a coordinator as a session lasts; its default would be 45 s, and no timer runs meanwhile.
+  // The client waits up to session.timeout.ms for a coordinator. The default is 45 s, and `commitSync` blocks the event loop.
   const consumer = newConsumer({
     ...config,
     'group.id': group,
@@ -40,7 +40,7 @@ export async function alterGroupOffsets(
   }
 }
 
-/** What a group with members answers to a commit of somebody else's. */
+/** Answers of a group with members to a commit from outside. */
 const FOREIGN: ReadonlySet<number> = new Set([
   ERRORS.ERR_UNKNOWN_MEMBER_ID,
   ERRORS.ERR_ILLEGAL_GENERATION,

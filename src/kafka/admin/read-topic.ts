@@ -13,9 +13,9 @@ import { toHeaders, toKey } from '../client/headers.ts';
 import { createAdmin } from './admin.ts';
 
 export interface ReadTopicOptions {
-  /** Per partition, the first offset to read; default the first there is. Partitions that aren't named are read from their beginning. */
+  /** Per partition, the first offset to read; default the partition's first offset. */
   readonly from?: ReadonlyMap<number, number>;
-  /** Per partition, the offset to stop before; default its end now. */
+  /** Per partition, the offset to stop before; default the partition's end at the time of the call. */
   readonly to?: ReadonlyMap<number, number>;
   /** Only this partition. */
   readonly partition?: number;
@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Reads a topic from one offset to another (default: from its beginning to where it ends now) without joining a group, so that a running
+ * Reads a topic from one offset to another (default: from its beginning to its current end) without joining a group, so that a running
  * service isn't disturbed. `config` is librdkafka's: `isolation.level: read_committed` shows what a transactional reader sees.
  */
 export async function* readTopic(
@@ -59,15 +59,15 @@ export async function* readTopic(
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
   try {
     await connect(consumer, CONNECT_TIMEOUT_MS);
-    // The event comes before the records of the same poll are handed out: it counts only when they have been.
+    // The event is emitted before the records of the same poll are yielded: it is evaluated after them.
     const ended = new Set<number>();
-    // A partition may end in a transaction marker, which is never handed out: its EOF event says that the end was reached.
+    // A partition may end in a transaction marker, which is never delivered: the EOF event says that the end was reached.
     consumer.on('partition.eof', ({ partition, offset }) => {
       if (offset >= (open.get(partition) ?? 0)) ended.add(partition);
     });
     consumer.assign(spans.map(({ partition, from }) => ({ topic, partition, offset: from })));
     while (open.size > 0) {
-      for (const message of await take(consumer)) {
+      for (const message of await poll(consumer)) {
         const end = open.get(message.partition);
         if (end === undefined) continue;
         if (message.offset < end) yield toTopicRecord(message);
@@ -106,7 +106,7 @@ async function spansOf(config: NativeConfig, topic: string, options: ReadTopicOp
   }
 }
 
-function take(consumer: NativeConsumer): Promise<readonly NativeMessage[]> {
+function poll(consumer: NativeConsumer): Promise<readonly NativeMessage[]> {
   return new Promise((resolve, reject) => {
     consumer.consume(500, (error, messages) => (error ? reject(error) : resolve(messages)));
   });

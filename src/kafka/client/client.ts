@@ -1,53 +1,21 @@
 /**
- * The only import of the native Kafka client, and what its types leave out. The RdKafka API, not the KafkaJS-like one: that one skips
- * records after `pause()` and resolves `acknowledgeRecords()` before the broker has answered.
+ * Creates, connects and disconnects native Kafka clients. They are of the RdKafka API, not of the KafkaJS-like one: that one skips
+ * records after `pause()` and resolves `commitOffsets()` before the broker has answered.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { ConfigError } from '../../errors.ts';
 import { wakeWhenClockIsSetBack } from './clock-watch.ts';
 import { followPassword, revealed } from './credentials.ts';
 import { reasonOf, watchDisconnectReasons } from './disconnect-reason.ts';
 import { nativeCall } from './native-calls.ts';
+import type { NativeConfig, NativeConsumer, NativeMetadata, NativeProducer } from './types.ts';
 
-export type NativeMessage = RdKafka.Message;
-export type NativeError = RdKafka.LibrdKafkaError;
-export type NativeMetadata = RdKafka.Metadata;
-export type NativeHeaders = RdKafka.MessageHeader[];
-
-export interface Partition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-/** `topic/partition`: for logs, and as a key. */
-export function partitionName({ topic, partition }: Partition): string {
-  return `${topic}/${partition}`;
-}
-
-export interface PartitionOffset extends Partition {
-  readonly offset: number;
-}
-
-/** librdkafka's settings by their own names. A Secret among them is revealed as a client is made. */
-export type NativeConfig = Record<string, unknown>;
-
-/** The consumer's methods that exist but are missing from the client's types. */
-interface UntypedConsumerMethods {
-  incrementalAssign(partitions: readonly Partition[]): void;
-  incrementalUnassign(partitions: readonly Partition[]): void;
-  /** `NONE` before the first assignment, then `EAGER` or `COOPERATIVE`. */
-  rebalanceProtocol(): 'NONE' | 'EAGER' | 'COOPERATIVE';
-  assignmentLost(): boolean;
-  /** With `true` a `consume(n)` waits for its first record only, and takes of the rest what is there. */
-  setDefaultIsTimeoutOnlyForFirstMessage(value: boolean): void;
-}
-
-export type NativeConsumer = RdKafka.KafkaConsumer & UntypedConsumerMethods;
-export type NativeProducer = RdKafka.Producer;
+export * from './types.ts';
 
 export const ERRORS = RdKafka.CODES.ERRORS;
 
-/** Throws a ConfigError when a secret's file can't be read just now. */
+/** Throws a ConfigError when a secret's file can't be read at this moment. */
 export function newConsumer(config: NativeConfig): NativeConsumer {
   const settings = revealed(config);
   const consumer = watched(new RdKafka.KafkaConsumer(settings) as NativeConsumer, config, settings);
@@ -55,16 +23,16 @@ export function newConsumer(config: NativeConfig): NativeConsumer {
   return consumer;
 }
 
-/** Throws a ConfigError when a secret's file can't be read just now. */
+/** Throws a ConfigError when a secret's file can't be read at this moment. */
 export function newProducer(config: NativeConfig): NativeProducer {
   const settings = revealed(config);
   const producer = watched(new RdKafka.Producer(settings), config, settings);
-  wakeWhenClockIsSetBack(producer, () =>
-    nativeCall<[]>(
-      'metadata',
-      (done) => producer.getMetadata({ timeout: 1_000 }, () => done()),
-      () => undefined,
-    ),
+  wakeWhenClockIsSetBack(
+    producer,
+    () =>
+      void nativeCall<NativeMetadata>('metadata', (done) => producer.getMetadata({ timeout: 1_000 }, done)).catch(
+        () => undefined,
+      ),
   );
   return producer;
 }
@@ -76,7 +44,7 @@ function watched<T extends NativeConsumer | NativeProducer>(
 ): T {
   followPassword(client, config, settings);
   watchDisconnectReasons(client);
-  // A token whose file can't be read comes here; without a listener it would end the process. librdkafka asks again in ten seconds.
+  // A token file that can't be read is reported here; without a listener that would end the process. librdkafka retries after 10 s.
   (client as NodeJS.EventEmitter).on('error', () => undefined);
   return client;
 }
@@ -100,7 +68,7 @@ export function errorName(error: unknown): string {
   return NAMES.get(code) ?? `code ${code}`;
 }
 
-/** Why a client is away from its brokers: a word of ours where its log gave a reason (away.ts), else the error's name. */
+/** Why a client has no connection: the reason that its log gave (disconnect-reason.ts), else the error's name. */
 export function disconnectReason(client: object | undefined, error: unknown): string {
   return (client === undefined ? undefined : reasonOf(client)) ?? errorName(error);
 }
@@ -114,45 +82,38 @@ export function errorCode(error: unknown): number {
 
 type Connectable = {
   isConnected(): boolean;
-  connect(options: { timeout?: number }, callback: (error: NativeError, metadata: NativeMetadata) => void): unknown;
+  connect(options: { timeout?: number }, callback: (error: unknown, metadata: NativeMetadata) => void): unknown;
   disconnect(callback: () => void): unknown;
 };
 
-/** Connects within `timeoutMs` or rejects with the client's error; a client that failed once is not to be used again. */
+/** Connects within `timeoutMs` or rejects with the client's error. A client that failed once must not be used again. */
 export function connect(client: Connectable, timeoutMs: number): Promise<NativeMetadata> {
-  return new Promise((resolve, reject) => {
-    nativeCall<[NativeError, NativeMetadata]>(
-      'connect',
-      (done) => client.connect({ timeout: timeoutMs }, done),
-      (error, metadata) => (error ? reject(error) : resolve(metadata)),
-    );
-  });
+  return nativeCall('connect', (done) => client.connect({ timeout: timeoutMs }, done));
 }
 
 /**
- * Disconnects; gives up waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. Who calls it
- * while it is under way waits for the same end.
+ * Disconnects. Stops waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. Concurrent calls
+ * wait for the same disconnect.
  */
 export async function disconnect(client: Connectable, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
+  const settled = new AbortController();
+  const timeout = sleep(timeoutMs, undefined, { signal: settled.signal }).catch(() => undefined);
   await Promise.race([disconnected(client), timeout]);
-  clearTimeout(timer);
+  settled.abort();
 }
 
-/** The client never calls back whoever asks it a second time. */
+/** The client never calls back on a second `disconnect()`. */
 const disconnecting = new WeakMap<Connectable, Promise<void>>();
 
 function disconnected(client: Connectable): Promise<void> {
   const known = disconnecting.get(client);
   if (known !== undefined) return known;
-  // A producer that isn't connected throws here; there is nothing to end then.
+  // A producer that isn't connected would throw; there is nothing to disconnect.
   if (!client.isConnected()) return Promise.resolve();
-  const end = new Promise<void>((resolve) => {
-    nativeCall<[]>('disconnect', (done) => client.disconnect(done), resolve);
-  });
+  const end = nativeCall<unknown>('disconnect', (done) => client.disconnect(() => done(null, undefined))).then(
+    () => undefined,
+    () => undefined,
+  );
   disconnecting.set(client, end);
   return end;
 }

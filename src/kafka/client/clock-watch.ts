@@ -1,5 +1,5 @@
 const TICK_MS = 500;
-/** Smaller steps lengthen a wait by as much, which nobody notices. */
+/** Smaller steps are ignored: they lengthen a wait by at most this much. */
 const STEP_MS = 1_000;
 
 type Client = {
@@ -7,9 +7,9 @@ type Client = {
 };
 
 /**
- * librdkafka's threads wait until a time of day. When somebody sets the clock back, by an hour say, they would wait an hour longer for
- * their next heartbeat or commit; any request to such a thread wakes it. `wake` makes one, each time the clock was set back while the
- * client is connected.
+ * librdkafka's threads wait until a wall-clock time. When the clock is set back by an hour, they would wait an hour longer for the next
+ * heartbeat or commit. Any request to such a thread wakes it: `wake` makes one whenever the clock was set back while the client is
+ * connected.
  */
 export function wakeWhenClockIsSetBack(client: Client, wake: () => void): void {
   let timer: NodeJS.Timeout | undefined;

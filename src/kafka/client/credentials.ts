@@ -1,8 +1,8 @@
-/** Secrets in librdkafka's settings: revealed as a client is made, and its password again whenever the file behind it has changed. */
+/** Secrets in librdkafka's settings: revealed when a client is created; a changed password is handed to the running client. */
 import { Secret } from '../../config/secret.ts';
-import type { NativeConfig } from './client.ts';
+import type { NativeConfig } from './types.ts';
 
-/** A renewed password is with the client after so long at most, whether the old one still works or not. */
+/** A changed password reaches the client within this time. */
 const REREAD_MS = 1_000;
 
 interface Authenticated {
@@ -11,7 +11,7 @@ interface Authenticated {
   on(event: 'ready' | 'disconnected', listener: () => void): unknown;
 }
 
-/** The settings with every Secret in them as it is now. Throws a ConfigError when the file of one can't be read. */
+/** The settings with the current value of every Secret. Throws a ConfigError when a secret's file can't be read. */
 export function revealed(config: NativeConfig): NativeConfig {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key, value instanceof Secret ? value.reveal() : value]),
@@ -19,8 +19,8 @@ export function revealed(config: NativeConfig): NativeConfig {
 }
 
 /**
- * For as long as the client is connected, hands it the password anew when that has changed: it uses it the next time it logs in
- * somewhere, and connections that stand stay as they are. `madeWith` are the settings that the client got.
+ * While the client is connected, hands it a changed password. The client uses it at its next login; open connections stay open.
+ * `madeWith` are the settings that the client was created with.
  */
 export function followPassword(client: Authenticated, config: NativeConfig, madeWith: NativeConfig): void {
   const { 'sasl.username': username, 'sasl.password': password } = config;
@@ -35,7 +35,7 @@ export function followPassword(client: Authenticated, config: NativeConfig, made
         client.setSaslCredentials(username, now);
         known = now;
       } catch {
-        // A file that is being replaced can be gone for a moment, and a client that is being closed takes nothing.
+        // The file may be missing while it is replaced, and a client that is being closed rejects the call. The next tick retries.
       }
     }, REREAD_MS).unref();
   });

@@ -1,41 +1,41 @@
-/** Why a client is away from its brokers, in a word: its errors call nearly everything "transport", only its log knows better. */
+/** Why a client has no connection, as one code. The client's errors say "transport" for nearly everything; its log has the reason. */
 
-/** What librdkafka's log lines of the facility FAIL say, the first that fits. They may name hosts: nothing of them is passed on. */
+/** Patterns of librdkafka's log lines of the facility FAIL; the first match wins. The lines may name hosts, so only the code is passed on. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL authentication error|SASL .*mechanism handshake failed/, 'sasl_failed'],
-  // Another name, expired, or of an authority that isn't trusted: librdkafka doesn't tell them apart.
+  // Wrong host name, expired, or an untrusted authority: librdkafka doesn't distinguish them.
   [/certificate verify failed/, 'certificate_refused'],
   // RFC 8446 section 6.2: bad, unsupported, revoked, expired and unknown certificate, unknown authority, access denied, none given.
   [/SSL alert number (?:4[2-689]|116)\b/, 'client_certificate_refused'],
   [/in state SSL_HANDSHAKE/, 'tls_failed'],
 ];
 
-/** A line that repeats the one before is suppressed for half a minute; what was said so long ago no longer counts. */
+/** librdkafka suppresses a repeated line for 30 s; a reason older than this is no longer used. */
 const FRESH_MS = 60_000;
 
-interface Away {
+interface FoundReason {
   readonly reason: string;
   readonly at: number;
 }
 
-const away = new WeakMap<object, Away>();
+const lastReasons = new WeakMap<object, FoundReason>();
 
-interface Talking {
+interface LogEmitter {
   on(event: 'event.log', listener: (line: { readonly fac?: unknown; readonly message?: unknown }) => void): unknown;
 }
 
-/** Listens to a client's log from now on. */
-export function watchDisconnectReasons(client: Talking): void {
+/** Starts to follow a client's log. */
+export function watchDisconnectReasons(client: LogEmitter): void {
   client.on('event.log', ({ fac, message }) => {
     if (fac !== 'FAIL' || typeof message !== 'string') return;
     const reason = REASONS.find(([pattern]) => pattern.test(message))?.[1];
-    if (reason === undefined) away.delete(client);
-    else away.set(client, { reason, at: performance.now() });
+    if (reason === undefined) lastReasons.delete(client);
+    else lastReasons.set(client, { reason, at: performance.now() });
   });
 }
 
-/** `sasl_failed`, `certificate_refused`, `client_certificate_refused`, `tls_failed`; undefined when the log gave no such reason lately. */
+/** `sasl_failed`, `certificate_refused`, `client_certificate_refused`, `tls_failed`; undefined when the log gave no such reason within FRESH_MS. */
 export function reasonOf(client: object): string | undefined {
-  const found = away.get(client);
+  const found = lastReasons.get(client);
   return found !== undefined && performance.now() - found.at < FRESH_MS ? found.reason : undefined;
 }

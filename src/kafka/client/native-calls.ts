@@ -1,33 +1,23 @@
 /**
- * Calls into the native client that hold a thread until a broker answers or a time-out of the client's own has passed. The process can't
- * end by `process.exit()` before they do: Node joins the threads of its pool first. No import of the client here, so that whoever ends
- * the program may ask without loading it.
+ * Calls into the native client that block a thread of libuv's pool until a broker answers or the call's own timeout passes. Node joins
+ * those threads at `process.exit()`, so the process can't end before they return. This module doesn't import the client: the code that
+ * ends the process reads the list without loading it.
  */
 const pending = new Map<symbol, string>();
 
-/** What such calls that have not come back do, in words of ours; empty when there are none. */
+/** What the calls under way do, in words for the log; empty when there are none. */
 export function pendingNativeCalls(): readonly string[] {
   return [...pending.values()];
 }
 
 /**
- * Starts a call that tells its end by a callback; `start` may throw instead of calling back. Counted until then, whoever waits for it.
- * `what` it does is said when the end of the process has to wait for it.
+ * Turns one callback call into a promise and lists it as pending until it ends. `what` names the call in the log when the end of the
+ * process has to wait for it. Rejects with the client's error, and with what `start` throws.
  */
-export function nativeCall<A extends unknown[]>(
-  what: string,
-  start: (done: (...results: A) => void) => void,
-  ended: (...results: A) => void,
-): void {
+export function nativeCall<T>(what: string, start: (done: (error: unknown, result: T) => void) => void): Promise<T> {
   const call = Symbol(what);
   pending.set(call, what);
-  try {
-    start((...results) => {
-      pending.delete(call);
-      ended(...results);
-    });
-  } catch (error) {
-    pending.delete(call);
-    throw error;
-  }
+  return new Promise<T>((resolve, reject) => {
+    start((error, result) => (error ? reject(error) : resolve(result)));
+  }).finally(() => pending.delete(call));
 }

@@ -56,34 +56,34 @@ function partitionsOf(statistics: unknown): readonly (PartitionStatistics & Part
   );
 }
 
-function committedOf(
+async function committedOf(
   consumer: NativeConsumer,
   partitions: readonly Partition[],
 ): Promise<ReadonlyMap<string, number> | undefined> {
-  if (partitions.length === 0) return Promise.resolve(new Map());
+  if (partitions.length === 0) return new Map();
   const asked = partitions.map(({ topic, partition }) => ({ topic, partition }));
-  return new Promise((resolve) => {
-    nativeCall<[unknown, readonly (Partition & { readonly offset?: number })[]]>(
+  try {
+    const found = await nativeCall<readonly (Partition & { readonly offset?: number })[]>(
       'committed offsets for the lag',
       (done) => consumer.committed(asked, QUERY_TIMEOUT_MS, done),
-      (error, found) => {
-        const offsets = (found ?? []).map((each) => [partitionName(each), each.offset ?? NO_OFFSET] as const);
-        resolve(error ? undefined : new Map(offsets));
-      },
     );
-  });
+    return new Map(found.map((each) => [partitionName(each), each.offset ?? NO_OFFSET]));
+  } catch {
+    return undefined;
+  }
 }
 
 const NO_OFFSET = -1;
 
-function endOf(consumer: NativeConsumer, { topic, partition }: Partition): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    nativeCall<[unknown, { readonly highOffset: number }?]>(
-      'end offset for the lag',
-      (done) => consumer.queryWatermarkOffsets(topic, partition, QUERY_TIMEOUT_MS, done),
-      (error, offsets) => resolve(error ? undefined : offsets?.highOffset),
+async function endOf(consumer: NativeConsumer, { topic, partition }: Partition): Promise<number | undefined> {
+  try {
+    const offsets = await nativeCall<{ readonly highOffset: number }>('end offset for the lag', (done) =>
+      consumer.queryWatermarkOffsets(topic, partition, QUERY_TIMEOUT_MS, done),
     );
-  });
+    return offsets.highOffset;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a broker has let the client in and still holds the line, as of these statistics: any, the group's coordinator included. */

@@ -1,50 +1,122 @@
-import { ERRORS, type NativeConsumer, type Partition } from '../client/client.ts';
-import type { SourceEvents } from './source.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ERRORS, errorCode, errorName } from '../client/client.ts';
+import type { NativeConsumer, Partition } from '../client/types.ts';
+import type { SourceEvents } from './events.ts';
 import type { StartOffset } from './start-offsets.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
-interface RebalanceContext {
+export interface RebalanceOptions {
   readonly tracker: WatermarkTracker;
-  readonly drainTimeoutMs: number;
-  /** Where to begin with partitions that come; they themselves when the client is to find out. */
-  startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
-  /** Commits what is acked; resolves when that is done or can't be. */
-  commit(): Promise<void>;
   readonly events: SourceEvents;
+  /** How long a revocation may wait for records in flight, in milliseconds. */
+  drainTimeoutMs(): number;
+  /** Where to start the partitions; the partitions without offsets leave that to the client. */
+  startOffsetsOf(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
+  /** Commits what is acknowledged; resolves when that is done or can't be done. */
+  commit(): Promise<void>;
+  /** A revocation gave up this number of unacknowledged records. */
+  gaveUp(unacked: number): void;
 }
 
 /**
- * Answers the group: takes what is assigned, and gives back what is revoked after what was in flight of it has been finished and
- * committed, or the deadlines of both have passed. Everything is answered, since the client's close waits for an answer for ever.
- * Returns how many records were given up unacked.
+ * Answers the group. An assignment starts its partitions. A revocation waits until the records in flight of its partitions are
+ * acknowledged and committed, or both deadlines have passed. Everything is answered, one at a time and in order, since the client's close
+ * waits for every answer without a limit.
  */
-export async function onRebalance(
-  consumer: NativeConsumer,
-  code: number,
-  partitions: readonly Partition[],
-  { tracker, drainTimeoutMs, startOffsetsOf, commit, events }: RebalanceContext,
-): Promise<number> {
-  const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
-  if (code === ERRORS.ERR__ASSIGN_PARTITIONS) {
-    const positions = await startOffsetsOf(partitions);
+export class Rebalances {
+  readonly #options: RebalanceOptions;
+  #answers: Promise<void> = Promise.resolve();
+  #assignments = 0;
+  /** Set once the client is being closed. */
+  #leaving: { readonly unacked: number } | undefined;
+  #pendingUnassign: NodeJS.Immediate | undefined;
+
+  constructor(options: RebalanceOptions) {
+    this.#options = options;
+  }
+
+  /** How often the assignment has changed. */
+  get assignments(): number {
+    return this.#assignments;
+  }
+
+  /** The client's rebalance callback. `error` carries its kind. */
+  onRebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): void {
+    if (this.#leaving !== undefined) {
+      const isRevoked = errorCode(error) === ERRORS.ERR__REVOKE_PARTITIONS;
+      if (isRevoked) this.#options.events.revoked?.(partitions, false, this.#leaving.unacked);
+      this.#answerPendingRebalances(consumer);
+      return;
+    }
+    // An assignment that follows a revocation waits until the drain has ended.
+    this.#answers = this.#answers.then(() => this.#answer(consumer, errorCode(error), partitions));
+  }
+
+  /** Resolves when every rebalance so far is answered. */
+  async settled(): Promise<void> {
+    // A rebalance that the last poll has reported is queued by the next turn.
+    await new Promise(setImmediate);
+    await this.#answers;
+  }
+
+  /** From now on the client is being closed, and `unacked` records were given up. */
+  leave(unacked: number): void {
+    this.#leaving = { unacked };
+  }
+
+  async #answer(consumer: NativeConsumer, code: number, partitions: readonly Partition[]): Promise<void> {
+    try {
+      if (code === ERRORS.ERR__ASSIGN_PARTITIONS) await this.#assign(consumer, partitions);
+      else await this.#revoke(consumer, partitions);
+    } catch (cause) {
+      // The client fails so when it is being closed; the group's own timeouts settle the rest.
+      this.#options.events.disconnected?.(errorName(cause));
+    }
+  }
+
+  async #assign(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
+    const { tracker, events, startOffsetsOf } = this.#options;
+    const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
+    const starts = await startOffsetsOf(consumer, partitions);
     tracker.assign(partitions);
-    if (cooperative) consumer.incrementalAssign(positions);
-    else consumer.assign([...positions]);
+    if (cooperative) consumer.incrementalAssign(starts);
+    else consumer.assign([...starts]);
+    this.#assignments++;
     events.assigned?.(partitions);
-    return 0;
   }
-  // Lost partitions already have another owner: a commit for them would be refused, and waiting would only delay the rejoin.
-  const lost = consumer.assignmentLost();
-  if (!lost) {
-    await drain(tracker, partitions, drainTimeoutMs);
-    await commit();
+
+  async #revoke(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
+    const { tracker, events, commit, gaveUp, drainTimeoutMs } = this.#options;
+    const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
+    // Lost partitions already have another owner: it would refuse a commit, and waiting would only delay the rejoin.
+    const lost = consumer.assignmentLost();
+    if (!lost) {
+      await drain(tracker, partitions, drainTimeoutMs());
+      await commit();
+    }
+    const unacked = tracker.unackedOf(partitions);
+    tracker.forget(partitions);
+    if (cooperative) consumer.incrementalUnassign(partitions);
+    else consumer.unassign();
+    this.#assignments++;
+    events.revoked?.(partitions, lost, unacked);
+    if (unacked > 0) gaveUp(unacked);
   }
-  const unacked = tracker.unackedOf(partitions);
-  tracker.forget(partitions);
-  if (cooperative) consumer.incrementalUnassign(partitions);
-  else consumer.unassign();
-  events.revoked?.(partitions, lost, unacked);
-  return unacked;
+
+  /**
+   * The client's close waits until every pending callback is answered, by one answer for all of them. A second answer, or any query, may
+   * reach a client that is already destroyed, which ends the process: the binding doesn't check.
+   */
+  #answerPendingRebalances(consumer: NativeConsumer): void {
+    this.#pendingUnassign ??= setImmediate(() => {
+      this.#pendingUnassign = undefined;
+      try {
+        consumer.unassign();
+      } catch {
+        // The client is closed.
+      }
+    });
+  }
 }
 
 async function drain(tracker: WatermarkTracker, partitions: readonly Partition[], timeoutMs: number): Promise<void> {
@@ -52,11 +124,9 @@ async function drain(tracker: WatermarkTracker, partitions: readonly Partition[]
   for (;;) {
     const left = deadline - performance.now();
     if (left <= 0 || tracker.unackedOf(partitions) === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, left);
-    });
+    const changed = new AbortController();
+    const timeout = sleep(left, undefined, { signal: changed.signal }).catch(() => undefined);
     await Promise.race([tracker.changed(), timeout]);
-    clearTimeout(timer);
+    changed.abort();
   }
 }

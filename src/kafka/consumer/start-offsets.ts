@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../errors.ts';
-import {
-  errorName,
-  type NativeConsumer,
-  type NativeError,
-  type Partition,
-  type PartitionOffset,
-} from '../client/client.ts';
+import { errorName } from '../client/client.ts';
 import { nativeCall } from '../client/native-calls.ts';
+import { type NativeConsumer, type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
 
 /** A partition as a consumer is given it; without an offset the client asks the group itself. */
 export type StartOffset = Partition & { readonly offset?: number };
@@ -21,24 +16,24 @@ const PAUSE_MS = 200;
  * A group's committed offsets of these partitions; those without a commit are left out. Rejects with a SourceError when one isn't known:
  * for a consumer of committed records also while a transaction that commits it is open.
  */
-export function committedOffsets(
+export async function committedOffsets(
   consumer: NativeConsumer,
   partitions: readonly Partition[],
   timeoutMs: number,
 ): Promise<readonly PartitionOffset[]> {
   const asked = partitions.map(({ topic, partition }) => ({ topic, partition }));
-  return new Promise((resolve, reject) => {
-    nativeCall<[NativeError | null, readonly PartitionOffset[]]>(
-      'committed offsets',
-      (done) => consumer.committed(asked, timeoutMs, done),
-      (error, offsets) => {
-        // In the place of a partition that failed stands an Error; one without a commit has no offset.
-        const failed = error ?? offsets.find((each) => each instanceof Error);
-        if (failed) reject(new SourceError('unavailable', errorName(failed)));
-        else resolve(offsets.filter((each) => each.offset >= 0));
-      },
+  let offsets: readonly PartitionOffset[];
+  try {
+    offsets = await nativeCall<readonly PartitionOffset[]>('committed offsets', (done) =>
+      consumer.committed(asked, timeoutMs, done),
     );
-  });
+  } catch (error) {
+    throw new SourceError('unavailable', errorName(error));
+  }
+  // A partition that failed is an Error in the answer; one without a commit has no offset.
+  const failed = offsets.find((each) => each instanceof Error);
+  if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
+  return offsets.filter((each) => each.offset >= 0);
 }
 
 /**
@@ -57,10 +52,10 @@ export async function startOffsets(
   while (wanted()) {
     try {
       const committed = new Map(
-        (await committedOffsets(consumer, partitions, ASK_MS)).map((each) => [keyOf(each), each.offset]),
+        (await committedOffsets(consumer, partitions, ASK_MS)).map((each) => [partitionName(each), each.offset]),
       );
       return partitions.map(({ topic, partition }) => {
-        const offset = committed.get(keyOf({ topic, partition })) ?? NEVER_COMMITTED[String(reset)];
+        const offset = committed.get(partitionName({ topic, partition })) ?? NEVER_COMMITTED[String(reset)];
         return offset === undefined ? { topic, partition } : { topic, partition, offset };
       });
     } catch {
@@ -68,8 +63,4 @@ export async function startOffsets(
     }
   }
   return undefined;
-}
-
-function keyOf({ topic, partition }: Partition): string {
-  return `${topic}|${partition}`;
 }

@@ -1,18 +1,18 @@
 const TICK_MS = 500;
 
 /**
- * Notices that this whole process stood still (SIGSTOP, a paused virtual machine) for longer than `limitMs`, the time after which its
- * group gives a silent member's partitions to others. Tells of each standstill once, before anything else that asks `check()` goes on.
+ * Detects that the whole process was suspended (SIGSTOP, a paused virtual machine) for longer than `limitMs`: the time after which its
+ * group reassigns the partitions of a silent member. `onSuspension` is called once per suspension, before `check()` returns to its caller.
  */
 export class SuspensionDetector {
   readonly #limitMs: number;
-  readonly #onStandstill: () => void;
+  readonly #onSuspension: () => void;
   #last = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limitMs: number, onStandstill: () => void) {
+  constructor(limitMs: number, onSuspension: () => void) {
     this.#limitMs = limitMs;
-    this.#onStandstill = onStandstill;
+    this.#onSuspension = onSuspension;
   }
 
   start(): void {
@@ -26,11 +26,12 @@ export class SuspensionDetector {
     this.#timer = undefined;
   }
 
+  /** Compares the time with the last check. To be called before anything that a suspension would make wrong. */
   check(): void {
     if (this.#timer === undefined) return;
     const now = performance.now();
-    const stood = now - this.#last;
+    const pause = now - this.#last;
     this.#last = now;
-    if (stood > this.#limitMs) this.#onStandstill();
+    if (pause > this.#limitMs) this.#onSuspension();
   }
 }

@@ -1,16 +1,17 @@
 import type { Partition, PartitionOffset } from '../client/client.ts';
 
-/** What is known of one assigned partition: the offsets handed out and not yet passed by the watermark, oldest first. */
-interface Lane {
+/** One assigned partition: the offsets handed out and not yet passed by the watermark, oldest first. */
+interface PartitionState {
   readonly topic: string;
   readonly partition: number;
   offsets: number[];
   acked: boolean[];
-  /** Where the oldest offset stands in the two arrays; they are cut from time to time, not at each step. */
+  /** Index of the oldest offset in the two arrays. They are cut only now and then, since each cut copies them. */
   head: number;
   unacked: number;
-  /** The offset to commit next, or -1 before the first ack. */
+  /** The offset to commit next, or -1 before the first acknowledgement. */
   watermark: number;
+  /** The watermark that was taken for a commit last, or -1. */
   taken: number;
   /** The offset handed out last. */
   last: number;
@@ -19,37 +20,38 @@ interface Lane {
 const COMPACT_AT = 4096;
 
 /**
- * Turns acks in any order into the offset that may be committed: per partition, the offset below which every record is acked.
- * Offsets of a partition are tracked in rising order; gaps (compaction, transaction markers) are normal.
+ * Turns acknowledgements in any order into the offset that may be committed: per partition, the offset below which every record is
+ * acknowledged. It commits nothing itself: Committer takes the offsets. Offsets of a partition are tracked in rising order; gaps
+ * (compaction, transaction markers) are normal.
  */
 export class WatermarkTracker {
-  // By topic, then by partition: a key made of both would be made anew for each record, twice.
-  readonly #lanes = new Map<string, Map<number, Lane>>();
+  // By topic, then by partition: a key made of both would cost two strings per record.
+  readonly #states = new Map<string, Map<number, PartitionState>>();
   #waiting: (() => void)[] = [];
   readonly #released: (records: number) => void;
   #unacked = 0;
   #held = 0;
 
-  /** `released` is told of unacked records whose account is dropped: how many. */
+  /** `released` gets the number of unacknowledged records of partitions that are dropped. */
   constructor(released: (records: number) => void = () => undefined) {
     this.#released = released;
   }
 
-  /** Records handed out and not yet acked. */
+  /** Records handed out and not yet acknowledged. */
   get unacked(): number {
     return this.#unacked;
   }
 
-  /** Records handed out and not yet passed by the watermark: the unacked, and what was acked behind a record that still waits. */
+  /** Records handed out and not yet passed by the watermark: also those acknowledged behind a record that still waits. */
   get held(): number {
     return this.#held;
   }
 
-  /** Begins (or begins anew) a partition's account. */
+  /** Starts to track partitions; one that is tracked already starts over. */
   assign(partitions: readonly Partition[]): void {
     this.forget(partitions);
     for (const { topic, partition } of partitions) {
-      const lane = {
+      const state = {
         topic,
         partition,
         offsets: [],
@@ -60,95 +62,95 @@ export class WatermarkTracker {
         taken: -1,
         last: -1,
       };
-      const lanes = this.#lanes.get(topic);
-      if (lanes === undefined) this.#lanes.set(topic, new Map([[partition, lane]]));
-      else lanes.set(partition, lane);
+      const states = this.#states.get(topic);
+      if (states === undefined) this.#states.set(topic, new Map([[partition, state]]));
+      else states.set(partition, state);
     }
   }
 
-  /** Drops a partition's account: later acks for it are ignored, and nothing of it is ever taken for a commit again. */
+  /** Stops tracking partitions: later acknowledgements for them are ignored, and nothing of them is committed. */
   forget(partitions: readonly Partition[]): void {
     for (const { topic, partition } of partitions) {
-      const lane = this.#lane(topic, partition);
-      if (lane === undefined) continue;
-      this.#unacked -= lane.unacked;
-      if (lane.unacked > 0) this.#released(lane.unacked);
-      this.#held -= lane.offsets.length - lane.head;
-      this.#lanes.get(topic)?.delete(partition);
+      const state = this.#state(topic, partition);
+      if (state === undefined) continue;
+      this.#unacked -= state.unacked;
+      if (state.unacked > 0) this.#released(state.unacked);
+      this.#held -= state.offsets.length - state.head;
+      this.#states.get(topic)?.delete(partition);
     }
     this.#wake();
   }
 
   forgetAll(): void {
-    this.forget(this.#allLanes());
+    this.forget(this.#allStates());
   }
 
   isAssigned(topic: string, partition: number): boolean {
-    return this.#lane(topic, partition) !== undefined;
+    return this.#state(topic, partition) !== undefined;
   }
 
-  /** A record is handed out. Returns false, and tracks nothing, when its partition isn't assigned (any more). */
+  /** A record is handed out. Returns false, and tracks nothing, when its partition isn't assigned. */
   track({ topic, partition, offset }: PartitionOffset): boolean {
-    let lane = this.#lane(topic, partition);
-    if (lane === undefined) return false;
-    if (offset <= lane.last) {
-      // Offsets went back: the log was cut or made anew. What is in flight of the old one must not vouch for the new one.
+    let state = this.#state(topic, partition);
+    if (state === undefined) return false;
+    if (offset <= state.last) {
+      // Offsets went back: the log was truncated or recreated. Acknowledgements of the old log don't count for the new one.
       this.assign([{ topic, partition }]);
-      lane = this.#lane(topic, partition) ?? lane;
+      state = this.#state(topic, partition) ?? state;
     }
-    lane.last = offset;
-    lane.offsets.push(offset);
-    lane.acked.push(false);
-    lane.unacked++;
+    state.last = offset;
+    state.offsets.push(offset);
+    state.acked.push(false);
+    state.unacked++;
     this.#unacked++;
     this.#held++;
     return true;
   }
 
-  /** Acks may come in any order, twice, or for a partition that has gone. Returns those that were awaited. */
+  /** Acknowledgements may come in any order, twice, or for a revoked partition. Returns the records that were awaited. */
   ack<T extends PartitionOffset>(records: readonly T[]): readonly T[] {
     const awaited = records.filter(({ topic, partition, offset }) => {
-      const lane = this.#lane(topic, partition);
-      if (lane === undefined) return false;
-      const index = indexOf(lane, offset);
-      if (index < 0 || lane.acked[index] === true) return false;
-      lane.acked[index] = true;
-      lane.unacked--;
+      const state = this.#state(topic, partition);
+      if (state === undefined) return false;
+      const index = indexOf(state, offset);
+      if (index < 0 || state.acked[index] === true) return false;
+      state.acked[index] = true;
+      state.unacked--;
       this.#unacked--;
       return true;
     });
-    for (const lane of this.#allLanes()) this.#advance(lane);
+    for (const state of this.#allStates()) this.#advance(state);
     this.#wake();
     return awaited;
   }
 
-  /** The watermarks that moved since the last call: offsets to store for commit. */
+  /** The watermarks that moved since the last call: the offsets to commit. */
   takeCommittable(): PartitionOffset[] {
     const moved: PartitionOffset[] = [];
-    for (const lane of this.#allLanes()) {
-      if (lane.watermark <= lane.taken) continue;
-      lane.taken = lane.watermark;
-      moved.push({ topic: lane.topic, partition: lane.partition, offset: lane.watermark });
+    for (const state of this.#allStates()) {
+      if (state.watermark <= state.taken) continue;
+      state.taken = state.watermark;
+      moved.push({ topic: state.topic, partition: state.partition, offset: state.watermark });
     }
     return moved;
   }
 
-  /** The store of these offsets failed: they are taken again next time. */
+  /** The commit of these offsets failed: the next `takeCommittable()` returns them again, or newer ones. */
   restore(offsets: readonly Partition[]): void {
     for (const { topic, partition } of offsets) {
-      const lane = this.#lane(topic, partition);
-      if (lane !== undefined) lane.taken = -1;
+      const state = this.#state(topic, partition);
+      if (state !== undefined) state.taken = -1;
     }
   }
 
-  /** Records of these partitions that are still unacked. */
+  /** Unacknowledged records of these partitions. */
   unackedOf(partitions: readonly Partition[]): number {
     let sum = 0;
-    for (const { topic, partition } of partitions) sum += this.#lane(topic, partition)?.unacked ?? 0;
+    for (const { topic, partition } of partitions) sum += this.#state(topic, partition)?.unacked ?? 0;
     return sum;
   }
 
-  /** Resolves at the next ack, assignment or `wake()`. */
+  /** Resolves at the next acknowledgement, assignment, revocation or `wake()`. */
   changed(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -157,26 +159,26 @@ export class WatermarkTracker {
     this.#wake();
   }
 
-  #lane(topic: string, partition: number): Lane | undefined {
-    return this.#lanes.get(topic)?.get(partition);
+  #state(topic: string, partition: number): PartitionState | undefined {
+    return this.#states.get(topic)?.get(partition);
   }
 
-  #allLanes(): Lane[] {
-    return [...this.#lanes.values()].flatMap((lanes) => [...lanes.values()]);
+  #allStates(): PartitionState[] {
+    return [...this.#states.values()].flatMap((states) => [...states.values()]);
   }
 
-  #advance(lane: Lane): void {
-    let head = lane.head;
-    while (lane.acked[head] === true) head++;
-    if (head === lane.head) return;
-    this.#held -= head - lane.head;
+  #advance(state: PartitionState): void {
+    let head = state.head;
+    while (state.acked[head] === true) head++;
+    if (head === state.head) return;
+    this.#held -= head - state.head;
     // Kafka commits the next offset to read, not the last one read.
-    lane.watermark = (lane.offsets[head - 1] ?? lane.watermark) + 1;
-    lane.head = head;
-    if (head >= COMPACT_AT && head * 2 >= lane.offsets.length) {
-      lane.offsets = lane.offsets.slice(head);
-      lane.acked = lane.acked.slice(head);
-      lane.head = 0;
+    state.watermark = (state.offsets[head - 1] ?? state.watermark) + 1;
+    state.head = head;
+    if (head >= COMPACT_AT && head * 2 >= state.offsets.length) {
+      state.offsets = state.offsets.slice(head);
+      state.acked = state.acked.slice(head);
+      state.head = 0;
     }
   }
 
@@ -187,13 +189,13 @@ export class WatermarkTracker {
   }
 }
 
-/** Binary search: offsets rise, and an ack may be for any of thousands. */
-function indexOf(lane: Lane, offset: number): number {
-  let low = lane.head;
-  let high = lane.offsets.length - 1;
+/** Binary search: the offsets rise, and there may be thousands. */
+function indexOf(state: PartitionState, offset: number): number {
+  let low = state.head;
+  let high = state.offsets.length - 1;
   while (low <= high) {
     const middle = (low + high) >>> 1;
-    const found = lane.offsets[middle] ?? Number.NaN;
+    const found = state.offsets[middle] ?? Number.NaN;
     if (found === offset) return middle;
     if (found < offset) low = middle + 1;
     else high = middle - 1;

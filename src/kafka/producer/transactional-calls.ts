@@ -21,9 +21,7 @@ export function call(producer: NativeProducer, what: string, start: (done: Done)
   if (left.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
   const calls = underWay.get(producer) ?? new Set();
   underWay.set(producer, calls);
-  const answered = new Promise<void>((resolve, reject) => {
-    nativeCall(what, start, (error) => (error ? reject(error) : resolve()));
-  });
+  const answered = nativeCall<void>(what, (done) => start((error) => done(error, undefined)));
   calls.add(answered);
   const forget = () => void calls.delete(answered);
   answered.then(forget, forget);

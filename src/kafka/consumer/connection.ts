@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, disconnect, disconnectReason, newConsumer } from '../client/client.ts';
+import type { NativeConfig, NativeConsumer, Partition } from '../client/types.ts';
+
+/** The native client's callbacks. They run while the client is polled. */
+export interface ConnectionCallbacks {
+  /** `error` says what happened to the partitions: ERR__ASSIGN_PARTITIONS or ERR__REVOKE_PARTITIONS. It must be answered. */
+  rebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): void;
+  /** The broker's answer to a commit; `error` is undefined when it accepted all of it. */
+  commitAnswered(error: unknown): void;
+  disconnected(detail: string): void;
+  /** librdkafka's statistics document (its STATISTICS.md). */
+  statistics(consumer: NativeConsumer, document: unknown): void;
+}
+
+/** How long `consume()` waits for its first record, in milliseconds. */
+export const POLL_MS = 100;
+/** How long the close of a client may take, in milliseconds. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const RECONNECT_MS = 1_000;
+
+/**
+ * Creates a member of the group and subscribes it. Retries while `wanted()`, since the service has to outlive its brokers; resolves
+ * undefined once it isn't wanted. `changed` cuts the pause between two attempts short.
+ */
+export async function joinGroup(
+  config: NativeConfig,
+  topics: readonly string[],
+  callbacks: ConnectionCallbacks,
+  { wanted, changed }: { wanted(): boolean; changed(): Promise<void> },
+): Promise<NativeConsumer | undefined> {
+  while (wanted()) {
+    let consumer: NativeConsumer | undefined;
+    try {
+      consumer = createConsumer(config, callbacks);
+      await connect(consumer, CONNECT_TIMEOUT_MS);
+      consumer.subscribe([...topics]);
+      return consumer;
+    } catch (error) {
+      callbacks.disconnected(disconnectReason(consumer, error));
+      if (consumer !== undefined) void disconnect(consumer, CLOSE_TIMEOUT_MS);
+      await Promise.race([sleep(RECONNECT_MS), changed()]);
+    }
+  }
+  return undefined;
+}
+
+function createConsumer(config: NativeConfig, callbacks: ConnectionCallbacks): NativeConsumer {
+  const consumer = newConsumer({
+    ...config,
+    // Committer commits: only what is acknowledged, and one commit at a time.
+    'enable.auto.commit': false,
+    'enable.auto.offset.store': false,
+    offset_commit_cb: (error: unknown) => callbacks.commitAnswered(error),
+    rebalance_cb: (error: unknown, partitions: readonly Partition[]) =>
+      callbacks.rebalance(consumer, error, partitions),
+  });
+  consumer.setDefaultConsumeTimeout(POLL_MS);
+  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+  consumer.on('event.error', (error) => callbacks.disconnected(disconnectReason(consumer, error)));
+  consumer.on('event.stats', (event: { message: string }) => callbacks.statistics(consumer, JSON.parse(event.message)));
+  return consumer;
+}

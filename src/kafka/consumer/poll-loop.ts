@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SourceError } from '../../errors.ts';
+import type { ConsumedRecord } from '../../records/records.ts';
+import { disconnectReason, ERRORS, errorCode, errorName } from '../client/client.ts';
+import { type NativeConsumer, type NativeMessage, type Partition, partitionName } from '../client/types.ts';
+import { POLL_MS } from './connection.ts';
+import type { SourceEvents } from './events.ts';
+import { toRecord } from './to-record.ts';
+import type { WatermarkTracker } from './watermark.ts';
+
+/** Records of one `consume()` call. More gains nothing and lengthens the event loop's stalls. */
+const FETCH = 200;
+/** The group evicts a member that doesn't poll for max.poll.interval.ms; a paused assignment can be polled without getting records. */
+const PAUSE_AFTER_MS = 5_000;
+/** Records acknowledged behind one that waits cost a few bytes each until the watermark passes: this bounds their number. */
+const HELD_PER_LIMIT = 64;
+
+export interface PollLoopOptions {
+  readonly tracker: WatermarkTracker;
+  /** Records emitted and not acknowledged, at most. */
+  readonly checkpointLimit: number;
+  readonly events: SourceEvents;
+  /** False ends the loop. */
+  wanted(): boolean;
+  /** How often the assignment has changed: a partition assigned again is never paused, even if it was before. */
+  assignments(): number;
+  emit(record: ConsumedRecord): void;
+}
+
+/** Polls the client while there is room for records; pauses the assignment, and goes on polling, while there is none. */
+export class PollLoop {
+  readonly #options: PollLoopOptions;
+  #failure: SourceError | undefined;
+
+  constructor(options: PollLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the loop with this error. */
+  fail(error: SourceError): void {
+    this.#failure ??= error;
+    this.#options.tracker.wake();
+  }
+
+  /** Resolves when the loop isn't wanted any more. Rejects with a SourceError when a retry can't help. */
+  async run(consumer: NativeConsumer): Promise<void> {
+    const { tracker, wanted, events } = this.#options;
+    const pause = new AssignmentPause(consumer, this.#options.assignments);
+    let fullSince = Number.NaN;
+    while (wanted()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#room() > 0) {
+        fullSince = Number.NaN;
+        pause.resume();
+      } else {
+        if (Number.isNaN(fullSince)) fullSince = performance.now();
+        if (performance.now() - fullSince < PAUSE_AFTER_MS) {
+          await Promise.race([tracker.changed(), sleep(POLL_MS)]);
+          continue;
+        }
+        pause.pause();
+      }
+      const messages = await poll(consumer, Math.max(1, Math.min(FETCH, this.#room())), events);
+      if (messages.length > 0) events.received?.(messages.length);
+      this.#emit(messages);
+    }
+  }
+
+  #room(): number {
+    const { tracker, checkpointLimit } = this.#options;
+    return tracker.held < checkpointLimit * HELD_PER_LIMIT ? checkpointLimit - tracker.unacked : 0;
+  }
+
+  #emit(messages: readonly NativeMessage[]): void {
+    const { tracker, wanted, emit } = this.#options;
+    for (const message of messages) {
+      if (!wanted()) return;
+      // A poll under way may return records of a revoked partition: they belong to its next owner.
+      if (tracker.track(message)) emit(toRecord(message));
+    }
+  }
+}
+
+/** Pauses all assigned partitions once per assignment, and resumes those that are still assigned. */
+class AssignmentPause {
+  readonly #consumer: NativeConsumer;
+  readonly #assignments: () => number;
+  #paused: readonly Partition[] = [];
+  /** The assignment that was paused; NaN when none is. */
+  #pausedAt = Number.NaN;
+
+  constructor(consumer: NativeConsumer, assignments: () => number) {
+    this.#consumer = consumer;
+    this.#assignments = assignments;
+  }
+
+  pause(): void {
+    if (this.#pausedAt === this.#assignments()) return;
+    this.#pausedAt = this.#assignments();
+    this.#paused = this.#consumer.assignments();
+    this.#consumer.pause([...this.#paused]);
+  }
+
+  resume(): void {
+    if (Number.isNaN(this.#pausedAt)) return;
+    const assigned = new Set(this.#consumer.assignments().map(partitionName));
+    this.#consumer.resume(this.#paused.filter((each) => assigned.has(partitionName(each))));
+    this.#paused = [];
+    this.#pausedAt = Number.NaN;
+  }
+}
+
+/** One `consume()` call. Resolves empty after an error that the client recovers from; rejects with a SourceError after any other. */
+export function poll(
+  consumer: NativeConsumer,
+  count: number,
+  events: Pick<SourceEvents, 'disconnected'>,
+): Promise<readonly NativeMessage[]> {
+  return new Promise((resolve, reject) => {
+    consumer.consume(count, (error, messages) => {
+      if (!error) resolve(messages);
+      else if (isPermanent(errorCode(error))) reject(toSourceError(error));
+      else {
+        events.disconnected?.(disconnectReason(consumer, error));
+        setTimeout(resolve, POLL_MS, []);
+      }
+    });
+  });
+}
+
+/** The client recovers from every other error by itself. */
+function isPermanent(code: number): boolean {
+  return code === ERRORS.ERR__FATAL || code === ERRORS.ERR__FENCED || code === ERRORS.ERR_FENCED_INSTANCE_ID;
+}
+
+function toSourceError(error: unknown): SourceError {
+  return new SourceError(errorCode(error) === ERRORS.ERR__FENCED ? 'fenced' : 'misconfigured', errorName(error));
+}
