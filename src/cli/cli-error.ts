@@ -1,20 +1,20 @@
 /** The program's exit codes; `--help` and docs/operating.md list them. */
 export const EXIT = {
-  /** What was asked for is done. */
+  /** Done. */
   done: 0,
-  /** A wrong option, or a configuration that can't be used. */
+  /** A wrong option or configuration. */
   usage: 1,
-  /** It ran, and the input had failures or the sums don't add up. */
+  /** It ran, but the input had failures, or input and output differ. */
   failures: 2,
-  /** It could not go on: a broker, a database or a file system failed. */
+  /** A broker, a database, a file system or the service itself failed. */
   broke: 3,
-  /** Cut off at the shutdown deadline, with work in flight that comes again. */
+  /** Stopped at the shutdown deadline with records in flight. They are redelivered. */
   forced: 4,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the program with this exit code; the message, if there is one, goes to stderr. It is ours: it holds no value of any record. */
+/** Ends the program with this exit code. The message goes to stderr unless it is empty. It must not hold a value of a record. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;

@@ -9,14 +9,14 @@ export interface ConfigFlagOptions extends ConfigOptions {
   readonly config: string;
 }
 
-/** The argument and options that every verb with a configuration takes; their names are Redpanda Connect's. */
+/** Adds the argument and options of a verb that reads a configuration. The names are Redpanda Connect's. */
 export function addConfigOptions(command: Command): Command {
-  return addVariables(command.argument('[file]', 'the configuration', 'redpanda.yaml'));
+  return addVariables(command.argument('[file]', 'configuration file', 'redpanda.yaml'));
 }
 
-/** The same for verbs whose arguments are something else. */
+/** The same for verbs whose arguments mean something else. */
 export function addConfigFlag(command: Command): Command {
-  return addVariables(command.option('-c, --config <file>', 'the configuration', 'redpanda.yaml'));
+  return addVariables(command.option('-c, --config <file>', 'configuration file', 'redpanda.yaml'));
 }
 
 function addVariables(command: Command): Command {

@@ -4,19 +4,20 @@ import { addsUp, type Sum } from '../embedded/sums.ts';
 import { bar } from './terminal/live-block.ts';
 import { count, table } from './terminal/table.ts';
 
-export const INTRODUCTION = `Embedded here, so that nothing has to be installed:
-  Kafka       librdkafka's mock broker: the real protocol on a loopback port, everything in memory, 5 MB a partition.
-              It can't prove durability, leader changes, quotas, security or transactions.
-  PostgreSQL  PGlite: PostgreSQL in WebAssembly, kept in a folder, one session for all connections.
-              It can't prove a server's speed, its locks between sessions, or its behaviour when it fails.
-Real: the service, its graph, its SQL and its configuration file. The studies are made up; some records are broken on purpose.
+export const INTRODUCTION = `Embedded in this process, so that nothing has to be installed:
+  Kafka       librdkafka's mock broker: the Kafka protocol on a loopback port, in memory, 5 MB per partition.
+              It does not show durability, leader changes, quotas, security or transactions.
+  PostgreSQL  PGlite: PostgreSQL in WebAssembly, stored in a folder, one session for all connections.
+              It does not show a server's speed, locks between sessions, or failures.
+The service, its topology, its SQL and its configuration file are the real ones. Studies are generated; some records are
+broken on purpose.
 `;
 
 export interface Speed {
   readonly recordsPerSecond: number;
 }
 
-/** The block that is redrawn on a terminal. `total` is set while a known number of studies is being worked off. */
+/** The block that is redrawn on a terminal. `total` is set while a known number of studies is being processed. */
 export function progressLines(progress: DemoProgress, { recordsPerSecond }: Speed, total?: number): readonly string[] {
   const { published, done, deadLetters, inFlight, tables } = progress;
   const lag = published.records - done;
@@ -44,7 +45,7 @@ export function progressLine(
   return figures.join('  ');
 }
 
-/** What went in and what was found, as a table with a verdict. */
+/** Input and output side by side, with a verdict. */
 export function sumsTable(sums: readonly Sum[]): string {
   const rows = sums.map(({ what, where, expected, found }) => [
     what,
@@ -53,7 +54,7 @@ export function sumsTable(sums: readonly Sum[]): string {
     where,
     expected === found ? 'equal' : 'DIFFERS',
   ]);
-  const verdict = addsUp(sums) ? 'Everything that went in is accounted for.' : 'The sums do not add up.';
+  const verdict = addsUp(sums) ? 'Everything that went in is accounted for.' : 'Input and output differ.';
   return `${table(['', 'went in', 'found', 'read from', ''], rows)}\n${verdict}`;
 }
 
@@ -68,7 +69,7 @@ const QUERIES = [
   'select transfer_syntax_uid, count(*) as images from dicom_image_meta group by 1 order by 2 desc',
 ];
 
-/** What one can do while it runs. */
+/** Where to look while the demo runs. */
 export function liveHints(url: string | undefined, dsn: string, configFile: string, logFile: string): string {
   return `
   dashboard      ${url ?? 'off'}
@@ -79,10 +80,10 @@ export function liveHints(url: string | undefined, dsn: string, configFile: stri
 `;
 }
 
-/** What one can do afterwards: the database is kept. */
+/** Queries to run afterwards: the database is kept. */
 export function keptHints(folder: string): string {
   const lines = QUERIES.map((query) => `  wado-consumer demo --sql "${query}"`);
-  return `\nThe database is kept in ${folder}. Ask it (in a clone: npm run demo -- --sql "…"):\n${lines.join('\n')}\n`;
+  return `\nThe database is kept in ${folder}. Query it (in a clone: npm run demo -- --sql "…"):\n${lines.join('\n')}\n`;
 }
 
 function pad(value: number): string {

@@ -35,23 +35,23 @@ const DEFAULT_HTTP = { host: '127.0.0.1', port: 4195 };
 const STUDY_EVERY_MS = 2_000;
 const SHOW_EVERY_MS = 100;
 const RATE_OVER_MS = 2_000;
-/** npm passes on a Ctrl-C that the terminal has sent to us as well: what comes so soon is the same one. */
+/** npm forwards a Ctrl-C that the terminal also sent to this process: a second signal this soon is the same one. */
 const SAME_SIGNAL_MS = 500;
 
-/** `demo`: the real service between an embedded broker and an embedded database, fed with made-up studies. */
+/** `demo`: runs the service between an embedded broker and an embedded database, on generated studies. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Run the service on embedded parts with made-up studies: no Docker, no network')
-    .option('--once', 'end when the lag is 0; exit code 2 if tables, topics and dead letters do not add up', false)
-    .option('--fresh', 'begin with an empty database and store', false)
-    .option('--studies <n>', 'studies to begin with', positive, 200)
-    .option('--seed <n>', 'the same seed makes the same studies', positive, 1)
+    .description('Run the service with an embedded broker and database on generated studies: no Docker, no network')
+    .option('--once', 'end when the lag is 0; exit code 2 if input and output differ', false)
+    .option('--fresh', 'start with an empty database and store', false)
+    .option('--studies <n>', 'number of studies to start with', positive, 200)
+    .option('--seed <n>', 'seed of the generator; the same seed makes the same studies', positive, 1)
     .option(
       '--http <host:port>',
-      'where dashboard and metrics listen (default: 127.0.0.1:4195, or any port if that is taken)',
+      'address of dashboard and metrics (default: 127.0.0.1:4195, or a free port if that is in use)',
     )
-    .option('--folder <path>', 'where database, files, configuration and log are kept', join('.wado', 'demo'))
-    .option('--sql <query>', 'only ask the database of the running demo, or the one that the last demo kept')
+    .option('--folder <path>', 'folder of database, files, configuration and log', join('.wado', 'demo'))
+    .option('--sql <query>', 'query the database of the running or the last demo, and exit')
     .action(async (options: DemoOptions) => {
       if (options.sql !== undefined) await print(`${await askDemo(options.folder, options.sql)}\n`);
       else await play(options);
@@ -75,7 +75,7 @@ async function play(options: DemoOptions): Promise<void> {
     await print(`${liveHints(demo.url, demo.dsn, demo.configFile, demo.logFile)}\n`);
     const settled = await work(demo, options, stop.signal);
     screen.end();
-    if (!settled) await print(`\nThe service stands still; ${demo.logFile} has the reason.\n`);
+    if (!settled) await print(`\nThe service makes no progress; ${demo.logFile} has the reason.\n`);
     const { sums, reasons } = await demo.finish();
     await print(`\n${sumsTable(sums)}\n\n${reasonsTable(reasons)}\n${keptHints(options.folder)}`);
     if (!settled || !addsUp(sums)) throw new CliError(EXIT.failures, '');
@@ -96,10 +96,10 @@ async function start(options: DemoOptions): Promise<Demo> {
 }
 
 function inUse(folder: string, { pid }: FolderInUseError): string {
-  return `${folder} is in use by another demo (process ${pid}): stop it, or give another --folder`;
+  return `${folder} is in use by another demo (process ${pid}): stop it, or choose another --folder`;
 }
 
-/** Publishes and waits; without `--once` goes on, slowly, until it is stopped. Tells whether everything was worked off. */
+/** Publishes studies, without `--once` until the signal. Resolves with whether everything was processed. */
 async function work(demo: Demo, options: DemoOptions, signal: AbortSignal): Promise<boolean> {
   await demo.publish(options.studies, signal);
   while (!options.once && !signal.aborted) {

@@ -4,32 +4,31 @@ import { pendingNativeCalls } from '../kafka/client/native-calls.ts';
 import type { ExitCode } from './cli-error.ts';
 
 const POLL_MS = 10;
-/** Threads that hang in nothing are gone within some milliseconds. */
+/** A thread that isn't blocked ends within milliseconds. */
 const THREADS_END_WITHIN_MS = 2_000;
 
 /**
- * Ends the process within `graceMs`, by `code` if it can. `process.exit()` waits for native calls that wait for a broker, which may take
- * longer than anybody who asked for the end will wait: then by SIGKILL, as they would do. Returns without having done anything when no
- * such call is left.
+ * Waits up to `graceMs` for pending native calls and returns when none is left. If one is, ends the process with SIGKILL: `process.exit()`
+ * would wait for calls that wait for a broker, possibly longer than the supervisor does.
  */
 export async function endDespiteNativeCalls(code: ExitCode, message: string, graceMs: number): Promise<void> {
   const deadline = performance.now() + graceMs;
   for (let calls = pendingNativeCalls(); calls.length > 0; calls = pendingNativeCalls()) {
-    if (performance.now() >= deadline) return killed(code, `${message} (waited for: ${calls.join(', ')})`);
+    if (performance.now() >= deadline) return killed(code, `${message} (pending: ${calls.join(', ')})`);
     await sleep(POLL_MS);
   }
 }
 
 /**
- * Ends the process with this code. Where the storage hangs, a thread hangs in it, and `process.exit()` would wait for that thread: then by
- * SIGKILL. What had to be committed or written must have been by now.
+ * Ends the process with this code, or with SIGKILL if a reader thread is blocked in the storage: `process.exit()` would wait for it.
+ * Everything must be committed and written before.
  */
 export async function endProcess(code: ExitCode): Promise<void> {
   if (await endHeaderThreads(THREADS_END_WITHIN_MS)) process.exit(code);
-  killed(code, 'a thread hangs in the storage: ended by SIGKILL');
+  killed(code, 'a reader thread is blocked in the storage; ending with SIGKILL');
 }
 
-/** As the first process of a container, we can't kill ourselves: whoever stops the container does. */
+/** Process 1 of a container can't kill itself; `process.exit()` is then the fallback. */
 function killed(code: ExitCode, message: string): void {
   process.stderr.write(`wado-consumer: ${message}\n`);
   process.kill(process.pid, 'SIGKILL');

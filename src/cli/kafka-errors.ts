@@ -3,7 +3,7 @@ import { errorName } from '../kafka/client/client.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
-/** Does what a verb does with a cluster; what goes wrong there ends the verb with the brokers' names and the client's bare code. */
+/** Runs what a verb does with a cluster. A failure ends the verb with the brokers' addresses and the client's code. */
 export async function withKafka<T>(brokers: readonly string[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -5,10 +5,10 @@ import { CliError, EXIT } from './cli-error.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
 import { print } from './output.ts';
 
-/** `lint [redpanda.yaml]`: every finding, one a line as `file(line,col) message`; exit 1 on any. */
+/** `lint [redpanda.yaml]`: prints each finding as `file(line,column) message`. Exit code 1 if there is any. */
 export function lintCommand(): Command {
   return addConfigOptions(new Command('lint'))
-    .description('Check a configuration: every error at once, with file, line and column')
+    .description('Check a configuration and print every error with file, line and column')
     .action(async (file: string, options: ConfigOptions) => {
       const issues = lintConfig(file, configArguments(options));
       for (const issue of issues) await print(`${formatConfigIssue(issue)}\n`);

@@ -6,7 +6,7 @@ import { addConfigOptions, type ConfigOptions, configArguments } from './config-
 import { withDatabase } from './database-errors.ts';
 import { print } from './output.ts';
 
-/** `migrate [redpanda.yaml]`: brings the tables of every configured database up to date; a second time it does nothing. */
+/** `migrate [redpanda.yaml]`: creates or updates the tables of every configured database. A second run changes nothing. */
 export function migrateCommand(): Command {
   return addConfigOptions(new Command('migrate'))
     .description('Create or update the tables of every configured database')

@@ -13,44 +13,44 @@ interface RunOptions extends ConfigOptions {
   readonly exactlyOnce?: boolean;
 }
 
-const CUT_OFF = 'shutdown_timeout passed with records in flight; they come again';
+const CUT_OFF = 'stopped at shutdown_timeout with records in flight; they are redelivered';
 
-/** `run [redpanda.yaml]`: the service, until SIGTERM or SIGINT; a second signal ends it at once. */
+/** `run [redpanda.yaml]`: runs the service until SIGTERM or SIGINT. A second signal ends it immediately. */
 export function runCommand(): Command {
   return addConfigOptions(new Command('run'))
     .description('Run the service until SIGTERM or SIGINT')
     .addOption(
       new Option(
         '--group-protocol <protocol>',
-        'eager is for a group whose other members are; consumer needs Kafka 4.0 or newer and rebalances without a stop',
+        "how the group assigns partitions: use eager if the group's other members use it; consumer needs Kafka 4.0",
       )
         .choices(['classic', 'eager', 'consumer'])
         .default('classic'),
     )
-    .option('--exactly-once', 'outputs and offsets in one Kafka transaction, for readers of committed records')
+    .option('--exactly-once', 'commit outputs and offsets in one Kafka transaction, for read_committed readers')
     .action(async (file: string, options: RunOptions) => {
       const config = loadConfig(file, configArguments(options));
-      // Before the first log line: who reads that we have started may ask us to end.
+      // Before the first log line: a supervisor may send SIGTERM as soon as it reads `started`.
       const signals = listenToSignals();
-      const { result, askedAt } = await untilAsked(signals, () =>
+      const { result, signalledAt } = await runUntilSignal(signals, () =>
         startService(config, { groupProtocol: options.groupProtocol, exactlyOnce: options.exactlyOnce === true }),
       );
       if (result === 'forced') {
         await endDespiteNativeCalls(EXIT.forced, CUT_OFF, 0);
         throw new CliError(EXIT.forced, CUT_OFF);
       }
-      const left = askedAt + config.shutdownDelayMs + config.shutdownTimeoutMs - performance.now();
+      const left = signalledAt + config.shutdownDelayMs + config.shutdownTimeoutMs - performance.now();
       await endDespiteNativeCalls(EXIT.forced, 'the brokers did not answer the last commit', Math.max(0, left));
     });
 }
 
 interface Signals {
-  /** Aborted by the first one; a second one ends the process at once. */
+  /** Aborted by the first signal. A second one ends the process immediately. */
   readonly first: AbortSignal;
-  /** When that was, by performance.now(). */
+  /** When the first signal came, by performance.now(). NaN before. */
   readonly firstAt: number;
-  /** Leaves them to the system again. */
-  forget(): void;
+  /** Removes the listeners. */
+  release(): void;
 }
 
 function listenToSignals(): Signals {
@@ -70,20 +70,20 @@ function listenToSignals(): Signals {
     get firstAt() {
       return firstAt;
     },
-    forget: () => void process.off('SIGTERM', onSignal).off('SIGINT', onSignal),
+    release: () => void process.off('SIGTERM', onSignal).off('SIGINT', onSignal),
   };
 }
 
-/** Starts the service and waits for its end, which the first signal asks for. */
-async function untilAsked(signals: Signals, starting: () => Promise<Service>) {
+/** Starts the service and waits until it has ended. The first signal stops it. */
+async function runUntilSignal(signals: Signals, starting: () => Promise<Service>) {
   try {
     const service = await started(starting);
     const stop = () => void service.stop().catch(() => undefined);
     if (signals.first.aborted) stop();
     else signals.first.addEventListener('abort', stop, { once: true });
-    return { result: await ended(service), askedAt: signals.firstAt };
+    return { result: await ended(service), signalledAt: signals.firstAt };
   } finally {
-    signals.forget();
+    signals.release();
   }
 }
 
@@ -91,7 +91,7 @@ async function started(starting: () => Promise<Service>): Promise<Service> {
   try {
     return await starting();
   } catch (error) {
-    throw new CliError(EXIT.broke, `could not start (${errorCode(error)})`);
+    throw new CliError(EXIT.broke, `the service could not start (${errorCode(error)})`);
   }
 }
 
@@ -99,6 +99,9 @@ async function ended(service: Service): Promise<StopResult> {
   try {
     return await service.done;
   } catch (error) {
-    throw new CliError(EXIT.broke, `gave up after repeated failures (${errorCode(error)}); the log has the last error`);
+    throw new CliError(
+      EXIT.broke,
+      `the service stopped after repeated failures (${errorCode(error)}); the log has the last error`,
+    );
   }
 }

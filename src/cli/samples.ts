@@ -10,14 +10,14 @@ interface SamplesOptions {
   readonly tenant: string;
 }
 
-/** `samples DIR`: made-up studies as DICOM files, for `publish` and for trying things out. The same seed makes the same files. */
+/** `samples DIR`: writes generated studies as DICOM files, for `publish` and experiments. The same seed makes the same files. */
 export function samplesCommand(): Command {
   return new Command('samples')
-    .description('Write made-up studies as DICOM files; `publish` makes records of them')
-    .argument('<dir>', 'the folder to write below; made if it is missing')
-    .option('--studies <count>', 'how many studies', positiveInteger, 40)
-    .option('--seed <number>', 'the same seed makes the same files', positiveInteger, 1)
-    .option('--tenant <id>', 'the tenant that the files are stored for', 'tenant1')
+    .description('Write generated studies as DICOM files, for the verb publish')
+    .argument('<dir>', 'folder to write to; created if it is missing')
+    .option('--studies <count>', 'number of studies', positiveInteger, 40)
+    .option('--seed <number>', 'seed of the generator; the same seed makes the same files', positiveInteger, 1)
+    .option('--tenant <id>', 'tenant_id, the first folder below <dir>', 'tenant1')
     .action(async (dir: string, options: SamplesOptions) => {
       const written = await writeStudies(resolve(dir), options);
       await print(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);
@@ -50,6 +50,7 @@ async function writeStudies(store: string, { studies, seed, tenant }: SamplesOpt
 
 function positiveInteger(text: string): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('a whole number of at least 1');
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new InvalidArgumentError('expected a whole number of at least 1');
   return number;
 }

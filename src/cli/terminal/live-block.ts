@@ -1,4 +1,4 @@
-/** Where a block is shown: a terminal, or a pipe or file. */
+/** The stream that a block is written to: a terminal, a pipe or a file. */
 export interface Screen {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -6,9 +6,9 @@ export interface Screen {
 }
 
 export interface LiveBlock {
-  /** Shows the newest state: on a terminal these lines in place of the last ones, elsewhere `plain` as a line of its own. */
+  /** Shows the newest state: on a terminal `lines` replaces the last block, elsewhere `plain` is one more line. */
   show(lines: readonly string[], plain: string): void;
-  /** The last state, whether or not it is time for it. What is written after it stands below the block. */
+  /** Shows the last state, however recent the one before. Later output appears below the block. */
   end(lines: readonly string[], plain: string): void;
 }
 
@@ -17,7 +17,7 @@ const PLAIN_EVERY_MS = 1_000;
 const DRAW_EVERY_MS = 80;
 const DEFAULT_COLUMNS = 80;
 
-/** A few lines that show how something goes: redrawn in place where that works, else a plain line every second. */
+/** Progress as a few lines that are redrawn in place on a terminal, elsewhere as one line per second. */
 export function liveBlock(screen: Screen): LiveBlock {
   const terminal = screen.isTTY === true;
   const interval = terminal ? DRAW_EVERY_MS : PLAIN_EVERY_MS;
@@ -34,7 +34,7 @@ export function liveBlock(screen: Screen): LiveBlock {
     }
     const width = (screen.columns ?? DEFAULT_COLUMNS) - 1;
     const back = drawn > 0 ? `${ESC}${drawn}A\r` : '';
-    // Each line is cleared to its end, and what is left of a longer block below them.
+    // Clears each line to its end, and the rest of a longer block below.
     screen.write(`${back}${lines.map((line) => `${cut(line, width)}${ESC}K\n`).join('')}${ESC}J`);
     drawn = lines.length;
   }
@@ -47,12 +47,12 @@ export function liveBlock(screen: Screen): LiveBlock {
   };
 }
 
-/** A wrapped line would take two rows, and the block could not find its way back. */
+/** A wrapped line would take two rows, and the cursor would return to the wrong one. */
 function cut(line: string, width: number): string {
   return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
 }
 
-/** `████████░░░░  62 %`; without a total a bar has nothing to say and is left out. */
+/** `████████░░░░  62 %`; empty without a total. */
 export function bar(done: number, total: number | undefined, width = 24): string {
   if (total === undefined || total <= 0) return '';
   const share = Math.min(1, done / total);
