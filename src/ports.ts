@@ -60,7 +60,7 @@ export interface HeaderFailure {
   readonly error: DicomReadError;
   /** The file is shorter than the message says it is: it may still be being written. */
   readonly incomplete?: boolean;
-  /** Nobody looked at the file, since every thread hangs in the storage: it is to be tried again, for however long that lasts. */
+  /** The storage could not be asked for the file: every thread hangs in it, or its root can't be used. Retried without a time limit. */
   readonly notAttempted?: boolean;
 }
 

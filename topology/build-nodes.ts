@@ -2,7 +2,9 @@
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { createPostgresSink } from '../src/databases/postgres/sink.ts';
+import { holdForRoots } from '../src/dicom/files/hold-for-roots.ts';
 import { createHeaderPool } from '../src/dicom/files/pool.ts';
+import type { StorageRootWatch } from '../src/dicom/files/storage-root-watch.ts';
 import {
   consumerSettings,
   type GroupProtocol,
@@ -34,6 +36,7 @@ export interface Operations {
   readonly metrics: Metrics;
   readonly health: Health;
   readonly logger: Logger;
+  readonly storage: Pick<StorageRootWatch, 'isUnusable'>;
 }
 
 export interface NodeOptions {
@@ -65,7 +68,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const kafka = buildSource(config, operations, options);
   const source = observeSource(kafka, metrics);
   const pool = createHeaderPool(config.group);
-  const reader = observeReader(pool, metrics.processor(config.group));
+  const reader = holdForRoots(observeReader(pool, metrics.processor(config.group)), operations.storage);
   const databases = config.databases.map((database) =>
     observeSink(
       buildDatabase(database),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endHeaderThreads } from '../dicom/files/header-worker.ts';
+import { pendingRootProbes } from '../dicom/files/storage-root-watch.ts';
 import { pendingNativeCalls } from '../kafka/client/native-calls.ts';
 import type { ExitCode } from './cli-error.ts';
 
@@ -20,12 +21,12 @@ export async function endDespiteNativeCalls(code: ExitCode, message: string, gra
 }
 
 /**
- * Ends the process with this code, or with SIGKILL if a reader thread is blocked in the storage: `process.exit()` would wait for it.
+ * Ends the process with this code, or with SIGKILL if a thread is blocked in the storage: `process.exit()` would wait for it.
  * Everything must be committed and written before.
  */
 export async function endProcess(code: ExitCode): Promise<void> {
-  if (await endHeaderThreads(THREADS_END_WITHIN_MS)) process.exit(code);
-  killed(code, 'a reader thread is blocked in the storage; ending with SIGKILL');
+  if ((await endHeaderThreads(THREADS_END_WITHIN_MS)) && pendingRootProbes() === 0) process.exit(code);
+  killed(code, 'a thread is blocked in the storage; ending with SIGKILL');
 }
 
 /** Process 1 of a container can't kill itself; `process.exit()` is then the fallback. */

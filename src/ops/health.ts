@@ -20,6 +20,8 @@ export interface Readiness {
 export interface Health {
   /** Adds an input or output. It counts as not connected until it says otherwise. */
   component(component: Component): ComponentHealth;
+  /** Adds components of which one is enough to be ready. `statuses` names those that are not connected in any case. */
+  alternatives(components: readonly Component[]): readonly ComponentHealth[];
   /** From now on not ready: the service drains and load should go elsewhere. */
   stopping(): void;
   readiness(): Readiness;
@@ -29,16 +31,29 @@ const NOT_YET = 'not_connected_yet';
 
 export function createHealth(): Health {
   const statuses = new Map<string, ComponentStatus>();
+  const alternatives: (readonly string[])[] = [];
   let stopping = false;
 
+  const component = ({ label, path }: Component): ComponentHealth => {
+    const key = keyOf({ label, path });
+    statuses.set(key, { label, path, connected: false, error: NOT_YET });
+    return {
+      connected: () => statuses.set(key, { label, path, connected: true }),
+      failed: (code) => statuses.set(key, { label, path, connected: false, error: code }),
+    };
+  };
+  const isConnected = (key: string) => statuses.get(key)?.connected === true;
+  const isReady = () => {
+    const optional = new Set(alternatives.flat());
+    const required = [...statuses.keys()].filter((key) => !optional.has(key));
+    return required.every(isConnected) && alternatives.every((keys) => keys.some(isConnected));
+  };
+
   return {
-    component: ({ label, path }) => {
-      const key = `${path}\0${label}`;
-      statuses.set(key, { label, path, connected: false, error: NOT_YET });
-      return {
-        connected: () => statuses.set(key, { label, path, connected: true }),
-        failed: (code) => statuses.set(key, { label, path, connected: false, error: code }),
-      };
+    component,
+    alternatives: (components) => {
+      alternatives.push(components.map(keyOf));
+      return components.map(component);
     },
     stopping: () => {
       stopping = true;
@@ -46,8 +61,12 @@ export function createHealth(): Health {
     readiness: () => {
       const all = [...statuses.values()];
       const error = stopping ? 'stopping' : all.length === 0 ? 'starting' : undefined;
-      const ready = error === undefined && all.every((status) => status.connected);
+      const ready = error === undefined && isReady();
       return { ready, body: { ...(error === undefined ? {} : { error }), statuses: all } };
     },
   };
+}
+
+function keyOf({ label, path }: Component): string {
+  return `${path}\0${label}`;
 }

@@ -132,7 +132,7 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
     [
       '/ready',
       {
-        description: 'Status 200 when every input and output is connected, else 503.',
+        description: 'Status 200 when every input and output is connected and a storage root can be used, else 503.',
         answer: () => {
           const { ready, body } = health.readiness();
           return json(ready ? 200 : 503, body);

@@ -59,6 +59,8 @@ export interface Metrics {
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
+  /** One entry of `storage_roots`; returns what to call with whether it can be used. */
+  storageRoot(component: Component): (usable: boolean) => void;
   /** The series of one metric as they are now; none if there is no such metric. */
   series(name: string): Promise<readonly Series[]>;
   /** Prometheus text format 0.0.4. */
@@ -137,6 +139,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     latency: summary('output_latency_ns', 'From write to acknowledgement of a batch, in nanoseconds'),
     connection: connection('output'),
   };
+  const storageRoots = new Gauge({
+    name: 'wado_storage_root_usable',
+    help: '1 while the storage root is a directory that can be searched, else 0',
+    labelNames: LABELS,
+    registers,
+  });
 
   return {
     registry,
@@ -192,6 +200,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         error: () => error.inc(),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
       };
+    },
+    storageRoot: ({ label, path }) => {
+      const gauge = storageRoots.labels(label, path);
+      gauge.set(0);
+      return (usable) => gauge.set(usable ? 1 : 0);
     },
     series: async (name) => {
       const metric = await registry.getSingleMetric(name)?.get();

@@ -1,11 +1,13 @@
 /** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
 import type { Config, TopicConfig } from '../config/config.ts';
+import { StorageRootWatch } from '../dicom/files/storage-root-watch.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { createDashboard, type Dashboard, type DashboardGraph, type OutputKind } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { storageRootEvents } from '../ops/observe-storage.ts';
 import { readVersion } from '../ops/version.ts';
 import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
@@ -43,12 +45,17 @@ export async function startService(config: Config, options: ServiceOptions = {})
     : undefined;
   logger.info({ version: version.version, url: server?.url }, 'started');
 
+  const storage = new StorageRootWatch({
+    roots: config.group.storageRoots,
+    onChange: storageRootEvents(config.group, metrics, health, logger),
+  });
+
   const stopping = new AbortController();
   const forced = new AbortController();
 
   const { groupProtocol = 'classic', exactlyOnce = false } = options;
   const nodeOptions = { groupProtocol, exactlyOnce };
-  const done = supervise(() => startTopology(config, { metrics, health, logger }, nodeOptions), {
+  const done = supervise(() => startTopology(config, { metrics, health, logger, storage }, nodeOptions), {
     policy: options.restarts,
     stop: stopping.signal,
     force: forced.signal,
@@ -69,6 +76,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
         throw error;
       },
     )
+    .finally(() => storage.close())
     .finally(() => server?.close());
   // Whoever starts a service may look at `done` later than it fails.
   done.catch(() => undefined);

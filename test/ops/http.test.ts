@@ -92,6 +92,36 @@ describe('the admin server', () => {
     expect(await ready()).toMatchObject({ status: 503, body: { error: 'stopping' } });
   });
 
+  test('is ready while one of several alternatives is connected, and names the others', async () => {
+    const { get, health } = await start();
+    const ready = async () => {
+      const answer = await get('/ready');
+      return { status: answer.status, body: await answer.json() };
+    };
+    health.component(INPUT).connected();
+    const paths = ['storage_roots.0', 'storage_roots.1'];
+    const [first, second] = health.alternatives(paths.map((path) => ({ label: '', path })));
+    expect((await ready()).status).toBe(503);
+    first?.failed('ENOENT');
+    second?.connected();
+    expect(await ready()).toEqual({
+      status: 200,
+      body: {
+        statuses: [
+          { ...INPUT, connected: true },
+          { label: '', path: 'storage_roots.0', connected: false, error: 'ENOENT' },
+          { label: '', path: 'storage_roots.1', connected: true },
+        ],
+      },
+    });
+    second?.failed('ENOTDIR');
+    expect((await ready()).status).toBe(503);
+    first?.connected();
+    expect((await ready()).status).toBe(200);
+    health.component(POSTGRES).failed('ECONNREFUSED');
+    expect((await ready()).status).toBe(503);
+  });
+
   test('refuses what it does not know and what it does not do, as JSON', async () => {
     const { get } = await start();
     for (const path of ['/nothing', '/benthos/nothing', '/benthosping', '/__proto__', '/%00', '//ping']) {

@@ -1,0 +1,120 @@
+/** Checks at start, and then every few seconds, which of the configured storage roots can be used. */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { systemCode } from './file-error.ts';
+
+/** Resolves to undefined when the root can be used, else to the reason as a bare system code (`ENOENT`, `ENOTDIR`, `ESTALE`). */
+export type RootProbe = (root: string) => Promise<string | undefined>;
+
+export interface StorageRootWatchOptions {
+  /** Absolute paths, in the order of the configuration. */
+  readonly roots: readonly string[];
+  /** Called after the first check of each root and after every change, with its position and the reason why it can't be used. */
+  readonly onChange: (index: number, code: string | undefined) => void;
+  /** Pause between two rounds of checks, in milliseconds [5000]. */
+  readonly intervalMs?: number;
+  /** A root that doesn't answer for this long is reported as ETIMEDOUT, in milliseconds [5000]. */
+  readonly timeoutMs?: number;
+  readonly probe?: RootProbe;
+}
+
+const INTERVAL_MS = 5_000;
+const TIMEOUT_MS = 5_000;
+/** A check of a dead mount blocks one of libuv's four threads until the storage answers. The other two stay free. */
+const MAX_PENDING = 2;
+const UNCHECKED = 'not_checked_yet';
+
+let pendingProbes = 0;
+
+/** Checks that haven't returned. `process.exit()` would wait for them. */
+export function pendingRootProbes(): number {
+  return pendingProbes;
+}
+
+export class StorageRootWatch {
+  readonly #options: StorageRootWatchOptions;
+  readonly #probe: RootProbe;
+  readonly #codes: (string | undefined)[];
+  readonly #pending = new Set<number>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: StorageRootWatchOptions) {
+    this.#options = options;
+    this.#probe = options.probe ?? probeRoot;
+    this.#codes = options.roots.map(() => UNCHECKED);
+    void this.#checkAll();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Whether a file can't be read because of its root: the innermost root above its path was found unusable at the last
+   * check. A path that reaches a root through a symbolic link names no root; for it, all roots must be unusable.
+   */
+  isUnusable(file: string): boolean {
+    const { roots } = this.#options;
+    let innermost: number | undefined;
+    roots.forEach((root, index) => {
+      const longer = root.length > (roots[innermost ?? -1]?.length ?? -1);
+      if (longer && isUnder(root, path.normalize(file))) innermost = index;
+    });
+    if (innermost !== undefined) return isFault(this.#codes[innermost]);
+    return this.#codes.every(isFault);
+  }
+
+  async #checkAll(): Promise<void> {
+    // One after the other, so that roots on one dead server don't take all of libuv's threads at once.
+    for (let index = 0; index < this.#codes.length && !this.#closed; index++) await this.#check(index);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#checkAll(), this.#options.intervalMs ?? INTERVAL_MS).unref();
+  }
+
+  async #check(index: number): Promise<void> {
+    if (this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return;
+    const code = await Promise.race([this.#answer(index), timeout(this.#options.timeoutMs ?? TIMEOUT_MS)]);
+    if (this.#closed || code === this.#codes[index]) return;
+    this.#codes[index] = code;
+    this.#options.onChange(index, code);
+  }
+
+  async #answer(index: number): Promise<string | undefined> {
+    this.#pending.add(index);
+    pendingProbes++;
+    try {
+      return await this.#probe(this.#options.roots[index] ?? '');
+    } finally {
+      this.#pending.delete(index);
+      pendingProbes--;
+    }
+  }
+}
+
+/** Files are opened by their names, so a root must be searchable; it needn't be listable. */
+async function probeRoot(root: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(root)).isDirectory()) return 'ENOTDIR';
+    await access(root, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return systemCode(error) ?? 'unknown';
+  }
+}
+
+function timeout(milliseconds: number): Promise<string> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('ETIMEDOUT'), milliseconds).unref();
+  });
+}
+
+function isFault(code: string | undefined): boolean {
+  return code !== undefined && code !== UNCHECKED;
+}
+
+function isUnder(root: string, file: string): boolean {
+  return file.startsWith(root.endsWith('/') ? root : `${root}/`);
+}

@@ -1,0 +1,148 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  pendingRootProbes,
+  type RootProbe,
+  StorageRootWatch,
+  type StorageRootWatchOptions,
+} from '../../src/dicom/files/storage-root-watch.ts';
+
+let folder: string;
+let watch: StorageRootWatch | undefined;
+let changes: [index: number, code: string | undefined][];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'root-watch-'));
+  changes = [];
+});
+
+afterEach(() => {
+  watch?.close();
+  rmSync(folder, { recursive: true });
+});
+
+function start(roots: readonly string[], options: Partial<StorageRootWatchOptions> = {}): StorageRootWatch {
+  watch = new StorageRootWatch({
+    roots,
+    onChange: (index, code) => changes.push([index, code]),
+    intervalMs: 5,
+    timeoutMs: 20,
+    ...options,
+  });
+  return watch;
+}
+
+const below = (...names: string[]) => join(folder, ...names);
+const reported = (count: number) => expect.poll(() => changes.length).toBe(count);
+
+describe('the watch over storage roots', () => {
+  it('reports each root once after the first check, with the reason why it cannot be used', async () => {
+    mkdirSync(below('good'));
+    writeFileSync(below('file'), '');
+    symlinkSync('loop', below('loop'));
+    symlinkSync('good', below('link'));
+    start([below('good'), below('missing'), below('file'), below('loop'), below('link')]);
+    await reported(5);
+    expect(changes).toEqual([
+      [0, undefined],
+      [1, 'ENOENT'],
+      [2, 'ENOTDIR'],
+      [3, 'ELOOP'],
+      [4, undefined],
+    ]);
+    // Further rounds change nothing, and report nothing.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(changes).toHaveLength(5);
+  });
+
+  it('accepts a root that can be searched but not listed, as files are opened by name', async () => {
+    mkdirSync(below('unlisted'));
+    chmodSync(below('unlisted'), 0o111);
+    start([below('unlisted')]);
+    await reported(1);
+    expect(changes).toEqual([[0, undefined]]);
+  });
+
+  it('reports a root that appears, and one that disappears', async () => {
+    start([below('late')]);
+    await reported(1);
+    mkdirSync(below('late'));
+    await reported(2);
+    rmSync(below('late'), { recursive: true });
+    await reported(3);
+    expect(changes).toEqual([
+      [0, 'ENOENT'],
+      [0, undefined],
+      [0, 'ENOENT'],
+    ]);
+  });
+
+  it('reports a root that does not answer as ETIMEDOUT, asks it no second time meanwhile, and checks the others', async () => {
+    const calls = new Map<string, number>();
+    let answer: (code: string | undefined) => void = () => undefined;
+    const probe: RootProbe = (root) => {
+      calls.set(root, (calls.get(root) ?? 0) + 1);
+      if (root !== '/dead' || calls.get(root) !== 1) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    start(['/dead', '/good'], { probe });
+    await reported(2);
+    expect(changes).toEqual([
+      [0, 'ETIMEDOUT'],
+      [1, undefined],
+    ]);
+    await expect.poll(() => calls.get('/good')).toBeGreaterThan(3);
+    expect(calls.get('/dead')).toBe(1);
+    expect(pendingRootProbes()).toBe(1);
+    answer(undefined);
+    await reported(3);
+    expect(changes[2]).toEqual([0, undefined]);
+    await expect.poll(pendingRootProbes).toBe(0);
+  });
+
+  it('never has more than two checks pending, whatever the number of dead roots', async () => {
+    const answers: (() => void)[] = [];
+    const probe: RootProbe = () => new Promise((resolve) => answers.push(() => resolve(undefined)));
+    const { roots } = { roots: ['/a', '/b', '/c', '/d'] };
+    start(roots, { probe });
+    await reported(2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(answers).toHaveLength(2);
+    watch?.close();
+    for (const each of answers) each();
+    await expect.poll(pendingRootProbes).toBe(0);
+  });
+});
+
+describe('a file', () => {
+  const faults: Readonly<Record<string, string>> = { '/lost': 'ENOENT', '/good/lost': 'ESTALE' };
+  const probe: RootProbe = (root) => Promise.resolve(faults[root]);
+
+  it('cannot be read because of its root when the innermost root above it is unusable', async () => {
+    const roots = start(['/lost', '/good', '/good/lost'], { probe });
+    expect(roots.isUnusable('/lost/a.dcm'), 'before the first check').toBe(false);
+    await reported(3);
+    expect(roots.isUnusable('/lost/study/a.dcm')).toBe(true);
+    expect(roots.isUnusable('/good/../lost/a.dcm')).toBe(true);
+    expect(roots.isUnusable('/good/lost/a.dcm')).toBe(true);
+  });
+
+  it('is not held back by another root, a sibling with the same prefix, or a path out of its root', async () => {
+    const roots = start(['/lost', '/good', '/good/lost'], { probe });
+    await reported(3);
+    expect(roots.isUnusable('/good/a.dcm')).toBe(false);
+    expect(roots.isUnusable('/good/lost-and-found/a.dcm')).toBe(false);
+    expect(roots.isUnusable('/lost/../good/a.dcm')).toBe(false);
+    expect(roots.isUnusable('/elsewhere/a.dcm')).toBe(false);
+  });
+
+  it('is held back under a path that names no root only when every root is unusable', async () => {
+    const roots = start(['/lost'], { probe });
+    await reported(1);
+    expect(roots.isUnusable('/alias/of/lost/a.dcm')).toBe(true);
+  });
+});
