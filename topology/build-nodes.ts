@@ -2,6 +2,7 @@
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { createPostgresSink } from '../src/databases/postgres/sink.ts';
+import { deadLetter } from '../src/dead-letters/format.ts';
 import { holdForRoots } from '../src/dicom/files/hold-for-roots.ts';
 import { createHeaderPool } from '../src/dicom/files/pool.ts';
 import type { StorageRootWatch } from '../src/dicom/files/storage-root-watch.ts';
@@ -28,7 +29,7 @@ import {
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
 import type { Sink } from '../src/ports.ts';
 import type { AcknowledgedBatch, GroupedBatch } from '../src/records/records.ts';
-import { createDeadLetterSink, deadLetter } from '../src/sinks/dead-letter.ts';
+import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
 import { createTopicSink, topicRecords } from '../src/sinks/topic.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 

@@ -1,34 +1,67 @@
 import type { TopicRecord } from '../kafka/admin/read-topic.ts';
 import { ORIGIN_HEADERS } from '../kafka/consumer/origin.ts';
 import type { RecordHeader } from '../records/records.ts';
-import { ERROR_HEADERS } from '../sinks/dead-letter.ts';
+import { ERROR_HEADERS, ERROR_PREFIX, REDRIVES_HEADER } from './format.ts';
 
-/** A record of the dead-letter topic, its error headers read. */
+/** A record of the dead-letter topic with its error headers read. */
 export interface DeadLetter {
-  /** As it stands in the dead-letter topic. */
+  /** The record as it is in the dead-letter topic. */
   readonly record: TopicRecord;
   readonly exception: string;
-  /** Our own text: a code, or fields and what was expected of them. */
+  /** `not_json`, `file_missing`, `rejected`; `unknown` when neither the headers nor the message give one. */
+  readonly code: string;
+  /** Our own text: a code with its attribute, or fields and what was expected of them. Never a value. */
   readonly message: string;
-  /** Where it came from; undefined when the headers don't say (somebody else wrote it). */
+  /** Where the record came from; undefined when the headers do not say (another program wrote it). */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number } | undefined;
-  /** How often it was redriven before. */
+  /** How often the record was redriven before. */
   readonly redrives: number;
+  /** The key, if it is a UUID as the contract asks. Any other key may hold anything, so it is not shown. */
+  readonly traceId: string | undefined;
 }
 
-/** Counts how often a record was redriven, so that one that can never work doesn't go round for ever. */
-export const REDRIVES_HEADER = 'wado.redrives';
-
 export function readDeadLetter(record: TopicRecord): DeadLetter {
-  // The last of a name counts: a record that failed twice carries its errors twice if somebody redrove it by other means.
+  // The last header of a name counts: a record that failed twice and was redriven by another program has each twice.
   const headers = new Map(record.headers.map(([name, value]) => [name, value?.toString() ?? '']));
+  const exception = headers.get(ERROR_HEADERS.exception) ?? '';
+  const message = headers.get(ERROR_HEADERS.message) ?? '';
   return {
     record,
-    exception: headers.get(ERROR_HEADERS.exception) ?? '',
-    message: headers.get(ERROR_HEADERS.message) ?? '',
+    exception,
+    code: headers.get(ERROR_HEADERS.code) ?? codeOfMessage(exception, message),
+    message,
     origin: originOf(headers),
     redrives: Number.parseInt(headers.get(REDRIVES_HEADER) ?? '0', 10) || 0,
+    traceId: traceIdOf(record.key),
   };
+}
+
+/** Whether `--filter TEXT` selects a dead letter: the text is part of its code, its message or its exception's name. */
+export function matches({ exception, code, message }: DeadLetter, filter: string | undefined): boolean {
+  return filter === undefined || [code, message, exception].some((text) => text.includes(filter));
+}
+
+/** The messages of ParseErrors that do not contain their code. */
+const PARSE_ERRORS: readonly (readonly [RegExp, string])[] = [
+  [/^null value$/, 'null_value'],
+  [/^value is not UTF-8$/, 'not_utf8'],
+  [/^value holds more than \d+ JSON values$/, 'too_many_values'],
+  [/^value is not JSON$/, 'not_json'],
+  [/^value is not a JSON object$/, 'not_an_object'],
+];
+
+/** The code of a dead letter without a header for it: from an earlier version of the service, or another program. */
+function codeOfMessage(exception: string, message: string): string {
+  switch (exception) {
+    case 'ParseError':
+      return PARSE_ERRORS.find(([text]) => text.test(message))?.[1] ?? 'invalid_field';
+    case 'DicomReadError':
+      return message.split(':', 1)[0] || 'unknown';
+    case 'SinkError':
+      return 'rejected';
+    default:
+      return 'unknown';
+  }
 }
 
 function originOf(headers: ReadonlyMap<string, string>): DeadLetter['origin'] {
@@ -40,18 +73,39 @@ function originOf(headers: ReadonlyMap<string, string>): DeadLetter['origin'] {
     : { topic, partition, offset };
 }
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function traceIdOf(key: Buffer | null): string | undefined {
+  const text = key?.length === 36 ? key.toString('latin1') : '';
+  return UUID.test(text) ? text : undefined;
+}
+
+const COMMON: readonly string[] = [
+  ERROR_HEADERS.exception,
+  ERROR_HEADERS.message,
+  ORIGIN_HEADERS.topic,
+  ORIGIN_HEADERS.partition,
+  ORIGIN_HEADERS.offset,
+];
+
+/** The last headers of a dead letter: as they are written now, and as earlier versions wrote them. */
+const LAYOUTS: readonly (readonly string[])[] = [[...COMMON, ERROR_HEADERS.code], COMMON];
+
 /**
- * The headers that the record had before it failed. The service appends its error headers behind those, so just these are taken off: a
- * record that came with such headers keeps its own. Dead letters of other programs lose all of that kind, wherever they stand.
+ * The headers that the record had before it failed. The service appends its error headers at the end, so only these are
+ * removed: a record that came with headers of these names keeps them. A dead letter of another program has them in any
+ * place: there every header with the prefix is removed.
  */
-export function originalHeaders({ headers }: TopicRecord): readonly RecordHeader[] {
-  const names: readonly string[] = [...Object.values(ERROR_HEADERS), ...Object.values(ORIGIN_HEADERS)];
-  const appended = headers.slice(-names.length).map(([name]) => name);
+export function originalHeaders({ headers }: Pick<TopicRecord, 'headers'>): readonly RecordHeader[] {
+  const layout = LAYOUTS.find((names) => endsWith(headers, names));
   const original =
-    appended.join() === names.join()
-      ? headers.slice(0, -names.length)
-      : headers.filter(([name]) => !name.startsWith(ERROR_PREFIX));
+    layout === undefined
+      ? headers.filter(([name]) => !name.startsWith(ERROR_PREFIX))
+      : headers.slice(0, -layout.length);
   return original.filter(([name]) => name !== REDRIVES_HEADER);
 }
 
-const ERROR_PREFIX = '__streams.errors.';
+function endsWith(headers: readonly RecordHeader[], names: readonly string[]): boolean {
+  const first = headers.length - names.length;
+  return first >= 0 && names.every((name, i) => headers[first + i]?.[0] === name);
+}

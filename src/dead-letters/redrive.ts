@@ -3,51 +3,49 @@ import { createAdmin } from '../kafka/admin/admin.ts';
 import { alterGroupOffsets } from '../kafka/admin/alter-group-offsets.ts';
 import { readTopic } from '../kafka/admin/read-topic.ts';
 import type { NativeConfig, PartitionOffset } from '../kafka/client/client.ts';
-import type { Producer, ProducerRecord } from '../kafka/producer/producer.ts';
+import type { Producer } from '../kafka/producer/producer.ts';
+import type { ProducerRecord } from '../kafka/producer/producer-record.ts';
 import type { RecordHeader } from '../records/records.ts';
-import { type DeadLetter, originalHeaders, REDRIVES_HEADER, readDeadLetter } from './read-dead-letter.ts';
+import { REDRIVES_HEADER } from './format.ts';
+import { type DeadLetter, matches, originalHeaders, readDeadLetter } from './read-dead-letter.ts';
 
 export interface RedriveOptions {
   readonly topic: string;
-  /** Where records go whose headers don't say where they came from. */
+  /** The topic for records whose headers do not name the topic they came from. */
   readonly fallbackTopic: string;
-  /** Text that the error's name or message must contain; default: any. */
+  /** Text that the error's code, message or name must contain; default: any. */
   readonly filter?: string;
-  /** Redrive so many at most. */
+  /** The greatest number of records to redrive. */
   readonly limit?: number;
-  /** First offset and the offset to stop before, in every partition. `from` given, earlier progress is not looked at. */
+  /** First offset and the offset to stop before, in every partition. With `from`, earlier progress is ignored. */
   readonly from?: number;
   readonly to?: number;
-  /** Records that were redriven so often stay where they are. */
+  /** Records that were redriven this many times are skipped. */
   readonly maxRedrives: number;
   readonly dryRun: boolean;
 }
 
 export interface RedriveProgress {
-  /** Looked at. */
+  /** Dead letters read. */
   seen: number;
   /** Sent back, or would be with `dryRun`. */
   redriven: number;
-  /** Didn't match the filter. */
+  /** Did not match the filter. */
   filtered: number;
-  /** Had been redriven too often. */
+  /** Skipped: redriven `maxRedrives` times before. */
   capped: number;
-  /** Of how many, when it began. */
+  /** Dead letters to read, counted at the start. */
   readonly total: number;
 }
 
-/** So many are sent again at most when a redrive was killed between their acknowledgement and the commit of its progress. */
+/** Records per commit of the progress: at most this many are sent twice after a kill. */
 const CHUNK = 500;
 
-/** Whether `--filter TEXT` picks a dead letter. */
-export function matches({ exception, message }: DeadLetter, filter: string | undefined): boolean {
-  return filter === undefined || message.includes(filter) || exception.includes(filter);
-}
-
 /**
- * Sends dead letters back to where they came from, byte for byte, error headers taken off. At least once: progress is kept in Kafka under
- * a group of its own, per filter, and after an interruption the same command goes on behind the last chunk that was acknowledged.
- * `config` connects to the cluster of the dead-letter topic, `producer` to that of the topic they came from.
+ * Sends dead letters back to the topic they came from, byte for byte, without the error headers. Delivery is at least
+ * once: the progress is kept in Kafka as the committed offsets of a group per filter, and after an interruption the same
+ * command continues behind the last acknowledged chunk. `config` connects to the cluster of the dead-letter topic,
+ * `producer` to the cluster of the topic they came from. Rejects with a SourceError or a SinkError.
  */
 export async function redrive(
   config: NativeConfig,
@@ -109,11 +107,11 @@ function progressGroup({ topic, filter = '' }: RedriveOptions): string {
   return `wado-redrive-${createHash('sha256').update(`${topic}\0${filter}`).digest('hex').slice(0, 12)}`;
 }
 
-/** What a redrive goes through, per partition. */
+/** The offsets that a redrive reads, per partition. */
 interface Span {
   readonly from: ReadonlyMap<number, number>;
   readonly to: ReadonlyMap<number, number>;
-  /** Up to where earlier redrives came. */
+  /** The progress of earlier redrives: all offsets below are done. */
   readonly done: ReadonlyMap<number, number>;
 }
 
@@ -137,7 +135,7 @@ async function spanOf(config: NativeConfig, group: string, { topic, from, to }: 
   }
 }
 
-/** Progress says "all below has been looked at": it never goes back, and never over a gap that `--from` left. */
+/** Progress means that all offsets below were read: it never goes back and never skips a gap that `--from` left. */
 function progressMade(topic: string, { from, done }: Span, reached: ReadonlyMap<number, number>): PartitionOffset[] {
   return [...reached].flatMap(([partition, offset]) => {
     const before = done.get(partition) ?? 0;

@@ -1,8 +1,8 @@
 /** Reads topics from their beginning as records come, and counts: the embedded broker forgets what is old, so whoever counts at the end is late. */
+import { ERROR_HEADERS } from '../dead-letters/format.ts';
 import { connect, disconnect, type NativeMessage, newConsumer } from '../kafka/client/client.ts';
 import { toHeaders } from '../kafka/client/headers.ts';
 import { ORIGIN_HEADERS } from '../kafka/consumer/origin.ts';
-import { ERROR_HEADERS } from '../sinks/dead-letter.ts';
 
 export interface TopicCount {
   readonly records: number;

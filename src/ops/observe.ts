@@ -1,9 +1,10 @@
 /** Nodes with a counter in front: each wrapper is the same port again, so the graph doesn't know whether it is watched. */
 
-import { DicomReadError, ParseError, SinkError } from '../errors.ts';
+import { codeOf } from '../dead-letters/format.ts';
+import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
-import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
+import type { GroupedBatch } from '../records/records.ts';
 import type { ComponentHealth } from './health.ts';
 import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
 import type { RecordLedger } from './record-ledger.ts';
@@ -109,11 +110,6 @@ export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
     },
     close: () => sink.close(),
   };
-}
-
-function codeOf({ error }: PoisonRecord): string {
-  if (error instanceof DicomReadError || error instanceof ParseError || error instanceof SinkError) return error.code;
-  return 'unknown';
 }
 
 /** Counts the files whose headers were read, those that could not be, and the time it took. */

@@ -1,5 +1,6 @@
 import { SinkError } from '../errors.ts';
-import type { Producer, ProducerRecord } from '../kafka/producer/producer.ts';
+import type { Producer } from '../kafka/producer/producer.ts';
+import type { ProducerRecord } from '../kafka/producer/producer-record.ts';
 import type { Sink } from '../ports.ts';
 import type { GroupedBatch, Rejection, StoredFile } from '../records/records.ts';
 

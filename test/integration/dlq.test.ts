@@ -2,16 +2,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
+import { deadLetter, ERROR_HEADERS } from '../../src/dead-letters/format.ts';
 import { startBroker } from '../../src/embedded/broker.ts';
 import { tallyTopics } from '../../src/embedded/topic-tally.ts';
 import { DicomReadError, ParseError } from '../../src/errors.ts';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { type ReadTopicOptions, readTopic, type TopicRecord } from '../../src/kafka/admin/read-topic.ts';
 import { KafkaOrigin, ORIGIN_HEADERS, originHeaders } from '../../src/kafka/consumer/origin.ts';
-import { createProducer, type ProducerRecord } from '../../src/kafka/producer/producer.ts';
+import { createProducer } from '../../src/kafka/producer/producer.ts';
+import type { ProducerRecord } from '../../src/kafka/producer/producer-record.ts';
 import type { ConsumedRecord, RecordHeader } from '../../src/records/records.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
-import { deadLetter, ERROR_HEADERS } from '../../src/sinks/dead-letter.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { Pipeline } from '../support/pipeline.ts';
@@ -115,11 +116,52 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(first).toEqual({
       at: '0:1',
       time: expect.stringMatching(/^20\d\d-.*Z$/),
+      code: 'not_json',
       exception: 'ParseError',
       message: 'value is not JSON',
+      trace_id: null,
       from: `${pipeline.topics.input}/0:1`,
       redrives: 0,
     });
+  });
+
+  it('are found by their code, also those that an earlier version wrote without the header for it', async () => {
+    await using pipeline = await create();
+    const poison = (offset: number, error: DicomReadError | ParseError) =>
+      deadLetter(
+        pipeline.topics.deadLetter,
+        { kind: 'poison', source: consumed(pipeline, offset), error },
+        originHeaders,
+      );
+    const earlier = (record: ProducerRecord) => ({ ...record, headers: record.headers?.slice(0, -1) ?? [] });
+    const field = new ParseError('invalid_field', 'study_uid: missing', ['study_uid']);
+    await send([poison(0, notJson), earlier(poison(1, notJson)), poison(2, missing), earlier(poison(3, field))]);
+    const found = async (filter: string) =>
+      (await dlq(pipeline, 'list', '--json', '--filter', filter)).stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line).from.split(':')[1]);
+    expect(await found('not_json')).toEqual(['0', '1']);
+    expect(await found('invalid_field')).toEqual(['3']);
+    expect(await found('null_value')).toEqual([]);
+    expect((await dlq(pipeline, 'redrive', '--filter', 'not_json')).stdout).toBe(
+      '2 redriven, 2 did not match, 0 skipped (already redriven 3 times)\n',
+    );
+    expect((await read(pipeline.topics.input)).map(({ headers }) => headers)).toEqual(
+      [1, 2].map(() => [['wado.redrives', Buffer.from('1')]]),
+    );
+  });
+
+  it('show their trace id where the key is one, and no other key', async () => {
+    await using pipeline = await create();
+    const traceId = '0199e6ae-8148-7e73-8d6c-c435bf126fe4';
+    await fail(pipeline, [
+      [consumed(pipeline, 0, { key: Buffer.from(traceId) }), notJson],
+      [consumed(pipeline, 1, { key: Buffer.from('Doe^Jane') }), notJson],
+    ]);
+    const { stdout } = await dlq(pipeline, 'list');
+    expect(stdout).toMatch(new RegExp(`not_json +${traceId} +20`));
+    expect(stdout).not.toContain('Doe');
   });
 
   it('may be piped to a reader that stops early', async () => {
@@ -148,6 +190,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
       [ORIGIN_HEADERS.topic, pipeline.topics.input],
       [ORIGIN_HEADERS.partition, '0'],
       [ORIGIN_HEADERS.offset, '41'],
+      [ERROR_HEADERS.code, 'file_missing'],
     ]);
     expect((await dlq(pipeline, 'show', '0:1', '--value')).stdout).toBe(`${stdout}Müller^Jörg 山田\n`);
   });
@@ -189,6 +232,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
         // What could be taken for something else on the way: the service's own headers, numbers, a property of every object.
         fc.constantFrom(
           ...Object.values(ERROR_HEADERS),
+          ...Object.values(ORIGIN_HEADERS),
           '__streams.errors.stacktrace',
           '0',
           '__proto__',
@@ -233,7 +277,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     await failed(pipeline, 3);
     expect(await dlq(pipeline, 'redrive', '--dry-run')).toMatchObject({
       code: 0,
-      stdout: '3 would be redriven, 0 did not match, 0 came back 3 times already\n',
+      stdout: '3 would be redriven, 0 did not match, 0 skipped (already redriven 3 times)\n',
     });
     expect(await read(pipeline.topics.input)).toEqual([]);
     expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^3 redriven/);
@@ -281,7 +325,9 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
       expect(last?.headers).toEqual([['wado.redrives', Buffer.from(String(round))]]);
       if (last !== undefined) await fail(pipeline, [[reconsumed(last), missing]]);
     }
-    expect((await dlq(pipeline, 'redrive')).stdout).toBe('0 redriven, 0 did not match, 1 came back 3 times already\n');
+    expect((await dlq(pipeline, 'redrive')).stdout).toBe(
+      '0 redriven, 0 did not match, 1 skipped (already redriven 3 times)\n',
+    );
     expect((await dlq(pipeline, 'redrive', '--from', '3', '--max-redrives', '4')).stdout).toMatch(/^1 redriven/);
   });
 

@@ -1,15 +1,21 @@
-/** Rows as text in columns under their headings; numbers to the right. Cells are shown as they are, with control characters made visible. */
-export function table(headings: readonly string[], rows: readonly (readonly unknown[])[]): string {
+/**
+ * Rows as text in columns under their headings, numbers aligned to the right. Control characters are made visible.
+ * Lines longer than `maxWidth` terminal columns are cut and end in `…`.
+ */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  maxWidth = Number.POSITIVE_INFINITY,
+): string {
   const cells = rows.map((row) => headings.map((_, column) => cell(row[column])));
   const numeric = headings.map((_, column) => rows.length > 0 && rows.every((row) => isNumber(row[column])));
   const widths = headings.map((heading, column) =>
     Math.max(widthOf(heading), ...cells.map((row) => widthOf(row[column] ?? ''))),
   );
-  const line = (texts: readonly string[]) =>
-    texts
-      .map((text, column) => pad(text, widths[column] ?? 0, numeric[column] === true))
-      .join('  ')
-      .trimEnd();
+  const line = (texts: readonly string[]) => {
+    const padded = texts.map((text, column) => pad(text, widths[column] ?? 0, numeric[column] === true));
+    return cut(padded.join('  ').trimEnd(), maxWidth);
+  };
   return [line(headings), line(widths.map((width) => '─'.repeat(width))), ...cells.map(line)].join('\n');
 }
 
@@ -33,6 +39,18 @@ function cell(value: unknown): string {
 function pad(text: string, width: number, right: boolean): string {
   const space = ' '.repeat(Math.max(0, width - widthOf(text)));
   return right ? space + text : text + space;
+}
+
+function cut(line: string, maxWidth: number): string {
+  if (widthOf(line) <= maxWidth) return line;
+  let kept = '';
+  let width = 1; // of the ellipsis
+  for (const character of line.normalize('NFC')) {
+    width += widthOf(character);
+    if (width > maxWidth) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }
 
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;

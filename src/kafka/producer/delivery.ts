@@ -2,7 +2,7 @@
 import { ConfigError, SinkError } from '../../errors.ts';
 import { disconnectReason, ERRORS, errorCode, errorName, type NativeProducer } from '../client/client.ts';
 import { toNativeBytes, toNativeHeaders } from '../client/headers.ts';
-import type { ProducerRecord } from './producer.ts';
+import type { ProducerRecord } from './producer-record.ts';
 
 /** What librdkafka hands back with each record's report: one shared by all records of a `send`. */
 interface Delivery {

@@ -1,13 +1,6 @@
-import type { RecordHeader } from '../../records/records.ts';
 import { connect, disconnect, type NativeConfig, type NativeProducer, newProducer } from '../client/client.ts';
 import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
-
-export interface ProducerRecord {
-  readonly topic: string;
-  readonly key: string | Buffer | null;
-  readonly value: string | Buffer | null;
-  readonly headers?: readonly RecordHeader[];
-}
+import type { ProducerRecord } from './producer-record.ts';
 
 export interface ProducerOptions {
   /** The node's name in errors. */

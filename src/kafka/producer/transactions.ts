@@ -15,7 +15,7 @@ import {
 } from '../client/client.ts';
 import { kafkaOrigin } from '../consumer/origin.ts';
 import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
-import type { ProducerRecord } from './producer.ts';
+import type { ProducerRecord } from './producer-record.ts';
 import { call, inTurns, leave, TURN_MS } from './transactional-calls.ts';
 
 export interface TransactionsOptions {
