@@ -1,16 +1,17 @@
 /**
- * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--random] [--only TEXT] [--no-build]
+ * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--kind NAME] [--random] [--only TEXT] [--no-build]
  *
- * Builds, starts a Kafka and a PostgreSQL of its own, runs the fault tests against them and stops them again.
- *   --seeds N    so many random sequences of five faults each, beside the named scenarios [8]
- *   --from S     the first of them [1]
- *   --seed S     only that sequence, as it was; several with commas between, one as often as it is named
- *   --shards N   so many at once, each with servers of its own [1]
+ * Builds the service, starts a Kafka broker and a PostgreSQL server, runs the fault tests against them, and stops the servers.
+ *   --seeds N    the number of random sequences of five faults, run in addition to the named scenarios [8]
+ *   --from S     the first seed [1]
+ *   --seed S     only the sequence of this seed; several separated by commas; a seed may be repeated
+ *   --shards N   the number of test processes at once, each with servers of its own [1]
+ *   --kind NAME  only faults of one kind (test/faults/support/random-faults.ts lists them)
  *   --random     without the named scenarios
  *   --only TEXT  only tests whose names match
- *   --no-build   the service as it stands in dist/
- * PostgreSQL's files lie on a small tmpfs, so that its disk can be filled; where none can be mounted, that fault is skipped and said so.
- * Last line: seeds, faults, passed, failed. Exit code 1 when a test failed.
+ *   --no-build   test the service as it is in dist/
+ * PostgreSQL's files are on a small tmpfs, so that a test can fill its disk. Where none can be mounted, that fault is skipped with a message.
+ * The last line has the numbers of seeds, faults, passed and failed. Exit code 1 when a test failed.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     shards: { type: 'string', default: '1' },
     random: { type: 'boolean', default: false },
+    kind: { type: 'string' },
     only: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
   },
@@ -50,13 +52,14 @@ const began = Date.now();
 const results = await Promise.all(
   Array.from({ length: shards }, (_, shard) => {
     const mine = (all) => all.filter((_, i) => i % shards === shard);
+    const { kind } = values;
     const files = [...mine(scenarios), ...(mine(seeds).length > 0 ? [SEEDS] : [])];
-    return runShard({ seeds: mine(seeds), files: files.map((file) => `test/faults/${file}`), only: values.only });
+    return runShard({ seeds: mine(seeds), files: files.map((file) => `test/faults/${file}`), kind, only: values.only });
   }),
 );
 const totals = results.flatMap((result) => result.totals);
 const only = values.only ?? 'seed';
-// A test process that dies takes the seeds behind it along; no sum may hide that.
+// When a test process dies, its remaining seeds don't run; that must not look like success.
 const missing = 'seed'.includes(only) ? seeds.filter((seed) => !totals.some((line) => line.seed === seed)) : [];
 printTotals(totals, missing, Math.round((Date.now() - began) / 1000));
 for (const { code, folder } of results) if (code !== 0) console.log(`logs of what failed: ${folder}`);

@@ -125,13 +125,19 @@ export class Pipeline {
     return service;
   }
 
-  /** Records not committed yet, as the broker counts them; of this pipeline's group unless another is named. */
+  /** Records that exist and are not committed yet, as the broker counts them; of this pipeline's group unless another is named. */
   async lag(group = this.group): Promise<number> {
     const committed = new Map(
       (await this.#admin.committedOffsets(group, this.topics.input)).map((each) => [each.partition, each.offset]),
     );
+    const starts = new Map(
+      (await this.#admin.beginOffsets(this.topics.input)).map((each) => [each.partition, each.offset]),
+    );
     const ends = await this.#admin.endOffsets(this.topics.input);
-    return ends.reduce((sum, { partition, offset }) => sum + offset - (committed.get(partition) ?? 0), 0);
+    return ends.reduce((sum, { partition, offset }) => {
+      const start = starts.get(partition) ?? 0;
+      return sum + offset - Math.max(start, committed.get(partition) ?? 0);
+    }, 0);
   }
 
   /** Whether a process that logs there has said that it has started. */

@@ -1,6 +1,6 @@
 /**
- * The broker's own record of a group's commits, `__consumer_offsets`: every commit with its time, none missed as a sampler between two looks
- * would. Formats: Kafka's OffsetCommitKey.json (versions 0, 1) and OffsetCommitValue.json (3, 4).
+ * Every commit of a group with its time, read from the broker's `__consumer_offsets`: sampling the committed offset would miss some.
+ * Formats: Kafka's OffsetCommitKey.json (versions 0, 1) and OffsetCommitValue.json (3, 4).
  */
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 
@@ -8,7 +8,7 @@ export interface Commit {
   readonly partition: number;
   /** The next offset to read. */
   readonly offset: number;
-  /** When the broker took it; milliseconds since the epoch. */
+  /** When the broker accepted it; milliseconds since the epoch. */
   readonly time: number;
 }
 
@@ -19,7 +19,7 @@ const PARTITIONS = 10;
 export async function readCommits(brokers: string, group: string, topic: string): Promise<readonly Commit[]> {
   const commits: Commit[] = [];
   const options = { partition: partitionOf(group) };
-  // Offsets of a transaction count when it has ended well.
+  // Offsets of a transaction count once it is committed.
   const config = { 'bootstrap.servers': brokers, 'isolation.level': 'read_committed' };
   for await (const { key, value } of readTopic(config, TOPIC, options)) {
     if (key === null || value === null) continue;
@@ -29,7 +29,7 @@ export async function readCommits(brokers: string, group: string, topic: string)
   return commits;
 }
 
-/** Math.abs of Java's String.hashCode, as the group's coordinator is chosen. */
+/** Math.abs of Java's String.hashCode: how Kafka chooses the partition of a group. */
 function partitionOf(group: string): number {
   let hash = 0;
   for (let i = 0; i < group.length; i++) hash = (Math.imul(hash, 31) + group.charCodeAt(i)) | 0;
@@ -47,13 +47,23 @@ function readKey(key: Buffer): { group: string; topic: string; partition: number
 function readValue(value: Buffer): { offset: number; time: number } {
   const version = value.readInt16BE(0);
   const offset = Number(value.readBigInt64BE(2));
-  // Then the leader's epoch and the metadata, which we leave empty.
+  // Then come the leader's epoch and the metadata.
   if (version === 3) return { offset, time: Number(value.readBigInt64BE(readString(value, 14).next)) };
-  if (version === 4) return { offset, time: Number(value.readBigInt64BE(14 + value.readUInt8(14))) };
-  throw new Error(`OffsetCommitValue version ${version} is new`);
+  if (version === 4) return { offset, time: Number(value.readBigInt64BE(behindCompactString(value, 14))) };
+  throw new Error(`OffsetCommitValue version ${version} is unknown`);
 }
 
 function readString(from: Buffer, at: number): { text: string; next: number } {
   const length = Math.max(0, from.readInt16BE(at));
   return { text: from.toString('utf8', at + 2, at + 2 + length), next: at + 2 + length };
+}
+
+/** A compact string begins with its length plus one, as a varint. */
+function behindCompactString(from: Buffer, at: number): number {
+  let length = 0;
+  for (let i = 0; ; i++) {
+    const byte = from.readUInt8(at + i);
+    length |= (byte & 0x7f) << (7 * i);
+    if (byte < 0x80) return at + i + Math.max(1, length);
+  }
 }

@@ -1,11 +1,12 @@
-/** What is to be found outside the service after a run, and since when: gathered from the servers alone. */
+/** What the servers contain after a run, and since when. Nothing here is asked of the service itself but its logs. */
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
 import { type Commit, readCommits } from './commit-log.ts';
+import type { InputHistory } from './input-history.ts';
 
-/** What stands under one key: since when (milliseconds since the epoch, by the server's own account), and how often. */
+/** One key in one place: since when (milliseconds since the epoch, by the server's clock), and how often. */
 export interface Found {
   readonly since: number;
   readonly times: number;
@@ -20,23 +21,53 @@ export interface Evidence {
   readonly images: Place;
   readonly publishedStates: Place;
   readonly publishedImages: Place;
-  /** By the key of the record that is dead. */
+  /** By the key of the dead-lettered record. */
   readonly deadLetters: Place;
-  /** The input as the broker holds it, in the order of offsets: what a producer sent twice stands there twice. */
-  readonly input: ReadonlyMap<number, readonly { readonly offset: number; readonly key: string }[]>;
-  /** Every commit that the broker ever took. */
+  /** Every log that the input topic has had: one, and one more each time the topic was deleted and created again. */
+  readonly input: readonly InputLog[];
+  /** Every commit that the broker ever accepted. */
   readonly commits: readonly Commit[];
   /** What the members logged, one text each. */
   readonly logs: readonly string[];
 }
 
+/** One log of the input topic: the broker gives it a topic id, offsets begin at 0. */
+export interface InputLog {
+  /** Commits before this time (milliseconds since the epoch) refer to this log; Infinity for the current one. */
+  readonly until: number;
+  readonly partitions: ReadonlyMap<number, InputPartition>;
+}
+
+export interface InputPartition {
+  /** The first offset that still exists, and the offset after the last record. */
+  readonly start: number;
+  readonly end: number;
+  /** Every record that the partition has ever contained, by offset; one that was sent twice is there twice. */
+  readonly records: readonly { readonly offset: number; readonly key: string }[];
+  /** Offsets that were not committed when their records were deleted. */
+  readonly truncated: readonly Span[];
+  /** Of a deleted topic: the committed offset just before the deletion. */
+  readonly committedAtDeletion?: number;
+}
+
+/** Offsets from `from` up to, and without, `to`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** With `committedOnly` topics are read as a reader of committed records sees them. */
 export async function gather(
   pipeline: Pipeline,
+  history: InputHistory,
   logs: readonly string[],
   { committedOnly }: { readonly committedOnly: boolean },
 ): Promise<Evidence> {
-  const client = new pg.Client(pipeline.dsn);
+  const client = new pg.Client({
+    connectionString: pipeline.dsn,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: 30_000,
+  });
   await client.connect();
   const rows = async (table: string, column: string): Promise<Place> => {
     const text = `select ${column}, floor(extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000) from ${table}`;
@@ -53,7 +84,7 @@ export async function gather(
       publishedStates: await topic(topics.state, 'series_uid'),
       publishedImages: await topic(topics.image, 'sop_uid'),
       deadLetters: await topic(topics.deadLetter),
-      input: await inputOf(pipeline),
+      input: await history.logs(),
       commits: await readCommits(brokers, group, topics.input),
       logs: logs.map((log) => readFileSync(log, 'utf8')),
     };
@@ -62,7 +93,7 @@ export async function gather(
   }
 }
 
-/** When each key first came to stand in a topic, and how often it does; by the record's key, or by a field of its value. */
+/** When each key was first appended to a topic, and how often; by the record's key, or by a field of its value. */
 async function published(brokers: string, topic: string, committedOnly: boolean, field?: string): Promise<Place> {
   const found = new Map<string, Found>();
   const config = {
@@ -80,14 +111,4 @@ async function published(brokers: string, topic: string, committedOnly: boolean,
 function fieldOf(value: Buffer | null, field: string): string {
   const parsed: Record<string, unknown> = JSON.parse(value?.toString() ?? '{}');
   return String(parsed[field]);
-}
-
-async function inputOf({ brokers, topics }: Pipeline): Promise<Evidence['input']> {
-  const partitions = new Map<number, { offset: number; key: string }[]>();
-  for await (const { partition, offset, key } of readTopic({ 'bootstrap.servers': brokers }, topics.input)) {
-    const list = partitions.get(partition) ?? [];
-    partitions.set(partition, list);
-    list.push({ offset, key: key?.toString() ?? '' });
-  }
-  return partitions;
 }

@@ -1,4 +1,4 @@
-/** One run of the service between servers that break: its processes, the proxies in front of the servers, and the verdict at the end. */
+/** One run of the service under faults: its processes, the proxies in front of the servers, and the verdict at the end. */
 import { appendFileSync, cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,16 +6,17 @@ import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
 import { gather } from './evidence.ts';
+import { InputHistory } from './input-history.ts';
 import type { Machine } from './machine.ts';
 import { Member, sleep } from './member.ts';
 import { type LoadPlan, type SteadyLoad, startLoad } from './steady-load.ts';
-import { commitProblems, duplicateProblems, endProblems, privacyProblems } from './verdict.ts';
+import { commitProblems, duplicateProblems, endProblems, privacyProblems, republishProblems } from './verdict.ts';
 
 export interface MemberOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `--set` expressions and other arguments of `run`. */
   readonly args?: readonly string[];
-  /** Past the proxies, straight to the servers. */
+  /** Connects to the servers without the proxies. */
   readonly direct?: boolean;
   readonly command?: readonly string[];
 }
@@ -25,8 +26,10 @@ export interface FaultRunOptions {
   /** For every member. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
-  /** All members run exactly once: topics are read as committed, and nothing may stand there twice. */
+  /** All members run exactly once: topics are read as committed, and may contain nothing twice. */
   readonly exactlyOnce?: boolean;
+  /** No fault of this run makes the service process a record twice: the image topic may not contain many duplicates. */
+  readonly gentle?: boolean;
 }
 
 /** Short times, so that a sequence of faults fits into seconds. Names are the configuration's. */
@@ -38,9 +41,9 @@ export const QUICK = [
   'output.reject_errored.broker.outputs.0.dicom_store.statement_timeout=3s',
 ].flatMap((setting) => ['--set', setting]);
 
-/** A member doesn't outlive the test process, however that ends. */
+/** The kernel ends a member when the test process ends. */
 const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
-/** As root, files without any right can still be read; without these capabilities they can't. Run as somebody else, nothing is to be done. */
+/** Root can read files without any permission; not without these capabilities. Other users don't have them. */
 const UNPRIVILEGED = process.getuid?.() === 0 ? ['--bounding-set=-dac_override,-dac_read_search'] : [];
 const BUILT = fileURLToPath(new URL('../../../dist/src/cli/wado-consumer.cjs', import.meta.url));
 
@@ -49,7 +52,8 @@ export class FaultRun {
   readonly pipeline: Pipeline;
   readonly database: TcpProxy;
   readonly broker: TcpProxy;
-  /** What the watchers found, in sentences. */
+  readonly input: InputHistory;
+  /** What the watchers found, one sentence each. */
   readonly problems: string[] = [];
   readonly members: Member[] = [];
   readonly #options: FaultRunOptions;
@@ -76,6 +80,7 @@ export class FaultRun {
     this.pipeline = pipeline;
     this.database = database;
     this.broker = broker;
+    this.input = new InputHistory(pipeline);
     this.#options = options;
     const through = new URL(pipeline.dsn);
     through.port = String(database.port);
@@ -112,7 +117,15 @@ export class FaultRun {
     return load;
   }
 
-  /** Waits until everything that was sent is committed; then what the members' watchers found, and what the end state and the commits say. */
+  /** Resolves when no load sends any more; returns the function that resumes them. */
+  async pauseLoads(): Promise<() => void> {
+    const resumes = await Promise.all(this.#loads.map((load) => load.pause()));
+    return () => {
+      for (const resume of resumes) resume();
+    };
+  }
+
+  /** Waits until everything that was sent is committed. Returns every problem that the watchers and the verdict found. */
   async verdict(timeoutMs = 60_000): Promise<readonly string[]> {
     for (const load of this.#loads) await load.done;
     const caughtUp = await this.#caughtUp(timeoutMs);
@@ -120,6 +133,7 @@ export class FaultRun {
     const committedOnly = this.#options.exactlyOnce === true;
     const evidence = await gather(
       this.pipeline,
+      this.input,
       this.members.map((member) => member.log),
       { committedOnly },
     );
@@ -129,6 +143,7 @@ export class FaultRun {
       ...endProblems(evidence, records),
       ...commitProblems(evidence, records),
       ...(committedOnly ? duplicateProblems(evidence, records) : []),
+      ...(this.#options.gentle === true ? republishProblems(evidence) : []),
       ...privacyProblems(evidence),
     ].slice(0, 20);
     if (problems.length > 0) this.keepLogs();
@@ -138,7 +153,7 @@ export class FaultRun {
   async #caughtUp(timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
-      // A broker that has just come back may not answer yet.
+      // A broker that has just started may not answer yet.
       if ((await this.pipeline.lag().catch(() => Number.NaN)) === 0) return true;
       await sleep(100);
     }
@@ -150,7 +165,7 @@ export class FaultRun {
     return Math.max(0, ...this.members.map((member) => member.peakRssMb));
   }
 
-  /** The dead-letter topic is not there until the returned function has been called. Before anything is in it. */
+  /** Deletes the dead-letter topic; the returned function creates it. Call it before anything is dead-lettered. */
   async withoutDeadLetterTopic(): Promise<() => Promise<void>> {
     const admin = createAdmin({ 'bootstrap.servers': this.machine.brokers });
     const { deadLetter } = this.pipeline.topics;
@@ -161,7 +176,7 @@ export class FaultRun {
     };
   }
 
-  /** Keeps the members' logs where the run's own are; the verdict does when there is a problem. */
+  /** Copies the members' logs into the folder of the run's logs. The verdict does that when there is a problem. */
   keepLogs(name = this.pipeline.name): void {
     const { WADO_FAULTS_FOLDER } = process.env;
     if (WADO_FAULTS_FOLDER === undefined) return;

@@ -1,20 +1,20 @@
-/** One Kafka and one PostgreSQL, and the tests that break them. */
+/** One shard of the fault suite: a Kafka broker, a PostgreSQL server, and a test process that breaks them. */
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 
 const SERVICES = 'scripts/services.sh';
-/** Room for the log and a seed's tables; small enough to be filled in an instant. */
+/** Enough for the write-ahead log and the tables of a seed; small enough to be filled quickly. */
 const DISK_MB = 700;
 
 /**
- * Runs these test files, of the random sequences those of `seeds`; `only`: tests whose names match. Resolves with vitest's exit code, one
- * entry a seed, and the folder that is left when the code isn't 0.
+ * Runs the test files with these seeds. `kind`: only faults of that kind; `only`: tests whose names match. Resolves with vitest's exit
+ * code, one entry per seed, and the folder of the logs, which is removed when the code is 0.
  */
-export async function runShard({ seeds, files, only }) {
+export async function runShard({ seeds, files, kind, only }) {
   const folder = mkdtempSync('/var/tmp/wado-faults-');
-  // The postgres user must be able to walk there.
+  // The postgres user needs access.
   chmodSync(folder, 0o755);
   const totals = join(folder, 'totals.jsonl');
   writeFileSync(totals, '');
@@ -26,6 +26,7 @@ export async function runShard({ seeds, files, only }) {
     WADO_FAULTS_TOTALS: totals,
     WADO_FAULTS_FOLDER: folder,
     ...(mounted ? { WADO_FAULTS_DISK: disk } : {}),
+    ...(kind === undefined ? {} : { WADO_FAULTS_KIND: kind }),
   };
 
   let code = 1;
@@ -57,7 +58,7 @@ function environment(folder) {
     ...process.env,
     WADO_SERVICES_DIR: join(folder, 'services'),
     WADO_SERVICES_ENV_FILE: join(folder, 'env'),
-    // A broker that is often restarted has no use for code that was compiled twice.
+    // The broker is restarted often: the second compiler tier never pays off.
     WADO_KAFKA_JAVA_OPTS: '-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
     WADO_KAFKA_PORT: String(kafka),
     WADO_POSTGRES_PORT: String(postgres),
@@ -73,11 +74,11 @@ function brokerProperties(kafka, behindProxy, proxy) {
     `listeners=PLAINTEXT://127.0.0.1:${kafka},PROXIED://127.0.0.1:${behindProxy},CONTROLLER://127.0.0.1:${kafka + 1}`,
     `advertised.listeners=PLAINTEXT://127.0.0.1:${kafka},PROXIED://127.0.0.1:${proxy}`,
     'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    // A missing topic must be missing.
+    // A deleted topic must stay deleted.
     'auto.create.topics.enable=false',
-    // When a record was stored is read from the log itself.
+    // The verdict reads from the log when a record was appended.
     'log.message.timestamp.type=LogAppendTime',
-    // Random sequences use short sessions: their time goes into faults, not into waiting for the dead.
+    // Random sequences use short sessions, so that they don't wait long for members that were killed.
     'group.min.session.timeout.ms=1000',
     'group.consumer.min.session.timeout.ms=1000',
     'group.consumer.session.timeout.ms=2000',
@@ -102,9 +103,9 @@ function mountDisk(disk) {
 async function configurePostgres(dsn) {
   const client = new pg.Client(dsn);
   await client.connect();
-  // When a row was stored is asked of the server.
+  // The verdict asks the server when a row was committed.
   await client.query('alter system set track_commit_timestamp = on');
-  // The log must not fill the disk by itself.
+  // The write-ahead log alone must not fill the disk.
   await client.query("alter system set max_wal_size = '128MB'");
   await client.query("alter system set min_wal_size = '64MB'");
   await client.end();

@@ -1,4 +1,4 @@
-/** A load that goes on while things break: files and records at a steady pace, some of them late, cut short or sent twice. */
+/** A load at a steady rate: files and their records, some of them late, truncated or sent twice. */
 import { chmod, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { createProducer } from '../../../src/kafka/producer/producer.ts';
 import { seededRandom } from '../../../src/samples/seeded-random.ts';
@@ -8,13 +8,13 @@ import { sleep } from './member.ts';
 
 export interface LoadPlan {
   readonly seed: number;
-  /** At most so many records; `stop()` ends it earlier. */
+  /** The number of records, unless `stop()` ends the load earlier. */
   readonly count: number;
-  /** Default: as fast as it goes. */
+  /** Default: as fast as possible. */
   readonly perSecond?: number;
   /** Every n-th record can't be processed. Default: none. */
   readonly poisonEvery?: number;
-  /** Every n-th file is missing, half-written or unreadable when its record is sent, and whole soon after. Default: none. */
+  /** Every n-th file is missing, half-written or unreadable when its record is sent, and complete soon after. Default: none. */
   readonly lateEvery?: number;
   /** Every n-th record is sent again some time later. Default: none. */
   readonly repeatEvery?: number;
@@ -27,6 +27,8 @@ export interface SteadyLoad {
   readonly done: Promise<void>;
   /** Sends no further records. */
   stop(): void;
+  /** Sends nothing more until the returned function is called. Resolves when the broker has acknowledged what was sent. */
+  pause(): Promise<() => void>;
 }
 
 const BATCH = 25;
@@ -36,12 +38,45 @@ const WHOLE_HEADER = 700;
 export function startLoad(pipeline: Pipeline, plan: LoadPlan): SteadyLoad {
   const records: LoadRecord[] = [];
   const stopped = new AbortController();
-  const done = send(pipeline, plan, records, stopped.signal);
+  const gate = new Gate();
+  const done = send(pipeline, plan, records, gate, stopped.signal);
   done.catch(() => undefined);
-  return { records, done, stop: () => stopped.abort() };
+  return { records, done, stop: () => stopped.abort(), pause: () => gate.close() };
 }
 
-async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[], stopped: AbortSignal): Promise<void> {
+/** Lets one batch at a time pass while it is open. */
+class Gate {
+  #closed: Promise<void> | undefined;
+  #passing: Promise<void> = Promise.resolve();
+
+  async pass(batch: () => Promise<void>): Promise<void> {
+    while (this.#closed !== undefined) await this.#closed;
+    this.#passing = batch();
+    await this.#passing;
+  }
+
+  /** Returns the function that opens it again. */
+  async close(): Promise<() => void> {
+    let open = () => {};
+    this.#closed = new Promise((resolve) => {
+      open = () => {
+        this.#closed = undefined;
+        resolve();
+      };
+    });
+    // A batch that fails is reported by the load itself.
+    await this.#passing.catch(() => undefined);
+    return open;
+  }
+}
+
+async function send(
+  pipeline: Pipeline,
+  plan: LoadPlan,
+  records: LoadRecord[],
+  gate: Gate,
+  stopped: AbortSignal,
+): Promise<void> {
   const { seed, count, poisonEvery = 0, lateEvery = 0, repeatEvery = 0 } = plan;
   const random = seededRandom(seed ^ 0x10ad);
   const publisher = createProducer({
@@ -54,7 +89,8 @@ async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[], s
   let batch: LoadRecord[] = [];
   const began = performance.now();
   const flush = async () => {
-    await insist(() => publisher.send(batch.map(({ key, value }) => ({ topic: pipeline.topics.input, key, value }))));
+    const messages = batch.map(({ key, value }) => ({ topic: pipeline.topics.input, key, value }));
+    await gate.pass(() => insist(() => publisher.send(messages)));
     batch = [];
     if (plan.perSecond !== undefined)
       await sleep(began + (records.length / plan.perSecond) * 1_000 - performance.now());
@@ -77,7 +113,7 @@ async function send(pipeline: Pipeline, plan: LoadPlan, records: LoadRecord[], s
   await publisher.close();
 }
 
-/** Damages a file; returns what mends it, after so many milliseconds. */
+/** Damages a file; returns the function that repairs it after a number of milliseconds. */
 type Damage = (path: string) => Promise<(afterMs: number) => Promise<void>>;
 
 const DAMAGES: readonly Damage[] = [hide, cutShort, lock];
@@ -87,14 +123,14 @@ async function hide(path: string) {
   return (afterMs: number) => sleep(afterMs).then(() => rename(`${path}.part`, path));
 }
 
-/** Within its header. */
+/** Truncates it within its header. */
 async function cutShort(path: string) {
   const whole = await readFile(path);
   await truncate(path, WHOLE_HEADER);
   return (afterMs: number) => sleep(afterMs).then(() => writeFile(path, whole));
 }
 
-/** EACCES, for members that have no right to read everything (see `UNPRIVILEGED`). */
+/** EACCES, for members without root's capabilities (see `UNPRIVILEGED`). */
 async function lock(path: string) {
   await chmod(path, 0);
   return (afterMs: number) => sleep(afterMs).then(() => chmod(path, 0o644));
@@ -105,7 +141,7 @@ function pathOf(record: LoadRecord): string {
   return path;
 }
 
-/** A load outlives the broker's absence; records that are sent twice by it are part of the game. */
+/** Retries while the broker is unavailable. Records may be sent twice by that, as by any producer. */
 async function insist(attempt: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,45 +1,121 @@
-/** What the promises say of the evidence. Pure, so that forged evidence shows that each breach is seen. Returns sentences; none is good. */
-import type { LoadRecord } from '../../../src/testing/load.ts';
-import type { Evidence, Place } from './evidence.ts';
+/**
+ * Checks the evidence of a run against the guarantees. Each check returns one sentence per breach. Pure functions, so that forged evidence
+ * can show that each kind of breach is found.
+ */
+import type { ExpectedKeys, LoadRecord } from '../../../src/testing/load.ts';
+import type { Commit } from './commit-log.ts';
+import type { Evidence, InputLog, InputPartition, Place } from './evidence.ts';
 
 /** Promise 1: what is missing or too much at the end, by name and number. */
 export function endProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
-  const good = load.flatMap((record) => (record.expected === undefined ? [] : [record.expected]));
-  const series = new Set(good.map((keys) => keys.series));
-  const instances = new Set(good.map((keys) => keys.instance));
-  const poison = new Set(load.filter((record) => record.expected === undefined).map((record) => record.key));
+  const optional = deletedUnprocessed(evidence.input);
+  const good: Wanted<ExpectedKeys>[] = [];
+  const poison: Wanted<string>[] = [];
+  for (const { key, expected } of load) {
+    if (expected === undefined) poison.push({ of: key, optional: optional.has(key) });
+    else good.push({ of: expected, optional: optional.has(key) });
+  }
+  const by = (name: keyof ExpectedKeys) => good.map(({ of, optional }) => ({ of: of[name], optional }));
   return [
-    ...differences('dicom_object_meta', new Set(good.map((keys) => keys.traceId)), evidence.objects),
-    ...differences('dicom_state_meta', series, evidence.states),
-    ...differences('dicom_image_meta', instances, evidence.images),
-    ...differences('the state topic', series, evidence.publishedStates),
-    ...differences('the image topic', instances, evidence.publishedImages),
+    ...differences('dicom_object_meta', by('traceId'), evidence.objects),
+    ...differences('dicom_state_meta', by('series'), evidence.states),
+    ...differences('dicom_image_meta', by('instance'), evidence.images),
+    ...differences('the state topic', by('series'), evidence.publishedStates),
+    ...differences('the image topic', by('instance'), evidence.publishedImages),
     ...differences('the dead letters', poison, evidence.deadLetters),
     ...neverCommitted(evidence),
   ];
 }
 
-function differences(where: string, wanted: ReadonlySet<string>, found: Place): string[] {
-  const missing = [...wanted].filter((key) => !found.has(key));
-  const extra = [...found.keys()].filter((key) => !wanted.has(key));
+/** `optional`: it may be there or not. */
+interface Wanted<T> {
+  readonly of: T;
+  readonly optional: boolean;
+}
+
+/** Keys of records that the broker deleted, every one of them, before their offsets were committed. */
+function deletedUnprocessed(input: Evidence['input']): ReadonlySet<string> {
+  const deleted = new Set<string>();
+  const kept = new Set<string>();
+  for (const { partitions } of input)
+    for (const partition of partitions.values()) {
+      const { records, committedAtDeletion = Number.POSITIVE_INFINITY } = partition;
+      for (const { offset, key } of records)
+        (offset >= committedAtDeletion || isTruncated(partition, offset) ? deleted : kept).add(key);
+    }
+  return new Set([...deleted].filter((key) => !kept.has(key)));
+}
+
+function isTruncated({ truncated }: InputPartition, offset: number): boolean {
+  return truncated.some(({ from, to }) => offset >= from && offset < to);
+}
+
+function differences(where: string, wanted: readonly Wanted<string>[], found: Place): string[] {
+  const all = new Set(wanted.map(({ of }) => of));
+  const missing = [...new Set(wanted.flatMap(({ of, optional }) => (optional || found.has(of) ? [] : [of])))];
+  const extra = [...found.keys()].filter((key) => !all.has(key));
   return [
-    ...(missing.length === 0 ? [] : [`${where}: ${missing.length} of ${wanted.size} missing, e.g. ${missing[0]}`]),
+    ...(missing.length === 0 ? [] : [`${where}: ${missing.length} of ${all.size} missing, e.g. ${missing[0]}`]),
     ...(extra.length === 0 ? [] : [`${where}: ${extra.length} that were never sent, e.g. ${extra[0]}`]),
   ];
 }
 
 function neverCommitted({ input, commits }: Evidence): string[] {
-  return [...input].flatMap(([partition, records]) => {
-    const end = (records.at(-1)?.offset ?? -1) + 1;
-    const last = commits.filter((commit) => commit.partition === partition).at(-1)?.offset ?? 0;
+  const current = input.at(-1);
+  const since = input.at(-2)?.until ?? 0;
+  return [...(current?.partitions ?? [])].flatMap(([partition, { start, end }]) => {
+    const own = commits.filter((commit) => commit.partition === partition && commit.time >= since);
+    const last = Math.max(start, own.at(-1)?.offset ?? 0);
     return last < end ? [`partition ${partition}: the last commit is ${last}, the end ${end}`] : [];
   });
 }
 
-/** Promises 3 and 4: no commit ever was beyond what was durable everywhere at that moment, and none went back. */
+/**
+ * Promises 3 and 4: when a commit was accepted, every record below it was durable everywhere. No commit goes back, or beyond the end of the
+ * log that it was made for: a commit that was meant for the log of a deleted topic does both.
+ */
 export function commitProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
+  const durableSince = durability(evidence, load);
+  const problems: string[] = [];
+  if (evidence.commits.length === 0) problems.push('the broker knows of no commit at all');
+  let from = Number.NEGATIVE_INFINITY;
+  for (const log of evidence.input) {
+    const own = evidence.commits.filter(({ time }) => time >= from && time < log.until);
+    problems.push(...logProblems(log, own, durableSince));
+    from = log.until;
+  }
+  return problems;
+}
+
+function logProblems(log: InputLog, commits: readonly Commit[], durableSince: (key: string) => number): string[] {
+  const problems: string[] = [];
+  const last = new Map<number, number>();
+  for (const { partition, offset, time } of commits) {
+    const where = `partition ${partition}`;
+    const before = last.get(partition) ?? 0;
+    const content = log.partitions.get(partition);
+    if (offset < before) problems.push(`${where}: the commit went back from ${before} to ${offset}`);
+    if (content !== undefined && offset > content.end)
+      problems.push(`${where}: ${offset} was committed, and the log ends at ${content.end}`);
+    last.set(partition, offset);
+    for (const record of content?.records ?? []) {
+      if (record.offset >= offset) break;
+      if (record.offset < before || (content !== undefined && isTruncated(content, record.offset))) continue;
+      const since = durableSince(record.key);
+      const name = `record ${record.offset} (${record.key})`;
+      if (since === Number.POSITIVE_INFINITY)
+        problems.push(`${where}: ${offset} was committed, and ${name} is not everywhere`);
+      else if (since > time)
+        problems.push(`${where}: ${offset} was committed ${since - time} ms before ${name} was everywhere`);
+    }
+  }
+  return problems;
+}
+
+/** Since when the output of a record is in every place that it belongs to; Infinity while one of them lacks it. */
+function durability(evidence: Evidence, load: readonly LoadRecord[]): (key: string) => number {
   const expected = new Map(load.map((record) => [record.key, record.expected]));
-  const durableSince = (key: string): number => {
+  return (key) => {
     const keys = expected.get(key);
     const found =
       keys === undefined
@@ -52,35 +128,11 @@ export function commitProblems(evidence: Evidence, load: readonly LoadRecord[]):
           ];
     return Math.max(...found.map((each) => each?.since ?? Number.POSITIVE_INFINITY));
   };
-
-  const problems: string[] = [];
-  if (evidence.commits.length === 0) problems.push('the broker knows of no commit at all');
-  const last = new Map<number, number>();
-  for (const { partition, offset, time } of evidence.commits) {
-    const before = last.get(partition) ?? 0;
-    if (offset < before) problems.push(`partition ${partition}: the commit went back from ${before} to ${offset}`);
-    last.set(partition, offset);
-    for (const record of evidence.input.get(partition) ?? []) {
-      if (record.offset >= offset) break;
-      if (record.offset < before) continue;
-      const since = durableSince(record.key);
-      if (since === Number.POSITIVE_INFINITY)
-        problems.push(
-          `partition ${partition}: ${offset} was committed, and record ${record.offset} (${record.key}) is not everywhere`,
-        );
-      else if (since > time)
-        problems.push(
-          `partition ${partition}: ${offset} was committed ${since - time} ms before record ${record.offset} (${record.key}) was everywhere`,
-        );
-    }
-  }
-  return problems;
 }
 
-/** Promise 19, of topics read as committed: an input that stands in the log once has its image, or its dead letter, there once. */
+/** Promise 19, of topics read as committed: an input record that was sent once has one image, or one dead letter. */
 export function duplicateProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
-  const sent = new Map<string, number>();
-  for (const records of evidence.input.values()) for (const { key } of records) sent.set(key, (sent.get(key) ?? 0) + 1);
+  const sent = timesSent(evidence);
   return load.flatMap(({ key, expected }) => {
     const [where, found] =
       expected === undefined
@@ -88,16 +140,39 @@ export function duplicateProblems(evidence: Evidence, load: readonly LoadRecord[
         : ['the image topic', evidence.publishedImages.get(expected.instance)];
     const times = found?.times ?? 0;
     const inputs = sent.get(key) ?? 0;
-    return times > inputs ? [`${where}: ${key} stands there ${times} times, and was sent ${inputs} times`] : [];
+    return times > inputs ? [`${where}: ${key} is there ${times} times, and was sent ${inputs} times`] : [];
   });
 }
 
-/** What the load's records say of a patient, or of where a file lies. */
+function timesSent({ input }: Evidence): ReadonlyMap<string, number> {
+  const sent = new Map<string, number>();
+  for (const { partitions } of input)
+    for (const { records } of partitions.values())
+      for (const { key } of records) sent.set(key, (sent.get(key) ?? 0) + 1);
+  return sent;
+}
+
+/**
+ * Of a run in which no process, connection or partition was lost: records are not processed twice, so that each input record has about one
+ * image. A retry repeats only what was not delivered.
+ */
+export function republishProblems({ input, publishedImages }: Evidence): readonly string[] {
+  const inputs = [...input].flatMap(({ partitions }) => [...partitions.values()].map(({ records }) => records.length));
+  const sent = inputs.reduce((sum, count) => sum + count, 0);
+  const published = [...publishedImages.values()].reduce((sum, { times }) => sum + times, 0);
+  const most = Math.ceil(sent * REPUBLISHED);
+  return published > most ? [`the image topic: ${published} records for ${sent} of the input, at most ${most}`] : [];
+}
+
+/** A produce request that times out may have been appended: what one request holds is published twice. */
+const REPUBLISHED = 1.1;
+
+/** Text that the load's records and files contain about a patient or a path. */
 const CANARIES = ['Load^Synthetic', 'LOAD-', '.dcm', '"patient_id":"'];
 
-/** Promise 21, of the logs: no record's content in them. */
+/** Promise 21: no content of a record in the logs. */
 export function privacyProblems({ logs }: Evidence): readonly string[] {
   return logs.flatMap((log, i) =>
-    CANARIES.filter((canary) => log.includes(canary)).map((canary) => `the log of member ${i + 1} holds ${canary}`),
+    CANARIES.filter((canary) => log.includes(canary)).map((canary) => `the log of member ${i + 1} contains ${canary}`),
   );
 }

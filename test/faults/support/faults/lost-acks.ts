@@ -1,0 +1,59 @@
+/** kill -9 after a server has done what was asked, and before the service knows. */
+import type { FaultRun } from '../fault-run.ts';
+import { sleep } from '../member.ts';
+import type { Fault, Victim } from './fault.ts';
+import { restart } from './service.ts';
+
+/** The database has committed; the service is killed before the answer arrives. */
+export function killBeforeDatabaseAck(): Fault {
+  return {
+    targets: ['service'],
+    title: "kill -9 between the database's commit and its ack",
+    happen: (victim) => killWhileHeld(victim, victim.run.database.hold(isBind)),
+  };
+}
+
+/** The same for the broker's acknowledgement of output records. */
+export function killBeforeBrokerAck(): Fault {
+  return {
+    targets: ['service'],
+    title: "kill -9 between the broker's append and its ack",
+    happen: (victim) => killWhileHeld(victim, victim.run.broker.hold(isProduce)),
+  };
+}
+
+/** The same for offsets, committed alone or in a transaction. */
+export function killBeforeCommitAck(): Fault {
+  return {
+    targets: ['service'],
+    title: 'kill -9 between the commit of offsets and its ack',
+    happen: (victim) => killWhileHeld(victim, victim.run.broker.hold(isCommit)),
+  };
+}
+
+async function killWhileHeld(victim: Victim, hold: ReturnType<FaultRun['database']['hold']>): Promise<void> {
+  await Promise.race([hold.held, sleep(3_000)]);
+  await victim.member.kill();
+  hold.release();
+  restart(victim);
+}
+
+/** PostgreSQL's Bind message: a prepared statement with its values. */
+function isBind(request: Buffer): boolean {
+  return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_write'));
+}
+
+/** Kafka's Produce request. */
+function isProduce(request: Buffer): boolean {
+  return apiKeyOf(request) === 0;
+}
+
+/** OffsetCommit, EndTxn, TxnOffsetCommit. */
+function isCommit(request: Buffer): boolean {
+  return [8, 26, 28].includes(apiKeyOf(request));
+}
+
+/** Behind the length. */
+function apiKeyOf(request: Buffer): number {
+  return request.length > 8 ? request.readInt16BE(4) : -1;
+}

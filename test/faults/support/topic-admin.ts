@@ -1,0 +1,50 @@
+/** Changes to topics that the service itself never makes: a test's own admin client, with a deadline on every call. */
+import { RdKafka } from '@confluentinc/kafka-javascript';
+
+export interface TopicAdmin {
+  createTopic(topic: string, partitions: number): Promise<void>;
+  deleteTopic(topic: string): Promise<void>;
+  /** Raises a topic's partition count to `total`. */
+  addPartitions(topic: string, total: number): Promise<void>;
+  /** Moves the log start of each partition up to the offset. */
+  deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>;
+  close(): void;
+}
+
+const TIMEOUT_MS = 10_000;
+const TRIES = 5;
+
+type Done = (error: RdKafka.LibrdKafkaError | null | undefined) => void;
+
+export function createTopicAdmin(brokers: string): TopicAdmin {
+  const admin = RdKafka.AdminClient.create({ 'bootstrap.servers': brokers });
+  return {
+    createTopic: (topic, partitions) =>
+      call((done) => admin.createTopic({ topic, num_partitions: partitions, replication_factor: 1 }, TIMEOUT_MS, done)),
+    deleteTopic: (topic) => call((done) => admin.deleteTopic(topic, TIMEOUT_MS, done)),
+    addPartitions: (topic, total) => call((done) => admin.createPartitions(topic, total, TIMEOUT_MS, done)),
+    async deleteRecords(topic, before) {
+      const wanted = [...before].map(([partition, offset]) => ({ topic, partition, offset }));
+      if (wanted.length === 0) return;
+      const deadlines = { timeout: TIMEOUT_MS, operation_timeout: TIMEOUT_MS };
+      // Deleting up to the same offset twice changes nothing. A broker that has just restarted has no leader at first.
+      await retried(() => call((done) => admin.deleteRecords(wanted, deadlines, done)));
+    },
+    close: () => void admin.disconnect(),
+  };
+}
+
+function call(start: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => start((error) => (error ? reject(new Error(error.message)) : resolve())));
+}
+
+async function retried(attempt: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
