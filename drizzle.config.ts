@@ -1,8 +1,12 @@
 import { defineConfig } from 'drizzle-kit';
+import { DATABASE_DRIVERS } from './src/databases/registry.ts';
 
-/** `npx drizzle-kit generate` writes the next PostgreSQL migration when `src/databases/postgres/schema.ts` has changed. */
-export default defineConfig({
-  dialect: 'postgresql',
-  schema: './src/databases/postgres/schema.ts',
-  out: './drizzle/pg',
-});
+/**
+ * `DRIVER=postgres npx drizzle-kit generate` writes the next migration of a database when its schema has changed. DRIVER is a name of
+ * src/databases/registry.ts.
+ */
+const name = process.env.DRIVER ?? 'postgres';
+const driver = Object.entries(DATABASE_DRIVERS).find(([known]) => known === name)?.[1];
+if (driver === undefined) throw new Error(`DRIVER: expected one of ${Object.keys(DATABASE_DRIVERS).join(', ')}`);
+
+export default defineConfig(driver.description.migrations);

@@ -1,7 +1,7 @@
 /** Configuration → real nodes. The only place where the graph meets its clients. */
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
-import { createPostgresSink } from '../src/databases/postgres/sink.ts';
+import { databaseDriver } from '../src/databases/registry.ts';
 import { deadLetter } from '../src/dead-letters/format.ts';
 import { holdForRoots } from '../src/dicom/files/hold-for-roots.ts';
 import { createHeaderPool } from '../src/dicom/files/pool.ts';
@@ -188,14 +188,11 @@ function observation(
 }
 
 function buildDatabase(database: DatabaseConfig): Sink {
-  switch (database.driver) {
-    case 'postgres':
-      return createPostgresSink({
-        name: nameOf(database),
-        dsn: () => database.dsn.reveal(),
-        connections: database.maxInFlight,
-        migrate: database.migrate,
-        statementTimeoutMs: database.statementTimeoutMs,
-      });
-  }
+  return databaseDriver(database.driver).createSink({
+    name: nameOf(database),
+    dsn: () => database.dsn.reveal(),
+    connections: database.maxInFlight,
+    migrate: database.migrate,
+    statementTimeoutMs: database.statementTimeoutMs,
+  });
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { nameOf } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { migratePostgres } from '../databases/postgres/migrate.ts';
+import { databaseDriver } from '../databases/registry.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
 import { withDatabase } from './database-errors.ts';
 import { print } from './output.ts';
@@ -14,7 +14,7 @@ export function migrateCommand(): Command {
       for (const database of loadConfig(file, configArguments(options)).databases) {
         const name = nameOf(database);
         const dsn = database.dsn.reveal();
-        await withDatabase('migrating', name, dsn, () => migratePostgres(dsn, { name }));
+        await withDatabase('migrating', name, dsn, () => databaseDriver(database.driver).migrate(dsn, name));
         await print(`${name}: up to date\n`);
       }
     });

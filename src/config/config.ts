@@ -2,6 +2,7 @@
  * The configuration as the program uses it: typed, complete, every default filled in. It comes from a file in Redpanda Connect's
  * schema (`redpanda.yaml`); field names here are camelCase, durations are milliseconds, sizes are bytes.
  */
+import type { DatabaseDriverName } from '../databases/registry.ts';
 import type { Secret } from './secret.ts';
 
 /** What every component of the file has. */
@@ -127,12 +128,9 @@ export interface GroupConfig extends ComponentConfig {
   readonly readTimeoutMs: number;
 }
 
-/** The databases that this version runs. */
-export type DatabaseDriver = 'postgres';
-
 /** `dicom_store`: one database. */
 export interface DatabaseConfig extends ComponentConfig {
-  readonly driver: DatabaseDriver;
+  readonly driver: DatabaseDriverName;
   readonly dsn: Secret;
   /** Connections, which is statements at once. */
   readonly maxInFlight: number;

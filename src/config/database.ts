@@ -1,12 +1,11 @@
+import { DATABASE_DRIVER_NAMES, databaseDriver } from '../databases/registry.ts';
 import type { Component } from './component.ts';
-import type { DatabaseConfig, DatabaseDriver } from './config.ts';
+import type { DatabaseConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { bool, duration, mapping, nonEmptyText, oneOf, wholeNumber } from './fields.ts';
 
-const DRIVERS: readonly DatabaseDriver[] = ['postgres'];
-
 const databaseSchema = mapping({
-  driver: oneOf(['postgres', 'mysql', 'doris']),
+  driver: oneOf(DATABASE_DRIVER_NAMES),
   dsn: nonEmptyText(),
   max_in_flight: wholeNumber(1, 1000).default(2),
   migrate: bool().default(true),
@@ -20,31 +19,15 @@ export function readDatabase(
 ): DatabaseConfig | undefined {
   const fields = document.check(databaseSchema, component.body);
   if (fields === undefined) return undefined;
-  const driver = DRIVERS.find((known) => known === fields.driver);
-  if (driver === undefined) {
-    document.report(
-      [...component.body, 'driver'],
-      `the driver ${fields.driver} is not run by this version, which runs ${DRIVERS.join(', ')}`,
-    );
-    return undefined;
-  }
-  if (!isPostgresUrl(fields.dsn)) {
-    document.report(
-      [...component.body, 'dsn'],
-      'expected postgres://user:password@host:5432/database, other characters in the password percent-encoded',
-    );
-  }
+  const fault = databaseDriver(fields.driver).checkDsn(fields.dsn);
+  if (fault !== undefined) document.report([...component.body, 'dsn'], fault);
   return {
     label: component.label,
     path: component.path,
-    driver,
+    driver: fields.driver,
     dsn: document.secretAt([...component.body, 'dsn']),
     maxInFlight: fields.max_in_flight,
     migrate: fields.migrate,
     statementTimeoutMs: fields.statement_timeout,
   };
-}
-
-function isPostgresUrl(dsn: string): boolean {
-  return /^postgres(?:ql)?:\/\//.test(dsn) && URL.canParse(dsn);
 }

@@ -104,8 +104,18 @@ function outageLog(logger: Logger): NonNullable<RetryPolicy['onRetry']> {
     const now = performance.now();
     if (now - (told.get(sink) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
     told.set(sink, now);
-    logger.warn({ err: error, attempt, delay_ms: Math.round(delayMs) }, 'write failed, trying again until it works');
+    const delay = Math.round(delayMs);
+    logger.warn({ err: error, attempt, delay_ms: delay }, `${failureOf(error)}, retry in ${delay} ms`);
   };
+}
+
+const TRIED = { connect: 'connecting to', write: 'writing to', migrate: 'migrating' } as const;
+
+/** What was tried, on what, and why it failed: `connecting to postgres failed (ECONNREFUSED 127.0.0.1:5432)`. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof SinkError)) return 'writing failed';
+  const { operation, sink, detail, address } = error;
+  return `${TRIED[operation]} ${sink} failed (${address === undefined ? detail : `${detail} ${address}`})`;
 }
 
 /** The one line per batch: which offsets are done, and how many of what came out of them. */

@@ -1,18 +1,20 @@
 /** One PostgreSQL connection with a deadline on everything. The only place that imports the driver. */
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { SinkError } from '../../errors.ts';
-import { DsnError, type PostgresAddress, readPostgresDsn } from './dsn.ts';
+import { SinkError, type SinkOperation } from '../../errors.ts';
+import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, type PostgresFailure } from './errors.ts';
 
 export interface PostgresConnectionOptions {
   /** The sink's name, for errors. */
   readonly name: string;
   readonly dsn: string;
-  /** Milliseconds until a connection stands: name look-up, TCP, TLS, log-in and the session's settings. */
+  /** Milliseconds for a connection to one host: name look-up, TCP, TLS, log-in and the session's settings. */
   readonly connectTimeoutMs: number;
-  /** Milliseconds that a statement may take in all. The server gives up a little earlier than we do. */
+  /** Milliseconds that a statement may take, waiting for the answer included. The server's own deadline is 5 % shorter. */
   readonly statementTimeoutMs: number;
+  /** What the statements are for, in errors [write]. */
+  readonly operation?: SinkOperation;
 }
 
 export interface PostgresStatement {
@@ -26,8 +28,9 @@ export interface PostgresStatement {
 export class PostgresStatementError extends SinkError {
   readonly constraint: { readonly schema: string; readonly name: string } | undefined;
 
-  constructor(sink: string, failure: PostgresFailure, error: unknown) {
-    super(sink, failure.code, failure.detail);
+  constructor(sink: string, failure: PostgresFailure, operation: SinkOperation, address: string, error: unknown) {
+    // A dead letter quotes the error of a refused row, and the server's address is no part of it.
+    super(sink, failure.code, failure.detail, { operation, ...(failure.code === 'rejected' ? {} : { address }) });
     this.constraint =
       error instanceof pg.DatabaseError && error.schema !== undefined && error.constraint !== undefined
         ? { schema: error.schema, name: error.constraint }
@@ -38,37 +41,67 @@ export class PostgresStatementError extends SinkError {
 export interface PostgresConnection {
   /** False once it has failed or timed out: such a connection is never used again. */
   readonly usable: boolean;
-  /** The driver's client, for libraries that want one. */
+  /** The driver's client, for libraries that need one. */
   readonly client: pg.Client;
   /** Runs one statement. Rejects with a PostgresStatementError that carries no message of the server's. */
   query(statement: PostgresStatement): Promise<readonly Record<string, unknown>[]>;
-  /** Says goodbye; cuts the line when the server doesn't answer. */
+  /** Ends the session, and closes the socket when the server doesn't answer. */
   close(): Promise<void>;
-  /** Cuts the line: whatever waits for an answer fails at once. */
+  /** Closes the socket: every statement that waits for an answer fails at once. */
   destroy(): void;
 }
 
 const KEEP_ALIVE_AFTER_MS = 10_000;
-const GOODBYE_MS = 1_000;
+/** Grace period for the server to end a session. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
-/** Opens a connection, or rejects with a SinkError. */
+/**
+ * Opens a connection to the first host of the DSN, in its order, that answers and is of the kind that `target_session_attrs` asks for.
+ * Rejects with a SinkError that names every host tried.
+ */
 export async function openPostgres(options: PostgresConnectionOptions): Promise<PostgresConnection> {
-  const address = addressOf(options);
+  const { addresses, session } = targetOf(options);
+  const failures: SinkError[] = [];
+  for (const address of addresses) {
+    try {
+      return await openAddress(options, address, session);
+    } catch (error) {
+      if (!(error instanceof SinkError)) throw error;
+      failures.push(error);
+    }
+  }
+  throw allRefused(options.name, failures);
+}
+
+async function openAddress(
+  options: PostgresConnectionOptions,
+  address: PostgresAddress,
+  session: TargetSession,
+): Promise<PostgresConnection> {
   try {
-    return await open(options, address, address.ssl);
+    return await open(options, address, address.ssl, session);
   } catch (error) {
     if (!address.plainIfRefused || !(error instanceof SinkError) || error.detail !== 'tls_not_supported') throw error;
-    return open(options, address, false);
+    return open(options, address, false, session);
   }
 }
 
-function addressOf(options: PostgresConnectionOptions): PostgresAddress {
+/** One error for all hosts. It is worth a retry when any of them may come back. */
+function allRefused(name: string, failures: readonly SinkError[]): SinkError {
+  const [first] = failures;
+  if (first !== undefined && failures.length === 1) return first;
+  const code = failures.some((failure) => failure.code === 'unavailable') ? 'unavailable' : (first?.code ?? 'unknown');
+  const detail = failures.map((failure) => `${failure.detail} ${failure.address ?? ''}`.trim()).join(', ');
+  return new SinkError(name, code, detail, { operation: 'connect' });
+}
+
+function targetOf(options: PostgresConnectionOptions): PostgresTarget {
   try {
     return readPostgresDsn(options.dsn);
   } catch (error) {
-    if (error instanceof DsnError) throw new SinkError(options.name, 'misconfigured', 'invalid_dsn');
-    const failure = classifyPostgresError(error);
-    throw new SinkError(options.name, failure.code, failure.detail);
+    const failure: PostgresFailure =
+      error instanceof DsnError ? { code: 'misconfigured', detail: 'invalid_dsn' } : classifyPostgresError(error);
+    throw new SinkError(options.name, failure.code, failure.detail, { operation: 'connect' });
   }
 }
 
@@ -76,8 +109,9 @@ async function open(
   options: PostgresConnectionOptions,
   address: PostgresAddress,
   ssl: PostgresAddress['ssl'],
+  session: TargetSession,
 ): Promise<PostgresConnection> {
-  // Our own socket, so that it can be cut: the driver's end() waits for an answer that may never come.
+  // Our own socket, so that it can be closed at once: the driver's end() waits for an answer that may never come.
   const socket = new Socket();
   const client = new pg.Client({
     connectionString: address.connectionString,
@@ -87,19 +121,23 @@ async function open(
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     fallback_application_name: 'wado-consumer',
   });
-  const connection = new LiveConnection(options, client, socket);
-  await connection.start();
+  const connection = new LiveConnection(options, address.name, client, socket);
+  await connection.start(session);
   return connection;
 }
 
 class LiveConnection implements PostgresConnection {
   readonly client: pg.Client;
   readonly #options: PostgresConnectionOptions;
+  readonly #address: string;
+  readonly #operation: SinkOperation;
   readonly #socket: Socket;
   #usable = true;
 
-  constructor(options: PostgresConnectionOptions, client: pg.Client, socket: Socket) {
+  constructor(options: PostgresConnectionOptions, address: string, client: pg.Client, socket: Socket) {
     this.#options = options;
+    this.#address = address;
+    this.#operation = options.operation ?? 'write';
     this.#socket = socket;
     this.client = client;
     // Without a listener the error of an idle connection would end the process.
@@ -111,21 +149,32 @@ class LiveConnection implements PostgresConnection {
     return this.#usable;
   }
 
-  async start(): Promise<void> {
+  async start(session: TargetSession): Promise<void> {
     const { connectTimeoutMs, statementTimeoutMs } = this.#options;
     try {
       await this.#within(connectTimeoutMs, 'connect_timeout', async () => {
         await this.client.connect();
         await this.client.query(sessionSettings(statementTimeoutMs));
+        await this.#requireSession(session);
       });
     } catch (error) {
       this.destroy();
       const failure = this.#failure(error);
-      // No row has been sent yet: what the server refuses now is a setting, and a deadline missed means that it is away.
+      // No row has been sent: what the server refuses now is a setting, and after a missed deadline the server is not reachable.
       const code =
         failure.code === 'rejected' ? 'misconfigured' : failure.code === 'timeout' ? 'unavailable' : failure.code;
-      throw new SinkError(this.#options.name, code, failure.detail);
+      throw new SinkError(this.#options.name, code, failure.detail, { operation: 'connect', address: this.#address });
     }
+  }
+
+  /** Checks what `target_session_attrs` asks for; the definitions are libpq's. */
+  async #requireSession(session: TargetSession): Promise<void> {
+    if (session === 'any') return;
+    const { rows } = await this.client.query<{ standby: boolean; read_only: boolean }>(SESSION_KIND);
+    const [kind] = rows;
+    if (kind?.standby === true) throw new SinkError(this.#options.name, 'unavailable', 'standby');
+    if (session === 'read-write' && kind?.read_only === true)
+      throw new SinkError(this.#options.name, 'unavailable', 'read_only');
   }
 
   async query(statement: PostgresStatement): Promise<readonly Record<string, unknown>[]> {
@@ -141,16 +190,16 @@ class LiveConnection implements PostgresConnection {
       return result.rows;
     } catch (error) {
       const failure = this.#failure(error);
-      // The server has refused a row or given way to another transaction, and said so: nothing is wrong with the line.
+      // The server answered: it refused a row, or another transaction won. The connection itself works.
       if (failure.code !== 'rejected' && failure.code !== 'conflict') this.destroy();
-      throw new PostgresStatementError(this.#options.name, failure, error);
+      throw new PostgresStatementError(this.#options.name, failure, this.#operation, this.#address, error);
     }
   }
 
   async close(): Promise<void> {
     if (!this.#usable) return;
     this.#usable = false;
-    await this.#within(GOODBYE_MS, 'client_deadline', () => this.client.end()).catch(() => undefined);
+    await this.#within(CLOSE_TIMEOUT_MS, 'client_deadline', () => this.client.end()).catch(() => undefined);
     this.#socket.destroy();
   }
 
@@ -168,7 +217,9 @@ class LiveConnection implements PostgresConnection {
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         this.destroy();
-        reject(new SinkError(this.#options.name, 'timeout', detail));
+        reject(
+          new SinkError(this.#options.name, 'timeout', detail, { operation: this.#operation, address: this.#address }),
+        );
       }, ms);
     });
     try {
@@ -179,10 +230,13 @@ class LiveConnection implements PostgresConnection {
   }
 }
 
+const SESSION_KIND =
+  "select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') = 'on' as read_only";
+
 /**
- * The server's own deadline lies below ours, so that a slow statement ends by its answer and only a silent line by ours.
- * synchronous_commit=off would let the server acknowledge rows that a crash can still lose; stricter settings stay. array_nulls=off would
- * have it take the nulls of a row for texts.
+ * The server's deadline is shorter than ours: it ends a slow statement, and ours ends a connection without an answer.
+ * synchronous_commit=off would acknowledge rows that a crash can still lose; stricter settings stay. array_nulls=off would read the nulls
+ * of a row as text.
  */
 function sessionSettings(statementTimeoutMs: number): string {
   const serverMs = Math.max(1, Math.floor(statementTimeoutMs * 0.95));

@@ -1,17 +1,29 @@
 /**
- * What a PostgreSQL DSN asks for. Everything but TLS is the driver's to read; `sslmode` and its friends are read here, since the
- * driver gives them another meaning than libpq does (PostgreSQL documentation, "SSL Support", table "SSL Mode Descriptions").
+ * What a PostgreSQL DSN asks for. The driver reads everything but the hosts and TLS. It knows one host only, and `sslmode` and its
+ * companions mean something else to it than to libpq (PostgreSQL documentation, "Connection Strings" and "SSL Support").
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 
-/** A DSN in two parts: what the driver gets, and how to speak TLS. */
+/** One server of a DSN. */
 export interface PostgresAddress {
+  /** `host:port`, or the folder of a Unix socket: what logs and errors may show. */
+  readonly name: string;
+  /** What the driver gets. */
   readonly connectionString: string;
-  /** `undefined` leaves it to the driver: no TLS unless PGSSLMODE says so. */
+  /** `undefined` leaves it to the driver: no TLS unless PGSSLMODE asks for it. */
   readonly ssl: ConnectionOptions | false | undefined;
-  /** `sslmode=prefer`: a server without TLS is spoken to in the clear. */
+  /** `sslmode=prefer`: connect without TLS to a server that doesn't offer it. */
   readonly plainIfRefused: boolean;
+}
+
+/** `target_session_attrs`: which of the servers to use. */
+export type TargetSession = 'any' | 'read-write' | 'primary';
+
+export interface PostgresTarget {
+  /** In the DSN's order, at least one. */
+  readonly addresses: readonly PostgresAddress[];
+  readonly session: TargetSession;
 }
 
 /** The DSN can't be used. The message names the part at fault, never its value: a DSN holds a password. */
@@ -19,30 +31,108 @@ export class DsnError extends Error {
   override readonly name = 'DsnError';
 }
 
+const FORM = 'expected postgres://user:password@host:5432/database, other characters in the password percent-encoded';
 const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'ssl', 'uselibpqcompat'];
+const SSL_MODES = ['disable', 'allow', 'prefer', 'no-verify', 'require', 'verify-ca', 'verify-full'] as const;
+const TARGET_SESSIONS: readonly TargetSession[] = ['any', 'read-write', 'primary'];
+const DEFAULT_PORT = '5432';
+
+/** A DSN in its parts. */
+interface Parts {
+  readonly hosts: readonly { readonly name: string; readonly connectionString: string }[];
+  readonly session: TargetSession;
+  readonly mode: (typeof SSL_MODES)[number] | undefined;
+  readonly tls: ReadonlyMap<string, string | null>;
+}
+
+/** What is wrong with a DSN, or undefined. Opens nothing; the text never repeats a part of the DSN. */
+export function checkPostgresDsn(dsn: string): string | undefined {
+  try {
+    partsOf(dsn);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DsnError) return error.message;
+    throw error;
+  }
+}
 
 /**
- * Reads `postgres://user:password@host:port/database?sslmode=…`. `sslmode`: `disable`, `allow` (as disable), `prefer`, `require`
- * (encrypted; with `sslrootcert` also the CA is checked), `verify-ca`, `verify-full` (CA and host name). `sslrootcert`, `sslcert`
- * and `sslkey` are paths of PEM files, read at every call so that renewed ones are picked up; `sslrootcert=system` is Node's own list.
+ * Reads `postgres://user:password@host:port,host:port/database?sslmode=…&target_session_attrs=…`. Hosts and ports may also be the
+ * parameters `host=a,b` and `port=1,2`, as in libpq. `target_session_attrs` is `any`, `read-write` or `primary`; with several hosts the
+ * default is `read-write`, since this service only writes. `sslmode` is `disable`, `allow` (as disable), `prefer`, `require` (encrypted;
+ * with `sslrootcert` the authority is checked), `verify-ca` or `verify-full` (authority and host name). `sslrootcert`, `sslcert` and `sslkey`
+ * are paths of PEM files, read at every call so that renewed ones are used; `sslrootcert=system` is Node's own list.
  * Throws a DsnError, or the file system's error for a certificate that can't be read.
  */
-export function readPostgresDsn(dsn: string): PostgresAddress {
-  const url = URL.canParse(dsn) ? new URL(dsn) : undefined;
-  if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new DsnError('expected postgres://user:password@host:port/database');
-  }
-  const given = new Map(TLS_PARAMETERS.map((name) => [name, url.searchParams.get(name)]));
-  for (const name of TLS_PARAMETERS) url.searchParams.delete(name);
-  const mode = given.get('sslmode') ?? (given.get('ssl') === 'true' ? 'verify-full' : undefined);
+export function readPostgresDsn(dsn: string): PostgresTarget {
+  const { hosts, session, mode, tls } = partsOf(dsn);
+  const ssl = tlsOptions(mode, tls);
+  return { addresses: hosts.map((host) => ({ ...host, ssl, plainIfRefused: mode === 'prefer' })), session };
+}
+
+// User information ends at the last @ before the path: the URL standard reads it so, too.
+const DSN = /^(postgres(?:ql)?:\/\/)((?:[^/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/;
+
+function partsOf(dsn: string): Parts {
+  const [, scheme = '', user = '', authority = '', path = '', query = ''] = DSN.exec(dsn) ?? [];
+  if (scheme === '') throw new DsnError(FORM);
+  const parameters = new URLSearchParams(query);
+  const tls = new Map(TLS_PARAMETERS.map((name) => [name, parameters.get(name)]));
+  const hosts = hostsOf(authority, parameters);
+  const session = parameters.get('target_session_attrs') ?? (hosts.length > 1 ? 'read-write' : 'any');
+  for (const name of [...TLS_PARAMETERS, 'target_session_attrs', 'host', 'port']) parameters.delete(name);
+  const known = TARGET_SESSIONS.find((each) => each === session);
+  if (known === undefined) throw new DsnError(`target_session_attrs: expected ${TARGET_SESSIONS.join(', ')}`);
+  const mode = tls.get('sslmode') ?? (tls.get('ssl') === 'true' ? 'verify-full' : undefined);
   return {
-    connectionString: url.href,
-    ssl: tlsOptions(mode, given),
-    plainIfRefused: mode === 'prefer',
+    hosts: hosts.map((host) => {
+      const connectionString = urlOf(`${scheme}${user}`, host, path, parameters);
+      return { name: host.socket ?? `${host.name || 'localhost'}:${host.port}`, connectionString };
+    }),
+    session: known,
+    mode: mode === undefined ? undefined : knownMode(mode),
+    tls,
   };
 }
 
-function tlsOptions(mode: string | undefined, given: ReadonlyMap<string, string | null>): PostgresAddress['ssl'] {
+interface Host {
+  readonly name: string;
+  readonly port: string;
+  /** The folder of a Unix socket; then the name is empty. */
+  readonly socket: string | undefined;
+}
+
+/** The parameters `host` and `port` count before what the DSN says between `@` and `/`, as in libpq. */
+function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[] {
+  const given = authority.split(',').map((each) => /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(each));
+  const names = parameters.get('host')?.split(',') ?? given.map((each) => each?.[1]);
+  const ports = parameters.get('port')?.split(',') ?? given.map((each) => each?.[2]);
+  if (ports.length > 1 && ports.length !== names.length) throw new DsnError('expected a port for each host, or one');
+  return names.map((name, at) => {
+    if (name === undefined) throw new DsnError(FORM);
+    const port = (ports.length === 1 ? ports[0] : ports[at]) || DEFAULT_PORT;
+    return name.startsWith('/') ? { name: '', port, socket: name } : { name, port, socket: undefined };
+  });
+}
+
+function urlOf(start: string, host: Host, path: string, parameters: URLSearchParams): string {
+  const query = new URLSearchParams(parameters);
+  // The driver takes a socket's folder from the parameter; the name before the path is then ignored.
+  if (host.socket !== undefined) query.set('host', host.socket);
+  const text = query.size === 0 ? '' : `?${query}`;
+  const url = `${start}${host.name || 'localhost'}:${host.port}${path}${text}`;
+  if (!URL.canParse(url)) throw new DsnError(FORM);
+  return new URL(url).href;
+}
+
+function knownMode(mode: string): (typeof SSL_MODES)[number] {
+  const known = SSL_MODES.find((each) => each === mode);
+  if (known === undefined)
+    throw new DsnError('sslmode: expected disable, allow, prefer, require, verify-ca or verify-full');
+  return known;
+}
+
+function tlsOptions(mode: Parts['mode'], given: Parts['tls']): PostgresAddress['ssl'] {
   const rootPath = given.get('sslrootcert') ?? undefined;
   const base: ConnectionOptions = {
     ...pem('ca', rootPath === 'system' ? undefined : rootPath),
@@ -56,7 +146,6 @@ function tlsOptions(mode: string | undefined, given: ReadonlyMap<string, string 
     case 'allow':
       return false;
     case 'prefer':
-      return { ...base, rejectUnauthorized: false };
     case 'no-verify': // node-postgres's own word
       return { ...base, rejectUnauthorized: false };
     case 'require':
@@ -65,8 +154,6 @@ function tlsOptions(mode: string | undefined, given: ReadonlyMap<string, string 
       return { ...base, ...ANY_NAME };
     case 'verify-full':
       return { ...base, rejectUnauthorized: true };
-    default:
-      throw new DsnError('sslmode: expected disable, allow, prefer, require, verify-ca or verify-full');
   }
 }
 

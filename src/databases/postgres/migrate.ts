@@ -1,4 +1,4 @@
-/** Brings a database to the tables that the service needs; several processes may try at once. */
+/** Creates and updates the tables that the service needs. Several processes may do so at once. */
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { SinkError } from '../../errors.ts';
 import { migrationsFolder } from '../migrations-folder.ts';
@@ -9,12 +9,12 @@ import { classifyPostgresError } from './errors.ts';
 const SCHEMA = 'drizzle';
 const TABLE = 'wado_consumer_migrations';
 
-// Any number will do that no other program locks.
+// An advisory lock of our own: any number that no other program locks.
 const LOCK = '7737284116391274837';
 
-// A migration waits for whoever uses the tables, and everyone else then waits behind it: better to give up and come back.
+// While a migration waits for a table lock, every later statement queues behind it. Give up and retry instead.
 const LOCK_TIMEOUT_MS = 10_000;
-// No statement of a migration reads or rewrites a table, so this is ample; a dead line is noticed within it.
+// No statement of a migration reads or rewrites a table, so this is ample. A dead connection is noticed within it.
 const MIGRATION_TIMEOUT_MS = 28_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -23,14 +23,14 @@ export interface MigratePostgresOptions {
   readonly name?: string;
   /** Milliseconds [5000]. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds to wait for tables that others hold [10000]. */
+  /** Milliseconds to wait for locks of other sessions [10000]. */
   readonly lockTimeoutMs?: number;
 }
 
 /**
- * Applies what `drizzle/pg` has and the database lacks, and tells how many migrations that were: 0 on the second run, which then
- * changes nothing and needs no rights but to read. Works on an empty database and on one that upstream created (contract, "Out: tables").
- * Rejects with a SinkError: `conflict` when another process or a long transaction held the tables, `misconfigured` when a right lacks.
+ * Applies the migrations of `drizzle/pg` that the database lacks, and resolves to their number: 0 on the second run, which changes
+ * nothing and needs no right but to read. Works on an empty database and on one that upstream created (docs/contract.md, "Out: tables").
+ * Rejects with a SinkError: `conflict` when another session held the tables, `misconfigured` when a right is missing.
  */
 export async function migratePostgres(dsn: string, options: MigratePostgresOptions = {}): Promise<number> {
   const name = options.name ?? 'postgres';
@@ -39,6 +39,7 @@ export async function migratePostgres(dsn: string, options: MigratePostgresOptio
     dsn,
     connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     statementTimeoutMs: MIGRATION_TIMEOUT_MS,
+    operation: 'migrate',
   });
   const deadline = setTimeout(() => connection.destroy(), MIGRATION_TIMEOUT_MS);
   try {
@@ -53,17 +54,17 @@ async function migrateOn(connection: PostgresConnection, name: string, lockTimeo
   const folder = migrationsFolder('pg');
   if ((await pending(connection, folder)) === 0) return 0;
   await connection.query({ text: `set lock_timeout = ${lockTimeoutMs}` });
-  // Until the session ends: other processes wait here, and then find nothing left to do.
+  // Held until the session ends: other processes wait here, and then find nothing left to do.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
   const count = await pending(connection, folder);
   if (count > 0) await applyAll(connection, folder, name);
-  // Ends with the session anyway; PGlite's connections share one.
+  // The session's end would release it too, but PGlite's connections share one session.
   await connection.query({ text: 'select pg_advisory_unlock($1::bigint)', values: [LOCK] });
   return count;
 }
 
 async function applyAll(connection: PostgresConnection, folder: string, name: string): Promise<void> {
-  // Loaded here: a service whose tables are there, as they mostly are, starts without it.
+  // Loaded here: a service whose tables are up to date starts without it.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import('drizzle-orm/node-postgres'),
     import('drizzle-orm/node-postgres/migrator'),
@@ -73,11 +74,11 @@ async function applyAll(connection: PostgresConnection, folder: string, name: st
     await migrate(drizzle({ client: connection.client }), where);
   } catch (error) {
     const { code, detail } = classifyPostgresError(error);
-    throw new SinkError(name, code === 'rejected' ? 'misconfigured' : code, detail);
+    throw new SinkError(name, code === 'rejected' ? 'misconfigured' : code, detail, { operation: 'migrate' });
   }
 }
 
-// Asked first: drizzle's own migrate() creates its schema every time, for which a service in daily use need not have the right.
+// Checked first: drizzle's migrate() creates its schema every time, and a service in daily use needs no right to that.
 async function pending(connection: PostgresConnection, folder: string): Promise<number> {
   const files = readMigrationFiles({ migrationsFolder: folder });
   const [there] = await connection.query({ text: `select to_regclass('${SCHEMA}.${TABLE}') is not null as there` });

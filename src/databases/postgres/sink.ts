@@ -1,5 +1,4 @@
-/** The PostgreSQL sink: the three tables of the contract, one statement for all that waits. */
-
+/** The PostgreSQL sink: the three tables of docs/contract.md, one statement for everything that waits. */
 import { SinkError } from '../../errors.ts';
 import type { Sink } from '../../ports.ts';
 import { createGroupCommit } from '../group-commit.ts';
@@ -11,7 +10,7 @@ import { createPostgresLane } from './writer.ts';
 export interface PostgresSinkOptions {
   /** The node's name, in errors and metrics. */
   readonly name: string;
-  /** `postgres://user:password@host:port/database?sslmode=…`; asked at every new connection, so a rotated secret is picked up. */
+  /** `postgres://user:password@host:port/database?sslmode=…`; read at every new connection, so that a rotated secret is used. */
   readonly dsn: () => string;
   /** Connections that write side by side [2]. */
   readonly connections?: number;
@@ -19,9 +18,9 @@ export interface PostgresSinkOptions {
   readonly maxRows?: number;
   /** The most bytes in one statement [8 MiB]; a single record may exceed it. */
   readonly maxBytes?: number;
-  /** Milliseconds a statement may take [30000]; the server is given a little less. */
+  /** Milliseconds that a statement may take [20000]; the server's own deadline is 5 % shorter. */
   readonly statementTimeoutMs?: number;
-  /** Milliseconds until a connection must stand [5000]. */
+  /** Milliseconds for a connection to one host of the DSN [5000]. */
   readonly connectTimeoutMs?: number;
   /** Whether connect() brings the tables up to date [false]. */
   readonly migrate?: boolean;
@@ -57,11 +56,11 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
   };
 }
 
-// A secret file that is being replaced can be gone for a moment; that is no reason to stop.
+// A secret file that is being replaced can be missing for a moment: retry.
 function currentDsn({ name, dsn }: PostgresSinkOptions): string {
   try {
     return dsn();
   } catch {
-    throw new SinkError(name, 'unavailable', 'dsn_unreadable');
+    throw new SinkError(name, 'unavailable', 'dsn_unreadable', { operation: 'connect' });
   }
 }

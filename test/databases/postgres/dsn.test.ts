@@ -2,14 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readPostgresDsn } from '../../../src/databases/postgres/dsn.ts';
+import { checkPostgresDsn, readPostgresDsn } from '../../../src/databases/postgres/dsn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsn-'));
 const ca = join(folder, 'ca.pem');
 writeFileSync(ca, 'PEM');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const read = (query: string) => readPostgresDsn(`postgres://me:secret@db:5432/dicom?${query}`);
+const read = (query: string) => {
+  const [address] = readPostgresDsn(`postgres://me:secret@db:5432/dicom?${query}`).addresses;
+  if (address === undefined) throw new Error('no address');
+  return address;
+};
+const hosts = (dsn: string) =>
+  readPostgresDsn(dsn).addresses.map(({ name, connectionString }) => [name, connectionString]);
 
 describe('readPostgresDsn', () => {
   it('leaves everything but TLS to the driver', () => {
@@ -46,5 +52,39 @@ describe('readPostgresDsn', () => {
     expect(() => read('sslmode=secret')).toThrow(/^sslmode: expected/);
     expect(() => readPostgresDsn('host=db password=secret')).toThrow(/^expected postgres:/);
     expect(() => readPostgresDsn('mysql://me:secret@db/dicom')).toThrow(/^expected postgres:/);
+    expect(() => read('target_session_attrs=secret')).toThrow(/^target_session_attrs: expected/);
+    expect(() => readPostgresDsn('postgres://db:port/dicom')).toThrow(/^expected postgres:/);
+    expect(() => readPostgresDsn('postgres:///dicom?host=a,b,c&port=1,2')).toThrow(/^expected a port for each host/);
+  });
+
+  it('names every host of a list, with its port, and never the password', () => {
+    expect(hosts('postgres://me:s,e@a:1,b/dicom?sslmode=disable&application_name=x')).toEqual([
+      ['a:1', 'postgres://me:s,e@a:1/dicom?application_name=x'],
+      ['b:5432', 'postgres://me:s,e@b:5432/dicom?application_name=x'],
+    ]);
+    expect(hosts('postgres://me:secret@/dicom?host=a,b&port=6432')).toEqual([
+      ['a:6432', 'postgres://me:secret@a:6432/dicom'],
+      ['b:6432', 'postgres://me:secret@b:6432/dicom'],
+    ]);
+    expect(hosts('postgres://[::1]:1,[::2]/dicom').map(([name]) => name)).toEqual(['[::1]:1', '[::2]:5432']);
+    expect(hosts('postgres:///dicom?host=/run/postgresql')).toEqual([
+      ['/run/postgresql', 'postgres://localhost:5432/dicom?host=%2Frun%2Fpostgresql'],
+    ]);
+  });
+
+  it('wants a writable server where several are named, unless told otherwise', () => {
+    const session = (dsn: string) => readPostgresDsn(dsn).session;
+    expect(session('postgres://a/dicom')).toBe('any');
+    expect(session('postgres://a,b/dicom')).toBe('read-write');
+    expect(session('postgres://a,b/dicom?target_session_attrs=any')).toBe('any');
+    expect(session('postgres://a/dicom?target_session_attrs=primary')).toBe('primary');
+  });
+});
+
+describe('checkPostgresDsn', () => {
+  it('says what is wrong with a DSN without opening a file', () => {
+    expect(checkPostgresDsn('postgres://a/dicom?sslmode=verify-full&sslrootcert=/no/such/file')).toBeUndefined();
+    expect(checkPostgresDsn('postgres://a/dicom?sslmode=on')).toMatch(/^sslmode: expected/);
+    expect(checkPostgresDsn('http://a')).toMatch(/^expected postgres:/);
   });
 });

@@ -1,0 +1,16 @@
+import type { Sink } from '../ports.ts';
+
+/** A sink whose code is loaded when it is first used, so that a database that isn't configured costs no start-up time and no memory. */
+export function lazySink(name: string, load: () => Promise<Sink>): Sink {
+  let loaded: Promise<Sink> | undefined;
+  const sink = (): Promise<Sink> => {
+    loaded ??= load();
+    return loaded;
+  };
+  return {
+    name,
+    connect: async () => (await sink()).connect(),
+    write: async (batch) => (await sink()).write(batch),
+    close: async () => (await loaded)?.close(),
+  };
+}
