@@ -24,6 +24,7 @@ import {
   observeSink,
   observeTransactions,
   recordDeadLetters,
+  reportWorkerLoss,
   type SinkObservation,
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
@@ -65,11 +66,12 @@ const PRODUCE_DEADLINE_MS = MESSAGE_TIMEOUT_MS + 5_000;
 const DRAIN_MARGIN_MS = 5_000;
 
 export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
-  const { metrics } = operations;
+  const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
   const source = observeSource(kafka, metrics);
-  const pool = createHeaderPool(config.group);
-  const reader = holdForRoots(observeReader(pool, metrics.processor(config.group)), operations.storage);
+  const processor = metrics.processor(config.group);
+  const pool = createHeaderPool({ ...config.group, onWorkerLost: reportWorkerLoss(processor, logger) });
+  const reader = holdForRoots(observeReader(pool, processor), operations.storage);
   const databases = config.databases.map((database) =>
     observeSink(
       buildDatabase(database),

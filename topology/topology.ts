@@ -13,7 +13,7 @@ import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupBatch } from '../src/operators/group-batch.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { inOrder } from '../src/operators/in-order.ts';
-import { parseRecords, type UnknownFieldsListener } from '../src/operators/parse-records.ts';
+import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
 import type { HeaderReader, Offsets, Sink, Source, Transaction } from '../src/ports.ts';
 import type { AcknowledgedBatch, ParsedRecord } from '../src/records/records.ts';
@@ -37,7 +37,7 @@ export interface Settings {
   /** How long a file that isn't there yet, or is still being written, is waited for. Milliseconds. */
   readonly fileWaitMs: number;
   readonly retry?: RetryPolicy;
-  readonly onUnknownFields?: UnknownFieldsListener;
+  readonly parseEvents?: ParseEvents;
   readonly onWaiting?: (change: number) => void;
   /** The clock of buffers and retries: tests bring one that they move by hand. */
   readonly scheduler?: SchedulerLike;
@@ -82,7 +82,7 @@ export function exactlyOnceTopology(
 
 function batches(source: Source, settings: Settings): Observable<ParsedRecord[]> {
   return source.records$.pipe(
-    parseRecords(settings.onUnknownFields),
+    parseRecords(settings.parseEvents),
     bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
     filter((batch) => batch.length > 0),
   );

@@ -1,41 +1,49 @@
 import { map, type OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
-import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
+import { DICOM_STORE_META_FIELDS, dicomStoreMetaSchema, NEED_TRANSFER } from '../records/dicom-store-meta.ts';
 import { plainFile, storedFile } from '../records/object-row.ts';
 import { readPlainStoreMeta } from '../records/plain-store-meta.ts';
 import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/records.ts';
 
-/** Called with the number of unknown fields of each accepted record that has any. */
-export type UnknownFieldsListener = (count: number) => void;
+/** What is counted about accepted records. */
+export interface ParseEvents {
+  /** The record has this many fields that the schema doesn't know. */
+  unknownFields?(count: number): void;
+  /** The record's transfer_status is NeedTransfer (docs/contract.md, "Between"). */
+  needsTransfer?(): void;
+}
 
 /** Parses consumed records into stored files. A value that isn't a DicomStoreMeta becomes a poison record. */
-export function parseRecords(onUnknownFields?: UnknownFieldsListener): OperatorFunction<ConsumedRecord, ParsedRecord> {
-  return map((record) => parseRecord(record, onUnknownFields));
+export function parseRecords(events: ParseEvents = {}): OperatorFunction<ConsumedRecord, ParsedRecord> {
+  return map((record) => parseRecord(record, events));
 }
 
 // Fatal: replacing invalid bytes by U+FFFD would change an identifier.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const KNOWN = DICOM_STORE_META_FIELDS.length;
 
-export function parseRecord(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {
-  return parsePlain(source) ?? parseAny(source, onUnknownFields);
+export function parseRecord(source: ConsumedRecord, events: ParseEvents = {}): ParsedRecord {
+  return parsePlain(source, events) ?? parseAny(source, events);
 }
 
 /** Fast path for compact ASCII records. Returns undefined for every other value; only `parseAny` reports errors. */
-function parsePlain(source: ConsumedRecord): StoredFile | undefined {
+function parsePlain(source: ConsumedRecord, events: ParseEvents): StoredFile | undefined {
   const { value } = source;
   const meta = value === null ? undefined : readPlainStoreMeta(value);
-  return meta === undefined || value === null ? undefined : plainFile(source, meta, value);
+  if (meta === undefined || value === null) return undefined;
+  if (meta.needsTransfer) events.needsTransfer?.();
+  return plainFile(source, meta, value);
 }
 
-function parseAny(source: ConsumedRecord, onUnknownFields?: UnknownFieldsListener): ParsedRecord {
+function parseAny(source: ConsumedRecord, events: ParseEvents): ParsedRecord {
   try {
     const parsed = dicomStoreMetaSchema.safeParse(parseJson(source.value));
     if (!parsed.success) return { kind: 'poison', source, error: fieldErrors(parsed.error) };
     const meta = parsed.data;
     const unknown = countUnknown(meta);
-    if (unknown > 0) onUnknownFields?.(unknown);
+    if (unknown > 0) events.unknownFields?.(unknown);
+    if (meta.transfer_status === NEED_TRANSFER) events.needsTransfer?.();
     return storedFile(source, meta);
   } catch (error) {
     if (error instanceof ParseError) return { kind: 'poison', source, error };

@@ -42,7 +42,11 @@ export interface ProcessorMetrics {
   /** So many records were marked as failed. */
   error(records?: number): void;
   latency(milliseconds: number): void;
+  /** A reader thread was replaced: it died, or the storage did not answer it within read_timeout. */
+  workerLost(reason: WorkerLoss): void;
 }
+
+export type WorkerLoss = 'read_timeout' | 'died';
 
 export interface OutputMetrics extends ConnectionMetrics {
   /** One batch of so many records is durable. */
@@ -130,6 +134,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     sent: counter('processor_sent', 'Records that left the processor'),
     batchSent: counter('processor_batch_sent', 'Batches that left the processor'),
     error: counter('processor_error', 'Records that the processor marked as failed'),
+    workersLost: new Counter({
+      name: 'wado_reader_workers_lost',
+      help: 'Reader threads that were replaced, by reason',
+      labelNames: [...LABELS, 'reason'],
+      registers,
+    }),
     latency: summary('processor_latency_ns', 'Time the processor took for a batch, in nanoseconds'),
   };
   const output = {
@@ -173,6 +183,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const batchSent = started(processor.batchSent.labels(label, path));
       const error = started(processor.error.labels(label, path));
       const latency = processor.latency.labels(label, path);
+      const lost = (reason: WorkerLoss) => processor.workersLost.labels(label, path, reason);
+      started(lost('died'));
+      started(lost('read_timeout'));
       return {
         received: (records) => {
           received.inc(records);
@@ -183,6 +196,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
           batchSent.inc();
         },
         error: (records = 1) => error.inc(records),
+        workerLost: (reason) => lost(reason).inc(),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
       };
     },

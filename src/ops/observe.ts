@@ -6,7 +6,8 @@ import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
 import type { GroupedBatch } from '../records/records.ts';
 import type { ComponentHealth } from './health.ts';
-import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
+import type { Logger } from './logger.ts';
+import type { OutputMetrics, ProcessorMetrics, WorkerLoss } from './metrics.ts';
 import type { RecordLedger } from './record-ledger.ts';
 
 export interface SinkObservation {
@@ -109,6 +110,14 @@ export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
       return rejections;
     },
     close: () => sink.close(),
+  };
+}
+
+/** Counts and logs each reader thread that was replaced. */
+export function reportWorkerLoss(metrics: ProcessorMetrics, logger: Logger): (reason: WorkerLoss) => void {
+  return (reason) => {
+    metrics.workerLost(reason);
+    logger.warn({ reason }, 'reader thread lost, reading its batch again');
   };
 }
 

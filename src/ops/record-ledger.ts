@@ -16,6 +16,8 @@ export interface RecordLedger {
   released(records: number): void;
   /** Fields that the schema doesn't know, in records that were accepted. */
   unknownFields(fields: number): void;
+  /** An accepted record whose transfer_status is NeedTransfer. */
+  needsTransfer(): void;
   /** Tells how many records are in the graph now; asked when the metrics are read. */
   inFlight(read: () => number): void;
   /** Tells how many records wait for their file now; asked when the metrics are read. */
@@ -37,7 +39,7 @@ export interface LedgerFigures {
 /** Registers the ledger's series, `wado_records_…`. */
 export function createRecordLedger(registry: Registry): RecordLedger {
   const registers = [registry];
-  const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0 };
+  const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0, needTransfer: 0 };
   const deadLetters = new Map<string, number>();
   const codes = new WeakMap<Origin, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
@@ -67,6 +69,11 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   counter('wado_records_acked', 'Records that every sink accepted', () => counts.acked);
   counter('wado_records_released', 'Records given up un-acked with their partition', () => counts.released);
   counter('wado_unknown_fields', 'Fields that the schema does not know', () => counts.unknownFields);
+  counter(
+    'wado_records_need_transfer',
+    'Accepted records with transfer_status NeedTransfer',
+    () => counts.needTransfer,
+  );
   gauge('wado_records_in_flight', 'Records in the graph, not acked yet', () => gauges.inFlight());
   gauge('wado_records_waiting', 'Records that wait for their file', () => gauges.waiting());
   new Counter({
@@ -94,6 +101,9 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     },
     released: (records) => {
       counts.released += records;
+    },
+    needsTransfer: () => {
+      counts.needTransfer++;
     },
     unknownFields: (fields) => {
       counts.unknownFields += fields;

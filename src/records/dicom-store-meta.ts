@@ -91,7 +91,8 @@ export const TEXT_LIMITS = {
 } as const;
 export const ACCESSION_NUMBER_MAX = 16;
 export const TRACE_ID_LENGTH = 36;
-export const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', 'NeedTransfer'] as const;
+export const NEED_TRANSFER = 'NeedTransfer';
+export const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', NEED_TRANSFER] as const;
 
 export const dicomStoreMetaSchema = z.looseObject({
   trace_id: storableText().refine((value) => characters(value) === TRACE_ID_LENGTH, {

@@ -7,6 +7,7 @@ import {
   ACCESSION_NUMBER_MAX,
   DICOM_STORE_META_FIELDS,
   type DicomStoreMetaField,
+  NEED_TRANSFER,
   TEXT_LIMITS,
   TRACE_ID_LENGTH,
   TRANSFER_STATUSES,
@@ -21,6 +22,8 @@ export interface PlainStoreMeta {
   readonly fileSize: number;
   /** As written: at most six fraction digits. */
   readonly createdTime: string;
+  /** Whether transfer_status is NeedTransfer. */
+  readonly needsTransfer: boolean;
 }
 
 /** Undefined also where it isn't plain to see: then the schema decides, and says what is wrong. */
@@ -46,6 +49,7 @@ export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
     filePath: textAt(bytes, FILE_PATH),
     fileSize: numberAt(bytes, startOf(FILE_SIZE), endOf(FILE_SIZE) - startOf(FILE_SIZE)),
     createdTime: textAt(bytes, CREATED_TIME),
+    needsTransfer: skip(bytes, startOf(TRANSFER_STATUS) + 1, NEED_TRANSFER_BYTES) >= 0,
   };
 }
 
@@ -89,6 +93,8 @@ const TENANT_ID = DICOM_STORE_META_FIELDS.indexOf('tenant_id');
 const FILE_PATH = DICOM_STORE_META_FIELDS.indexOf('file_path');
 const FILE_SIZE = DICOM_STORE_META_FIELDS.indexOf('file_size');
 const CREATED_TIME = DICOM_STORE_META_FIELDS.indexOf('created_time');
+const TRANSFER_STATUS = DICOM_STORE_META_FIELDS.indexOf('transfer_status');
+const NEED_TRANSFER_BYTES = Buffer.from(NEED_TRANSFER);
 
 function readerOf(name: DicomStoreMetaField): ReadValue {
   switch (name) {

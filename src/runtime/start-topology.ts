@@ -53,7 +53,7 @@ export function startTopology(config: Config, operations: Operations, options: N
         waiting += change;
       },
       retry,
-      onUnknownFields: (count) => metrics.records.unknownFields(count),
+      parseEvents: metrics.records,
     });
   }).pipe(
     tap((batch) => {

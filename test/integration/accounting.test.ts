@@ -154,7 +154,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     const meta = storeMeta({ file_path: image(pipeline, 'a.dcm', { SOPInstanceUID: '1.2.3.1.1' }) });
     const { patient_id: _, ...without } = meta;
     await send(pipeline, [
-      JSON.stringify({ ...meta, site: 'SECRET', ward: { floor: 1 }, tags: [1, 2] }),
+      JSON.stringify({ ...meta, transfer_status: 'NeedTransfer', site: 'SECRET', ward: { floor: 1 }, tags: [1, 2] }),
       JSON.stringify(without),
       JSON.stringify({ ...meta, file_size: 'SECRET' }),
       JSON.stringify({ ...meta, created_time: 'SECRET', number_of_frames: 1.5 }),
@@ -163,6 +163,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     await pipeline.untilCommitted(30 * SECONDS);
     expect([...(await pipeline.endState()).objects]).toEqual([meta.trace_id]);
     expect((await readMetrics(origin))?.get('wado_unknown_fields')).toBe(3);
+    expect((await readMetrics(origin))?.get('wado_records_need_transfer')).toBe(1);
     const messages = await deadLetterMessages(pipeline);
     expect(messages).toHaveLength(3);
     expect(messages[0]).toBe('file_size: expected a whole number, got a string');

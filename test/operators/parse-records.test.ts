@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ParseError } from '../../src/errors.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
 import { DICOM_STORE_META_FIELDS } from '../../src/records/dicom-store-meta.ts';
@@ -157,11 +157,32 @@ describe('parseRecord', () => {
   it('accepts unknown fields and counts them', () => {
     const counts: number[] = [];
     const text = JSON.stringify({ ...storeMeta(), colour: 'red', nested: { deep: [1] } });
-    expect(parseRecord(record(text), (count) => counts.push(count)).kind).toBe('file');
+    expect(parseRecord(record(text), { unknownFields: (count) => counts.push(count) }).kind).toBe('file');
     const { accession_number: _, ...without } = storeMeta();
-    parseRecord(record(JSON.stringify(without)), (count) => counts.push(count));
+    parseRecord(record(JSON.stringify(without)), { unknownFields: (count) => counts.push(count) });
     expect(counts).toEqual([2]);
   });
+
+  it.each([
+    ['NeedTransfer', 1],
+    ['NoNeedTransfer', 0],
+    ['Success', 0],
+    ['Failed', 0],
+  ])(
+    'reports transfer_status %s as needing transfer %d time(s), on the fast path and by the schema',
+    (status, times) => {
+      const text = JSON.stringify(storeMeta({ transfer_status: status as 'NeedTransfer' }));
+      for (const written of [text, text.replace('"tenant_id"', '"tenant\\u005fid"')]) {
+        const needsTransfer = vi.fn();
+        expect(parseRecord(record(written), { needsTransfer }).kind).toBe('file');
+        expect(needsTransfer).toHaveBeenCalledTimes(times);
+      }
+      // A rejected record is not counted.
+      const needsTransfer = vi.fn();
+      parseRecord(record(text.replace('"file_size"', '"file_sizes"')), { needsTransfer });
+      expect(needsTransfer).not.toHaveBeenCalled();
+    },
+  );
 
   it('never pollutes a prototype', () => {
     parseRecord(record(`{"__proto__": {"polluted": true}, ${JSON.stringify(storeMeta()).slice(1)}`));

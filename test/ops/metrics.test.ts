@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { reportWorkerLoss } from '../../src/ops/observe.ts';
 import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 const input = { label: '', path: 'root.input' };
@@ -97,6 +99,37 @@ test('the books show what every owner of a figure reports, at the moment somebod
   ]) {
     expect(first.split('\n')).toContain(line);
   }
+});
+
+test('lost reader threads are counted by reason, from 0, and logged', async () => {
+  const metrics = createMetrics({ process: false });
+  const lines: string[] = [];
+  const logger = createLogger({ destination: { write: (line) => void lines.push(line) } });
+  const group = { label: 'group', path: 'root.pipeline.processors.0' };
+  const report = reportWorkerLoss(metrics.processor(group), logger);
+  const counts = async () =>
+    (await metrics.series('wado_reader_workers_lost')).map(({ labels, value }) => [labels, value]);
+  expect(await counts()).toEqual([
+    [{ ...group, reason: 'died' }, 0],
+    [{ ...group, reason: 'read_timeout' }, 0],
+  ]);
+  report('read_timeout');
+  report('read_timeout');
+  report('died');
+  expect((await counts()).map(([, value]) => value)).toEqual([1, 2]);
+  expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['read_timeout', 'read_timeout', 'died']);
+});
+
+test('a storage root counts as usable once it was found so', async () => {
+  const metrics = createMetrics({ process: false });
+  const root = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
+  const report = metrics.storageRoot(root);
+  const value = async () => (await metrics.series('wado_storage_root_usable')).map((each) => each.value);
+  expect(await value()).toEqual([0]);
+  report(true);
+  expect(await value()).toEqual([1]);
+  report(false);
+  expect(await value()).toEqual([0]);
 });
 
 test('two registries in one process share nothing', async () => {
