@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Kafka, PostgreSQL and MariaDB on this machine without containers, for tests and for trying things out.
+# Kafka, PostgreSQL and MariaDB on this machine without containers, for tests and for experiments.
 #
 #   scripts/services.sh up [kafka] [postgres] [mariadb]   start and wait until healthy (default: kafka postgres)
 #   scripts/services.sh down                              stop all and delete their data
-#   scripts/services.sh status                            one line a service; exit 1 when one that was started is not running
+#   scripts/services.sh status                            one line per service; exit 1 when one has been started and does not run
 #   scripts/services.sh env                               the variables the tests read: eval "$(scripts/services.sh env)"
 #   scripts/services.sh stop|start|kill|restart NAME      for fault tests; data stays; kill is kill -9
-#   scripts/services.sh tool CLASS [ARGUMENTS]            one of Kafka's own tools, e.g. org.apache.kafka.tools.TopicCommand
+#   scripts/services.sh tool CLASS [ARGUMENTS]            a Kafka command line tool, e.g. org.apache.kafka.tools.TopicCommand
 #
 # Ports: WADO_KAFKA_PORT 19092 (and the next one), WADO_POSTGRES_PORT 15432, WADO_MARIADB_PORT 13306. Data: WADO_SERVICES_DIR.
-# Missing programs are installed by apt-get when run as root on Debian; otherwise the line to type is printed.
+# As root on Debian, missing programs are installed with apt-get; otherwise the command to run is printed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 for part in common kafka postgres mariadb; do

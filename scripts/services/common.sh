@@ -1,12 +1,12 @@
-# Sourced by scripts/services.sh and the files beside this one: paths, ports and small words shared by every service.
+# Sourced by scripts/services.sh: paths, ports and functions that every service uses.
 # shellcheck shell=bash
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# Downloads are shared by all clones; they are large and never change.
+# All clones share the downloads, which are large and never change.
 cache=${WADO_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wado-consumer}
 
-# Not inside the clone: the postgres and mysql users must be able to walk there, and a clone may lie under /root.
+# Outside the clone: the postgres and mysql users need access, and a clone may be below /root.
 data=${WADO_SERVICES_DIR:-/var/tmp/wado-services-$(id -u)-$(printf %s "$repo" | cksum | cut -d' ' -f1)}
 env_file=${WADO_SERVICES_ENV_FILE:-$repo/.services/env}
 
@@ -18,13 +18,13 @@ say() { echo "services: $*" >&2; }
 fail() { say "$*"; exit 1; }
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# listening PORT: true when something accepts connections there.
+# listening PORT: true when a program accepts connections on the port.
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# alive NAME: true when the process that we started for NAME still runs.
+# alive NAME: true while the process that was started for NAME runs.
 alive() { [ -s "$data/$1.pid" ] && kill -0 "$(head -n 1 "$data/$1.pid")" 2>/dev/null; }
 
-# wait_until SECONDS WHAT COMMAND...: polls, fails loudly when the time is over.
+# wait_until SECONDS WHAT COMMAND...: polls until the command succeeds, fails after this time.
 wait_until() {
   local end=$((SECONDS + $1)) what=$2
   shift 2
@@ -34,45 +34,45 @@ wait_until() {
   done
 }
 
-# retry COMMAND...: three tries with a pause. For registries, never for tests.
+# retry COMMAND...: up to three attempts. For downloads only, never for tests.
 retry() {
   local try
   for try in 1 2 3; do
     "$@" && return 0
-    [ "$try" = 3 ] || { say "failed, again in $((try * 5)) s: $*"; sleep $((try * 5)); }
+    [ "$try" = 3 ] || { say "failed, retry in $((try * 5)) s: $*"; sleep $((try * 5)); }
   done
   return 1
 }
 
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
 
-# packages NAME...: installs Debian packages as root, else prints the line to type and stops.
+# packages NAME...: installs Debian packages as root; otherwise prints the command to run and exits.
 packages() {
   if is_root && command -v apt-get >/dev/null; then
     say "installing $*"
     retry apt_get update >&2
     retry apt_get install -y --no-install-recommends "$@" >&2
   else
-    say "these are missing; install them and run this again:"
+    say "packages are missing; install them and run this command again:"
     echo "  sudo apt-get update && sudo apt-get install -y $*" >&2
     exit 1
   fi
 }
 
-# as USER COMMAND...: databases refuse to run as root, and an ordinary user runs them as themselves.
+# as USER COMMAND...: as root, runs it as USER, because databases refuse to run as root.
 as() {
   local user=$1
   shift
   if is_root; then (cd / && runuser -u "$user" -- "$@"); else "$@"; fi
 }
 
-# own_dir DIR USER: a private folder that belongs to the user the service runs as.
+# own_dir DIR USER: creates a folder that belongs to the user of the service.
 own_dir() {
   mkdir -p "$1"
   if is_root; then chown "$2" "$1"; fi
 }
 
-# end NAME SIGNAL: signals the process group leader's process and waits until it is gone.
+# end NAME SIGNAL: signals the process and waits until it has ended.
 end() {
   alive "$1" || return 0
   local pid

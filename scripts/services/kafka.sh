@@ -1,4 +1,4 @@
-# Apache Kafka 4.1 from Maven's jars: one KRaft node, six partitions for topics made on the fly.
+# Apache Kafka 4.1 from Maven's jars: one KRaft node; topics that are created automatically have six partitions.
 # shellcheck shell=bash
 kafka_libs=$cache/kafka-4.1.0
 
@@ -12,7 +12,7 @@ kafka_install() {
   fresh=$(mktemp -d "$cache/kafka.XXXXXX")
   retry mvn -q -B -f "$repo/scripts/services/kafka-pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
     "-DoutputDirectory=$fresh" >&2 || { rm -rf "$fresh"; fail "Maven could not download Kafka"; }
-  # Another clone may have been faster; what it put there is the same.
+  # Another clone may have downloaded the same files in the meantime.
   mv -T "$fresh" "$kafka_libs" 2>/dev/null || rm -rf "$fresh"
 }
 
@@ -42,13 +42,13 @@ P
 
 kafka_start() {
   alive kafka && return 0
-  listening "$kafka_port" && fail "port $kafka_port is taken by another program: set WADO_KAFKA_PORT"
+  listening "$kafka_port" && fail "port $kafka_port is used by another program: set WADO_KAFKA_PORT"
   mkdir -p "$data/kafka"
   kafka_configure
   [ -f "$data/kafka/logs/meta.properties" ] || java -cp "$kafka_libs/*" kafka.tools.StorageTool format \
     -t MkU3OEVBNTcwNTJENDM2Qk -c "$data/kafka/server.properties" >"$data/kafka/format.log" 2>&1
   : >"$data/kafka/server.log"
-  # shellcheck disable=SC2086  # the options are words on purpose
+  # shellcheck disable=SC2086  # the options are separate words
   setsid nohup java ${WADO_KAFKA_JAVA_OPTS:--Xms256m -Xmx512m -XX:+UseSerialGC} -cp "$kafka_libs/*" kafka.Kafka \
     "$data/kafka/server.properties" >"$data/kafka/server.log" 2>&1 </dev/null &
   echo $! >"$data/kafka.pid"
@@ -63,5 +63,5 @@ kafka_stop() { end kafka TERM; }
 kafka_kill() { end kafka KILL; }
 kafka_env() { echo "WADO_TEST_KAFKA_BROKERS=127.0.0.1:$kafka_port"; }
 
-# kafka_tool CLASS ARGUMENTS...: one of Kafka's own command line tools.
+# kafka_tool CLASS ARGUMENTS...: runs a Kafka command line tool.
 kafka_tool() { java -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$kafka_libs/*" "$@"; }

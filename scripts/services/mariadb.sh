@@ -4,7 +4,7 @@ mariadb_install() { command -v mariadbd >/dev/null || packages mariadb-server; }
 
 mariadb_start() {
   alive mariadb && return 0
-  listening "$mariadb_port" && fail "port $mariadb_port is taken by another program: set WADO_MARIADB_PORT"
+  listening "$mariadb_port" && fail "port $mariadb_port is used by another program: set WADO_MARIADB_PORT"
   local dir=$data/mariadb user
   is_root && user=mysql || user=$(id -un)
   own_dir "$dir" "$user"

@@ -10,7 +10,7 @@ postgres_install() { [ -n "$(postgres_bin)" ] || packages postgresql; }
 
 postgres_start() {
   alive postgres && return 0
-  listening "$postgres_port" && fail "port $postgres_port is taken by another program: set WADO_POSTGRES_PORT"
+  listening "$postgres_port" && fail "port $postgres_port is used by another program: set WADO_POSTGRES_PORT"
   local dir=$data/postgres bin
   bin=$(postgres_bin)
   own_dir "$dir" postgres
@@ -24,7 +24,7 @@ postgres_start() {
     as postgres "$bin/createdb" -h 127.0.0.1 -p "$postgres_port" -U postgres dicom
 }
 
-# INT is PostgreSQL's fast shutdown: it doesn't wait for clients to leave.
+# INT is PostgreSQL's fast shutdown: it doesn't wait for clients to disconnect.
 postgres_stop() { end postgres INT; }
 postgres_kill() { end postgres KILL; }
 postgres_env() { echo "WADO_TEST_POSTGRES_DSN=postgres://postgres@127.0.0.1:$postgres_port/dicom"; }

@@ -4,7 +4,7 @@ import { describeFaults } from './support/machine.ts';
 import { sleep } from './support/member.ts';
 
 describeFaults("asking for a group's offsets", (machine) => {
-  it('fails while the broker is away or starting, and answers as before when it is back', async () => {
+  it('fails while the broker is down or starting, and returns the same offsets afterwards', async () => {
     await using run = await FaultRun.create(machine, { partitions: 3 });
     const member = run.start({ args: QUICK });
     run.load({ seed: 1, count: 100 });
@@ -20,7 +20,7 @@ describeFaults("asking for a group's offsets", (machine) => {
       }
     })();
     await machine.kill('kafka');
-    // Away for as long as it takes to be noticed.
+    // Down until a call has failed.
     await expect.poll(() => answers.at(-1), { timeout: 30_000 }).toBe('failed');
     await machine.start('kafka');
     await expect.poll(() => answers.at(-1), { timeout: 30_000 }).toBe(0);

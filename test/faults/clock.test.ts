@@ -9,12 +9,12 @@ import type { Figures, Member } from './support/member.ts';
 
 const SHIM = fileURLToPath(new URL('support/clock.c', import.meta.url));
 const HOUR = 3_600;
-/** Promise 15: batching.period is 5 s. What it guards against is an hour; the rest is room for a busy machine. */
+/** Promise 15: batching.period is 5 s, the rest allows for a busy machine. The fault would delay a batch by an hour. */
 const FLUSH_MS = 8_000;
 const HALF_A_BATCH = 25;
 
 describeFaults('the system clock jumping', (machine) => {
-  it('an hour back, and forward again, holds up no batch and no commit, and loses nothing', {
+  it('an hour back, and forward again, delays no batch and no commit, and loses nothing', {
     timeout: 180_000,
   }, async (context) => {
     await using run = await FaultRun.create(machine);
@@ -38,10 +38,10 @@ describeFaults('the system clock jumping', (machine) => {
       jump(shift);
       expect(await untilFigure(member, 'acked', sent, 30_000)).toBeLessThan(FLUSH_MS);
       await member.until(
-        'its log tells the shifted time',
+        'its log has the shifted time',
         () => Math.abs(timeLogged(member) - Date.now() - shift * 1_000) < 60_000,
       );
-      // Longer than a session: heartbeats and commits have to go on too.
+      // Longer than a session: heartbeats and commits have to continue too.
       await send(1_000, 100);
       await run.pipeline.untilCommitted(15_000);
     }
@@ -52,14 +52,14 @@ describeFaults('the system clock jumping', (machine) => {
   });
 });
 
-/** How many milliseconds it took. */
+/** Returns how many milliseconds it took. */
 async function untilFigure(member: Member, name: keyof Figures, least: number, timeoutMs: number): Promise<number> {
   const began = performance.now();
   await member.until(`${name} ${least}`, async () => ((await member.figures())?.[name] ?? 0) >= least, timeoutMs);
   return performance.now() - began;
 }
 
-/** What the service took for the time when it wrote its last line. */
+/** The time of the last line in the service's log. */
 function timeLogged(member: Member): number {
   return Date.parse(String(member.logLines().at(-1)?.time));
 }

@@ -3,13 +3,13 @@ import { FaultRun, type MemberOptions } from './support/fault-run.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
 import { sleep } from './support/member.ts';
 
-/** Promise 25, with the configuration as it is shipped: session_timeout 6s, commit_period 1s, batching.period 5s. */
+/** Promise 25, with the shipped configuration: session_timeout 6s, commit_period 1s, batching.period 5s. */
 const COMEBACK_MS = 10_000;
 const PER_SECOND = 100;
 
 describeFaults('a process that was killed by kill -9 and is started again', (machine) => {
   it.each<{ kind: string; options: MemberOptions }>([
-    { kind: 'without a name of its own', options: {} },
+    { kind: 'without an instance_id', options: {} },
     { kind: 'with an instance_id', options: { env: { INSTANCE_ID: 'lasting' } } },
     {
       kind: 'exactly once, with an instance_id',
@@ -20,7 +20,7 @@ describeFaults('a process that was killed by kill -9 and is started again', (mac
   });
 });
 
-/** Kills it three times; problems in sentences. */
+/** Kills it three times; returns one sentence per problem. */
 async function comeback(machine: Machine, kind: string, options: MemberOptions): Promise<readonly string[]> {
   await using run = await FaultRun.create(machine);
   const direct = { ...options, direct: true };
@@ -35,8 +35,8 @@ async function comeback(machine: Machine, kind: string, options: MemberOptions):
     member = run.start(direct);
     await member.untilLogged('batch committed', 60_000);
     const ms = Math.round(performance.now() - began);
-    console.log(`${kind}: works again ${ms} ms after kill -9`);
-    if (ms > COMEBACK_MS) problems.push(`kill ${kill}: worked again only after ${ms} ms`);
+    console.log(`${kind}: commits again ${ms} ms after kill -9`);
+    if (ms > COMEBACK_MS) problems.push(`kill ${kill}: committed again only after ${ms} ms`);
   }
   load.stop();
   problems.push(...(await run.verdict()));

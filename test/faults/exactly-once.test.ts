@@ -8,7 +8,7 @@ import { sleep } from './support/member.ts';
 
 const RECORDS = 300;
 
-/** Every answer that the service waits for on a batch's way, in this order. Numbers are Kafka's API keys. */
+/** Every answer that the service waits for while it processes a batch, in this order. Numbers are Kafka's API keys. */
 const ACKS: readonly { what: string; line: 'database' | 'broker'; is: (request: Buffer) => boolean }[] = [
   { what: "the database's commit", line: 'database', is: (request) => request.includes('wado_consumer_write') },
   { what: 'AddPartitionsToTxn', line: 'broker', is: isApi(24) },
@@ -30,7 +30,7 @@ describeFaults('run --exactly-once, killed by kill -9 between any two acks', (ma
       load.push(...(await run.pipeline.publish({ count: RECORDS, seed: i + 1, imagesPerSeries: 1, poisonEvery: 100 })));
       await Promise.race([
         hold.held,
-        sleep(30_000).then(() => Promise.reject(new Error(`nothing was answered to ${what}`))),
+        sleep(30_000).then(() => Promise.reject(new Error(`there was no answer to ${what}`))),
       ]);
       await member.kill();
       hold.release();
@@ -44,7 +44,7 @@ describeFaults('run --exactly-once, killed by kill -9 between any two acks', (ma
   });
 });
 
-/** A request begins with its length and its API's key. */
+/** A request begins with its length and its API key. */
 function isApi(key: number): (request: Buffer) => boolean {
   return (request) => request.length > 8 && request.readInt16BE(4) === key;
 }

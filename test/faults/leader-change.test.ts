@@ -7,7 +7,9 @@ import { SecondBroker } from './support/second-broker.ts';
 const PARTITIONS = 3;
 
 describeFaults('a change of leaders', (machine) => {
-  it('loses nothing when partitions move to another broker, and when that one dies', { timeout: 400_000 }, async () => {
+  it('loses nothing when partitions move to another broker, and when that broker is killed', {
+    timeout: 400_000,
+  }, async () => {
     await using run = await FaultRun.create(machine, { partitions: PARTITIONS });
     await using second = await SecondBroker.start(machine.brokers);
     const topics = Object.fromEntries(Object.values(run.pipeline.topics).map((topic) => [topic, PARTITIONS]));

@@ -3,8 +3,8 @@ import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
 import { sleep } from './support/member.ts';
 
-describeFaults('offsets that a dead process left in an open transaction', (machine) => {
-  it('make its heir wait, and not begin anew, even when the group changes meanwhile', {
+describeFaults('offsets that a killed process left in an open transaction', (machine) => {
+  it('make the next member wait for them, even when the group rebalances meanwhile', {
     timeout: 180_000,
   }, async () => {
     await using run = await FaultRun.create(machine, { partitions: 6, exactlyOnce: true });
@@ -12,29 +12,31 @@ describeFaults('offsets that a dead process left in an open transaction', (machi
     run.load({ seed: 3, count: 3_000, perSecond: 250 });
     await dead.until('some acks', async () => ((await dead.figures())?.acked ?? 0) > 600);
 
-    // The broker has the offsets, the transaction is never ended: it stays open for 10 s.
+    // The broker has the offsets and no end of the transaction: it stays open for 10 s.
     const hold = run.broker.hold(isTxnOffsetCommit);
     await hold.held;
     await dead.kill();
     hold.release();
-    const heir = run.start({ args: QUICK });
+    const next = run.start({ args: QUICK });
     await sleep(4_000);
     const another = run.start({ args: QUICK });
 
     expect(await run.verdict()).toEqual([]);
-    await Promise.all([heir.stop(), another.stop()]);
+    await Promise.all([next.stop(), another.stop()]);
     expect(run.problems).toEqual([]);
   });
 });
 
 describeFaults('a transaction whose commit is not answered', (machine) => {
-  it('is not published again by the same process, since it may well have happened', { timeout: 180_000 }, async () => {
+  it('is not published again by the same process, since the broker may have committed it', {
+    timeout: 180_000,
+  }, async () => {
     await using run = await FaultRun.create(machine, { exactlyOnce: true });
     const member = run.start({ args: QUICK });
     const load = run.load({ seed: 8, count: 20_000, perSecond: 100 });
     await member.until('some acks', async () => ((await member.figures())?.acked ?? 0) > 100);
 
-    // The broker does what it is asked for; only nobody hears of it, for longer than anybody waits.
+    // The broker commits the transaction; its answer is delayed beyond every deadline.
     const hold = run.broker.hold(isEndTxn);
     await hold.held;
     await sleep(30_000);

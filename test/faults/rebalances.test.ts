@@ -5,13 +5,13 @@ import { readGeneration } from './support/group-log.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
 import { type Member, sleep } from './support/member.ts';
 
-/** In all, over the four kinds of group. The full run has 100. */
+/** In total, for the four kinds of group. The full run has 100. */
 const REBALANCES = Number(process.env.WADO_FAULTS_REBALANCES ?? 12);
 const FULL_RUN_MS = 600_000;
 const PER_SECOND = 150;
-/** What one change takes, about: the load is made to outlast most of them. */
+/** About what one change takes: the load lasts longer than most of them. */
 const SECONDS_PER_CHANGE = 4;
-/** Longer than the session of QUICK, and of the broker under the `consumer` protocol. */
+/** Longer than the session timeout of QUICK, and of the broker for the `consumer` protocol. */
 const BEYOND_THE_SESSION_MS = 3_000;
 
 const KINDS = [
@@ -39,12 +39,12 @@ describeFaults('a storm of rebalances', (machine) => {
     },
   );
 
-  it('leaves the commits of others alone when a member wakes up that was put out in the middle of a rebalance', async () => {
+  it('never overwrites later commits when a member resumes that was removed during a rebalance', async () => {
     await using run = await FaultRun.create(machine, { partitions: 6 });
     const frozen = run.start({ args: QUICK, env: { INSTANCE_ID: 'a' } });
     run.load({ seed: 7, count: 3_000, perSecond: 300 });
     await frozen.until('some acks', async () => ((await frozen.figures())?.acked ?? 0) > 0);
-    // It has joined the new generation and doesn't know yet what it is to give away.
+    // It has joined the new generation and doesn't know its assignment yet.
     const hold = run.broker.hold(isSyncGroup);
     const other = run.start({ args: QUICK, direct: true });
     await hold.held;
@@ -65,7 +65,7 @@ function isSyncGroup(request: Buffer): boolean {
   return request.length > 8 && request.readInt16BE(4) === 14;
 }
 
-/** How many partitions the group has ever given to it at once. */
+/** The most partitions that were assigned to it at once. */
 function assignedTo(member: Member): number {
   return Math.max(
     0,
@@ -99,7 +99,7 @@ async function storm(machine: Machine, kind: Kind, atLeast: number) {
   return { rebalances, problems: all };
 }
 
-/** The group's members, one to four of them at any time. */
+/** The group's members: one to four at any time. */
 class Members {
   readonly #run: FaultRun;
   readonly #kind: Kind;
@@ -110,7 +110,7 @@ class Members {
     this.#kind = kind;
   }
 
-  /** Under the lowest name that is free: a static member's place is its name. */
+  /** With the first unused name: the broker identifies a static member by it. */
   join(): void {
     const taken = new Set(this.#members.map(({ name }) => name));
     const name = ['a', 'b', 'c', 'd'].find((each) => !taken.has(each)) ?? 'e';
@@ -135,7 +135,7 @@ class Members {
     if (what === 'leave' || what === 'die') {
       this.#members = this.#members.filter((each) => each !== victim);
       await (what === 'leave' ? victim.member.stop() : victim.member.kill());
-      // A static member is missed only when its session is over, whichever way it went.
+      // The broker removes a static member only when its session ends, however the process ended.
       if (this.#kind.named) await sleep(BEYOND_THE_SESSION_MS);
     }
     return `${what} (${count} members)`;

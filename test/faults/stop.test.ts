@@ -3,12 +3,12 @@ import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
 import { sleep } from './support/member.ts';
 
-describeFaults('a service that is asked to end ends in time, whatever its servers do', (machine) => {
+describeFaults('a service that receives SIGTERM exits in time, whatever its servers do', (machine) => {
   for (const [title, args] of [
     ['at least once', QUICK],
     ['exactly once', [...QUICK, '--exactly-once']],
   ] as const) {
-    it(`10 s after SIGTERM at most while the broker says nothing, ${title}`, { timeout: 120_000 }, async () => {
+    it(`within 10 s of SIGTERM while the broker does not answer, ${title}`, { timeout: 120_000 }, async () => {
       await using run = await FaultRun.create(machine, { partitions: 3 });
       const member = run.start({ args });
       run.load({ seed: 1, count: 600, perSecond: 200 });
@@ -16,7 +16,7 @@ describeFaults('a service that is asked to end ends in time, whatever its server
 
       run.broker.blackHole(true);
       await sleep(1_000);
-      // Past its own deadline it may give up what is in flight; SIGKILL is how it gives up on a client that doesn't come back.
+      // After its own deadline it may abandon what is in flight, with SIGKILL when the client never returns from a call.
       await member.stop({ mayForce: true });
       run.broker.blackHole(false);
 
@@ -29,7 +29,7 @@ describeFaults('a service that is asked to end ends in time, whatever its server
     ['at least once', false],
     ['exactly once', true],
   ] as const)(
-    'cleanly while the broker says nothing and nothing is in flight, %s',
+    'cleanly while the broker does not answer and nothing is in flight, %s',
     {
       timeout: 120_000,
     },
@@ -47,8 +47,8 @@ describeFaults('a service that is asked to end ends in time, whatever its server
     },
   );
 
-  // Its clients of before were left in the middle of a call: one that is never told of its end would hold the process for ever.
-  it('cleanly after an outage in which its group gave its partitions away, exactly once', {
+  // Clients of the earlier graph were closed in the middle of a call: one that stays open would keep the process running for ever.
+  it('cleanly after an outage in which its partitions were reassigned, exactly once', {
     timeout: 180_000,
   }, async () => {
     await using run = await FaultRun.create(machine, { partitions: 3, exactlyOnce: true });
@@ -66,31 +66,37 @@ describeFaults('a service that is asked to end ends in time, whatever its server
     expect(run.problems).toEqual([]);
   });
 
-  // The client must not be closed under a question that is still open, nor asked anything once it is.
-  it.each([0, 400, 800, 1_600])('cleanly %i ms after it has asked where to begin, and heard nothing', async (ms) => {
-    await using run = await FaultRun.create(machine, { partitions: 3 });
-    const hold = run.broker.hold(isOffsetFetch);
-    const member = run.start({ args: QUICK });
-    await hold.held;
-    await sleep(ms);
-    const end = member.stop();
-    await sleep(ms / 2);
-    hold.release();
-    expect(await end).toEqual({ code: 0, signal: null });
-    expect(run.problems).toEqual([]);
-  });
+  // The client must not be closed while a request is pending, nor be sent a request once it is closed.
+  it.each([0, 400, 800, 1_600])(
+    'cleanly %i ms after it has requested its committed offsets, without an answer',
+    async (ms) => {
+      await using run = await FaultRun.create(machine, { partitions: 3 });
+      const hold = run.broker.hold(isOffsetFetch);
+      const member = run.start({ args: QUICK });
+      await hold.held;
+      await sleep(ms);
+      const end = member.stop();
+      await sleep(ms / 2);
+      hold.release();
+      expect(await end).toEqual({ code: 0, signal: null });
+      expect(run.problems).toEqual([]);
+    },
+  );
 
   it('cleanly when SIGTERM comes with its very first log line', async () => {
     await using run = await FaultRun.create(machine, { partitions: 3 });
-    const member = run.start({ args: QUICK, env: { NODE_OPTIONS: `--import=data:text/javascript,${ASKS_AT_ONCE}` } });
+    const member = run.start({
+      args: QUICK,
+      env: { NODE_OPTIONS: `--import=data:text/javascript,${SIGNAL_AT_START}` },
+    });
     expect(await member.exits()).toEqual({ code: 0, signal: null });
   });
 });
 
 const BROKE = 'the graph broke, starting again from the last commit';
 
-/** In the member: who reads the line could not be faster. */
-const ASKS_AT_ONCE = encodeURIComponent(`
+/** Runs in the member, so that the signal comes as early as possible. */
+const SIGNAL_AT_START = encodeURIComponent(`
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = (text, ...rest) => {
     const written = write(text, ...rest);

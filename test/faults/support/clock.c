@@ -1,8 +1,8 @@
 /*
- * A system clock that jumps, for one process: LD_PRELOAD. The file CLOCK_SHIFT_FILE holds whole seconds, read anew every 20 ms.
- * What tells the time of day is shifted by them; and what waits until a time of day waits until the shifted clock says so, as the kernel's
- * own waits do when somebody sets the clock. (libfaketime turns such waits into durations when they begin, which hides what a jump does
- * to them.) The monotonic clock stays as it is.
+ * A system clock that jumps, for one process that preloads this library. The file CLOCK_SHIFT_FILE contains whole seconds and is read
+ * every 20 ms. They are added to the time of day. A wait until a time of day ends when the shifted clock reaches it, as in the kernel
+ * after the clock was set. (libfaketime turns such waits into durations at their start, which hides the effect of a jump.) The monotonic
+ * clock is not changed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define SLICE_NS 20000000LL
-/* Times of day are beyond it, monotonic times (since the boot) before it. */
+/* In seconds: times of day are above it, monotonic times (since the boot) below it. */
 #define TIME_OF_DAY 1000000000LL
 
 static int (*real_clock_gettime)(clockid_t, struct timespec *);

@@ -1,4 +1,4 @@
-/** The servers that fault tests stop and kill: their own, started by test/faults/run.mjs and named in its environment. */
+/** The servers that fault tests stop and kill: started for them by test/faults/run.mjs, which sets their addresses in the environment. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,13 +11,13 @@ const run = promisify(execFile);
 export type Server = 'kafka' | 'postgres';
 
 export interface Machine {
-  /** Straight to the broker: what a test itself uses, whatever the service's line goes through. */
+  /** The broker's address without a proxy, for the test itself. */
   readonly brokers: string;
-  /** The broker's second listener; it names `kafkaProxyPort` as its address, so that clients never come past the proxy. */
+  /** The broker's second listener. It advertises `kafkaProxyPort`, so that clients never bypass the proxy. */
   readonly kafkaBehindProxy: { readonly host: string; readonly port: number };
   readonly kafkaProxyPort: number;
   readonly dsn: string;
-  /** Where PostgreSQL's files are, when that is a small file system that a test may fill. */
+  /** The folder of PostgreSQL's files when it is a small file system that a test may fill. */
   readonly disk: string | undefined;
   stop(server: Server): Promise<void>;
   /** kill -9 of the server's main process. */
@@ -25,13 +25,12 @@ export interface Machine {
   start(server: Server): Promise<void>;
 }
 
-/** A `describe` whose tests may break the servers. Without them it holds one skipped test that says how to get them. */
+/** A `describe` whose tests may break the servers. Without servers it has one skipped test that says how to start them. */
 export function describeFaults(title: string, body: (machine: Machine) => void): void {
   const { WADO_FAULTS_KAFKA, WADO_FAULTS_KAFKA_PROXY, WADO_FAULTS_DSN, WADO_FAULTS_DISK } = process.env;
   if (WADO_FAULTS_KAFKA === undefined || WADO_FAULTS_KAFKA_PROXY === undefined || WADO_FAULTS_DSN === undefined) {
     describe(title, () => {
-      it('was skipped: it breaks servers, and brings its own when run by "npm run faults"', (context) =>
-        context.skip());
+      it('was skipped: it needs servers that it may break; run "npm run faults"', (context) => context.skip());
     });
     return;
   }
@@ -57,7 +56,7 @@ async function services(...args: string[]): Promise<void> {
   await run('bash', [SCRIPT, ...args], { timeout: 120_000 });
 }
 
-/** What a killed server leaves behind (shared memory, its port) takes a moment to go. */
+/** The shared memory and the port of a killed server are released with a delay. */
 async function startAgain(server: Server): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,4 +1,4 @@
-/** One process of the service, watched: its books, its memory, whether it ends by itself. */
+/** One process of the service. A watcher checks its counters, its memory, and that it doesn't end by itself. */
 import { readFileSync } from 'node:fs';
 import type { Exit, ServiceProcess } from '../../../src/testing/service-process.ts';
 
@@ -13,7 +13,7 @@ export interface Figures {
   readonly rssMb: number;
 }
 
-/** SIGTERM must have ended it by then (promise 12). */
+/** It must have ended this long after SIGTERM (promise 12). */
 const STOP_MS = 10_000;
 const SAMPLE_MS = 300;
 
@@ -68,7 +68,7 @@ export class Member {
     await this.until(`"${msg}"`, () => this.logLines().some((line) => line.msg === msg), timeoutMs);
   }
 
-  /** Where its admin endpoints are; undefined before they are. */
+  /** The address of its admin endpoints; undefined until it has started. */
   url(): string | undefined {
     const started = this.logLines().find((line) => line.msg === 'started');
     return typeof started?.url === 'string' ? started.url : undefined;
@@ -82,7 +82,7 @@ export class Member {
     }
   }
 
-  /** Its own figures; undefined while it doesn't answer. */
+  /** Its metrics; undefined while it doesn't answer. */
   async figures(): Promise<Figures | undefined> {
     try {
       const response = await fetch(`${this.url()}/metrics`, { signal: AbortSignal.timeout(5_000) });
@@ -97,13 +97,13 @@ export class Member {
     await this.process.signal('SIGKILL');
   }
 
-  /** Waits for an end that something else than the test brings about. */
+  /** Waits until it ends for a reason other than `kill` and `stop`. */
   exits(): Promise<Exit> {
     this.#ending = true;
     return this.process.exited;
   }
 
-  /** SIGTERM; notes when it took too long, or ended otherwise than by 0 or, with `mayForce`, cut off: by 4, or by a SIGKILL of its own. */
+  /** Sends SIGTERM. Reports a problem when it takes too long or ends with another code than 0; `mayForce` also allows 4 and its own SIGKILL. */
   async stop({ mayForce = false } = {}): Promise<Exit> {
     this.#ending = true;
     const began = performance.now();
@@ -116,15 +116,15 @@ export class Member {
     clearTimeout(late);
     const ms = Math.round(performance.now() - began);
     if (ms > STOP_MS) this.#problem(`${this.name} took ${ms} ms to end after SIGTERM`);
-    // Before it could ask to be told, a signal ends it as it ends any program; it has done nothing yet.
+    // Before its signal handler is installed, SIGTERM ends it like any program.
     if (this.url() === undefined) return exit;
-    const cutOff = exit.code === 4 || (exit.signal === 'SIGKILL' && !tooLate);
-    if (exit.code !== 0 && !(mayForce && cutOff))
+    const forced = exit.code === 4 || (exit.signal === 'SIGKILL' && !tooLate);
+    if (exit.code !== 0 && !(mayForce && forced))
       this.#problem(`${this.name} ended with code ${exit.code}, signal ${exit.signal} after SIGTERM`);
     return exit;
   }
 
-  /** Promise 17, looked at all the while. */
+  /** Promise 17, sampled until the process ends. */
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const figures = await this.figures();

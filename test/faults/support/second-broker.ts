@@ -1,4 +1,4 @@
-/** A second Kafka broker that joins the first one's cluster, for moving partitions between two. */
+/** A second Kafka broker in the cluster of the first one, so that partitions can move between two brokers. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { freePort } from '../../support/free-port.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/services.sh', import.meta.url));
-/** Where scripts/services/kafka.sh puts the jars, and the cluster's name there. */
+/** The folder of the jars and the cluster id, as in scripts/services/kafka.sh. */
 const CACHE =
   process.env.WADO_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'wado-consumer');
 const CLASSES = `${CACHE}/kafka-4.1.0/*`;
@@ -20,7 +20,7 @@ export class SecondBroker {
   readonly #brokers: string;
   readonly #process: ChildProcess;
 
-  /** `brokers`: the first one, whose controller listens one port above. */
+  /** `brokers`: the first broker, whose controller listens on the next port. */
   static async start(brokers: string): Promise<SecondBroker> {
     const first = Number(brokers.split(':').at(-1));
     const port = await freePort();
@@ -64,7 +64,7 @@ export class SecondBroker {
     this.#process = process;
   }
 
-  /** Puts the topics' partitions on these brokers, the leader first, and waits until they are there and led by it. */
+  /** Reassigns the topics' partitions to these brokers, the leader first. Resolves when they have moved and the leader is elected. */
   async move(topics: Readonly<Record<string, number>>, replicas: readonly number[]): Promise<void> {
     const partitions = Object.entries(topics).flatMap(([topic, count]) =>
       Array.from({ length: count }, (_, partition) => ({ topic, partition, replicas })),
@@ -75,7 +75,7 @@ export class SecondBroker {
       this.#tool('reassign.ReassignPartitionsCommand', '--reassignment-json-file', plan, ...args);
     await reassign('--execute');
     for (let tries = 0; /in progress/.test(await reassign('--verify', '--preserve-throttles')); tries++)
-      if (tries === 30) throw new Error('the partitions were not moved in time');
+      if (tries === 30) throw new Error('the partitions did not move in time');
     const election = join(this.#folder, 'election.json');
     writeFileSync(
       election,
