@@ -37,6 +37,9 @@ export const CONTENDERS: readonly Contender[] = [
   { name: 'service', run: (arena) => runService(arena) },
 ];
 
+// The second is the name of the line until version 0.1.0: an older package may be measured too.
+const BATCH = /"batch (?:acknowledged|committed)"/;
+
 export interface ServiceOptions {
   /** Folder that holds the built package. Default: this one. */
   readonly package?: string;
@@ -67,7 +70,7 @@ export async function runService(
   const batches = target
     .logText()
     .split('\n')
-    .filter((line) => line.includes('"batch committed"'))
+    .filter((line) => BATCH.test(line))
     .map((line) => JSON.parse(line) as { time: string; ms: number; records: number });
   const first = batches[0];
   const last = batches.at(-1);

@@ -56,7 +56,7 @@ async function rateOf(source: Pipeline, target: Pipeline, mode: Mode): Promise<n
   const batches = target
     .logText()
     .split('\n')
-    .filter((line) => line.includes('"batch committed"'))
+    .filter((line) => line.includes('"batch acknowledged"'))
     .map((line) => JSON.parse(line) as { time: string; ms: number; records: number });
   const first = batches[0];
   const last = batches.at(-1);

@@ -77,7 +77,7 @@ async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ 
     // As in the image.
     MALLOC_ARENA_MAX: '2',
   });
-  while (!existsSync(target.log) || !target.logText().includes('"batch committed"')) await sleep(50);
+  while (!existsSync(target.log) || !target.logText().includes('"batch acknowledged"')) await sleep(50);
   if (name === 'a database that never answers') line.blackHole(true);
   await sleep(seconds * 1_000);
   const rssMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;

@@ -88,6 +88,8 @@ export interface Sink {
 
 /** The output topics and the offsets as one: a reader of committed records sees both or neither. */
 export interface Transaction {
+  /** The node's name, in errors and log lines. */
+  readonly name: string;
   /**
    * Publishes what the batches hold, dead letters included, and commits their offsets, in one transaction. The batches are the next ones
    * in the order of consumption, without a gap. Resolves with each batch's offsets for the log. Rejects with a SinkError after it

@@ -16,6 +16,7 @@ import { originHeaders } from '../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import { createTransactions, transactionalIdOf } from '../src/kafka/producer/transactions.ts';
+import type { BatchLog } from '../src/ops/batch-log.ts';
 import type { Health } from '../src/ops/health.ts';
 import type { Logger } from '../src/ops/logger.ts';
 import type { Metrics } from '../src/ops/metrics.ts';
@@ -39,6 +40,7 @@ export interface Operations {
   readonly health: Health;
   readonly logger: Logger;
   readonly storage: Pick<StorageRootWatch, 'isUnusable'>;
+  readonly batchLog: BatchLog;
 }
 
 export interface NodeOptions {
@@ -50,7 +52,7 @@ export interface NodeOptions {
 /** The graph with its clients behind it. */
 export interface RunnableTopology {
   /** What must be reachable before the first record is taken. */
-  readonly outputs: readonly Pick<Sink, 'connect'>[];
+  readonly outputs: readonly Pick<Sink, 'name' | 'connect'>[];
   run(settings: Settings): Observable<AcknowledgedBatch>;
   /** Records that were taken and are not acked: in flight, or waiting for their file. */
   unacked(): number;
@@ -105,11 +107,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   };
 }
 
-function buildSource(
-  config: Config,
-  { metrics, health, logger }: Operations,
-  { groupProtocol, exactlyOnce }: NodeOptions,
-): KafkaSource {
+function buildSource(config: Config, operations: Operations, { groupProtocol, exactlyOnce }: NodeOptions): KafkaSource {
   const { input } = config;
   const settings = consumerSettings(input, groupProtocol);
   const source = new KafkaSource({
@@ -121,7 +119,7 @@ function buildSource(
     commitPeriodMs: input.commitPeriodMs,
     drainTimeoutMs: Math.min(input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
     commits: exactlyOnce ? 'transaction' : 'source',
-    events: sourceEvents(input, metrics, health, logger),
+    events: sourceEvents(input, operations),
   });
   return source;
 }
@@ -168,6 +166,7 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
     ],
     consumer: () => kafka.consumer,
     offsets: kafka,
+    committed: (offsets) => operations.batchLog.committed(offsets),
   });
   const observations = [
     publication(operations, state, 'state'),

@@ -6,7 +6,7 @@
  *                                              ├─▶ topics ──────┼─▶ commit
  *                                              └─▶ dead letters ┘
  */
-import { bufferTime, filter, type Observable, type SchedulerLike } from 'rxjs';
+import { bufferTime, filter, type Observable, type SchedulerLike, tap } from 'rxjs';
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
@@ -37,6 +37,8 @@ export interface Settings {
   /** How long a file that isn't there yet, or is still being written, is waited for. Milliseconds. */
   readonly fileWaitMs: number;
   readonly retry?: RetryPolicy;
+  /** Called with the number of records of each batch when it is full or its period is over. */
+  readonly onBatch?: (records: number) => void;
   readonly parseEvents?: ParseEvents;
   readonly onWaiting?: (change: number) => void;
   /** The clock of buffers and retries: tests bring one that they move by hand. */
@@ -85,13 +87,15 @@ function batches(source: Source, settings: Settings): Observable<ParsedRecord[]>
     parseRecords(settings.parseEvents),
     bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
     filter((batch) => batch.length > 0),
+    tap((batch) => settings.onBatch?.(batch.length)),
   );
 }
 
 function forkOptions(reader: HeaderReader, { retry, scheduler }: Settings): ForkOptions {
   return {
     retry: { ...DEFAULT_RETRY, ...retry, ...(scheduler === undefined ? {} : { scheduler }) },
-    regroup: async (records) => (await groupBatch(reader, records, { mayWait: false })).batch,
+    regroup: async (records) =>
+      (await groupBatch(reader, records, { mayWait: false, closedAt: performance.now() })).batch,
   };
 }
 

@@ -1,6 +1,6 @@
 import { map, type OperatorFunction } from 'rxjs';
 import type { Offsets } from '../ports.ts';
-import type { AcknowledgedBatch, OffsetRange, StoredBatch } from '../records/records.ts';
+import type { AcknowledgedBatch, OffsetRange, PoisonRecord, StoredBatch } from '../records/records.ts';
 
 /**
  * Acknowledges every record of a stored batch and emits the batch's summary. Nothing is committed here: the source commits, at its next
@@ -18,8 +18,15 @@ export function summaryOf(batch: StoredBatch, ranges: readonly OffsetRange[]): A
     states: count(batch, 'state'),
     images: count(batch, 'image'),
     deadLetters: batch.poison.length,
-    durationMs: performance.now() - batch.startedAt,
+    deadLetterCodes: countByCode(batch.poison),
+    durationMs: performance.now() - batch.closedAt,
   };
+}
+
+function countByCode(poison: readonly PoisonRecord[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { error } of poison) counts[error.code] = (counts[error.code] ?? 0) + 1;
+  return counts;
 }
 
 function count(batch: StoredBatch, kind: 'state' | 'image'): number {

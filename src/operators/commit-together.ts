@@ -29,7 +29,7 @@ export function commitTogether(
           return;
         }
         running = defer(() => transaction.commit(batches))
-          .pipe(retryTransient(policy))
+          .pipe(retryTransient(transaction.name, policy))
           .subscribe({
             next: (ranges) => {
               for (const [i, batch] of batches.entries()) subscriber.next(summaryOf(batch, ranges[i] ?? []));

@@ -89,7 +89,7 @@ function writeToAll(
   return forkJoin(
     sinks.map((sink) =>
       defer(() => sink.write(batch)).pipe(
-        retryTransient(policy),
+        retryTransient(sink.name, policy),
         map((rejections): Outcome => ({ rejections })),
         catchError((error: unknown) => of<Outcome>({ sink: sink.name, error })),
       ),

@@ -18,16 +18,19 @@ export interface Grouping {
   readonly stalled: boolean;
 }
 
-/**
- * Reads and groups one batch, once. With `mayWait`, files that may become readable by themselves are set aside instead of being poison;
- * those that nobody could look at are set aside in any case.
- */
+export interface GroupBatchOptions {
+  /** Whether files that may become readable by themselves are set aside, instead of being dead-lettered. */
+  readonly mayWait: boolean;
+  /** When the batch was full or its period was over, by `performance.now()`. */
+  readonly closedAt: number;
+}
+
+/** Reads and groups one batch, once. Files that no thread could read are set aside whatever `mayWait` says. */
 export async function groupBatch(
   reader: HeaderReader,
   records: readonly ParsedRecord[],
-  { mayWait }: { readonly mayWait: boolean },
+  { mayWait, closedAt }: GroupBatchOptions,
 ): Promise<Grouping> {
-  const startedAt = performance.now();
   const files = records.filter((record) => record.kind === 'file');
   const headers = await reader.read(files);
 
@@ -50,7 +53,7 @@ export async function groupBatch(
     if (!failed.has(i)) grouped.push({ file, object: file.object, state: states[i] ?? null, image: images[i] ?? null });
   });
   const origins = records.map((record) => record.source.origin);
-  return { batch: { origins: without(origins, waiting), grouped, poison, startedAt }, waiting, stalled };
+  return { batch: { origins: without(origins, waiting), grouped, poison, closedAt }, waiting, stalled };
 }
 
 /** The rows in the files' places. */

@@ -30,9 +30,9 @@ export interface GroupOptions {
   readonly onWaiting?: (change: number) => void;
 }
 
-/** What was waited so far, and who still waits. */
-interface Look extends Grouping {
-  /** All that was looked at. */
+/** One attempt to read a batch's files. */
+interface Attempt extends Grouping {
+  /** The records whose files were tried. */
   readonly records: readonly ParsedRecord[];
   readonly waitedMs: number;
 }
@@ -51,8 +51,8 @@ export function groupDicomState(
   options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
   const { concurrency, fileWaitMs, scheduler, together = false, onWaiting } = options;
-  const look = async (records: readonly ParsedRecord[], waitedMs: number): Promise<Look> => ({
-    ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs })),
+  const attempt = async (records: readonly ParsedRecord[], waitedMs: number, closedAt: number): Promise<Attempt> => ({
+    ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs, closedAt })),
     records,
     waitedMs,
   });
@@ -63,15 +63,18 @@ export function groupDicomState(
       const ended$ = new ReplaySubject<void>(1);
       return batches$.pipe(
         tap({ complete: () => ended$.next() }),
-        mergeMap((batch) => look(batch, 0), concurrency),
-        expand(({ records, waiting, waitedMs, stalled }) => {
+        map((records) => ({ records, closedAt: performance.now() })),
+        mergeMap(({ records, closedAt }) => attempt(records, 0, closedAt), concurrency),
+        expand(({ batch, records, waiting, waitedMs, stalled }) => {
           if (waiting.length === 0) return EMPTY;
           const pauseMs = stalled ? LONGEST_WAIT_MS : Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
           onWaiting?.(waiting.length);
           return timer(pauseMs, scheduler).pipe(
             takeUntil(ended$),
             finalize(() => onWaiting?.(-waiting.length)),
-            concatMap(() => look(together ? records : waiting, stalled ? waitedMs : waitedMs + pauseMs)),
+            concatMap(() =>
+              attempt(together ? records : waiting, stalled ? waitedMs : waitedMs + pauseMs, batch.closedAt),
+            ),
           );
         }),
         filter(({ waiting }) => !together || waiting.length === 0),

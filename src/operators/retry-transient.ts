@@ -1,31 +1,61 @@
-import { type MonoTypeOperatorFunction, retry, type SchedulerLike, throwError, timer } from 'rxjs';
-import { dispositionOf } from './disposition.ts';
+import { defer, type MonoTypeOperatorFunction, retry, type SchedulerLike, tap, throwError, timer } from 'rxjs';
+import { SinkError } from '../errors.ts';
 
 export interface RetryPolicy {
-  /** The first wait, doubled at each attempt up to `maxDelayMs`; the actual wait is between half of that and all of it. */
+  /** The first delay; it doubles with each attempt up to `maxDelayMs`. The actual delay is between half of that and all of it. */
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   readonly scheduler?: SchedulerLike;
-  /** Told of every failure that will be retried. `attempt` counts from 1. */
-  readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
+  /** Called before each retry. */
+  readonly onRetry?: (failure: TransientFailure) => void;
+  /** Called when a call to this sink succeeds after at least one retry. */
+  readonly onRecovered?: (sink: string) => void;
 }
 
-/** Full speed is back at most this long after a database or broker is. */
+/** A failed call to a sink that will be retried. */
+export interface TransientFailure {
+  /** The sink's name. */
+  readonly sink: string;
+  readonly error: SinkError;
+  /** Failed attempts of this call so far, this one included. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+/** A recovered database or broker gets its next attempt after `maxDelayMs` at the latest. */
 export const DEFAULT_RETRY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 5_000 };
 
-/** Subscribes again after a transient failure, for as long as it takes; passes every other failure on. */
-export function retryTransient<T>(policy: RetryPolicy): MonoTypeOperatorFunction<T> {
-  return retry({
-    delay: (error, attempt) => {
-      if (dispositionOf(error) !== 'retry') return throwError(() => error);
-      const delayMs = backoff(policy, attempt);
-      policy.onRetry?.(error, attempt, delayMs);
-      return timer(delayMs, policy.scheduler);
-    },
-  });
+/**
+ * Whether the same call may succeed later without a change of the data or the configuration. Unclassified errors are not transient:
+ * the service stops instead of retrying a bug forever.
+ */
+export function isTransient(error: unknown): error is SinkError {
+  return error instanceof SinkError && TRANSIENT.has(error.code);
 }
 
-/** Half fixed, half random: batches that failed together don't come back together. */
+const TRANSIENT: ReadonlySet<SinkError['code']> = new Set(['unavailable', 'timeout', 'conflict']);
+
+/** Resubscribes after a transient failure, without a limit on attempts; passes every other failure on. */
+export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOperatorFunction<T> {
+  return (call$) =>
+    defer(() => {
+      let failed = false;
+      return call$.pipe(
+        retry({
+          delay: (error: unknown, attempt) => {
+            if (!isTransient(error)) return throwError(() => error);
+            failed = true;
+            const delayMs = backoff(policy, attempt);
+            policy.onRetry?.({ sink, error, attempt, delayMs });
+            return timer(delayMs, policy.scheduler);
+          },
+        }),
+        tap({ complete: () => failed && policy.onRecovered?.(sink) }),
+      );
+    });
+}
+
+/** Half fixed, half random, so that batches that failed together don't retry together. */
 function backoff({ initialDelayMs, maxDelayMs }: RetryPolicy, attempt: number): number {
   const full = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt - 1, 30));
   return full / 2 + (Math.random() * full) / 2;

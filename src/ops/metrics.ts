@@ -25,7 +25,7 @@ export type BatchMechanism = 'count' | 'period' | 'size';
 
 export interface InputMetrics extends ConnectionMetrics {
   received(records: number): void;
-  /** From a batch's reception to its acknowledgement, in milliseconds. */
+  /** From the moment a batch is full, or its period over, to its acknowledgement, in milliseconds. */
   latency(milliseconds: number): void;
   batchCreated(mechanism: BatchMechanism): void;
   /** Records between the watermark and the partition's end, as the broker tells it. Negative (unknown yet) is left out. */
@@ -109,7 +109,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 
   const input = {
     received: counter('input_received', 'Records consumed'),
-    latency: summary('input_latency_ns', 'From reception to acknowledgement of a batch, in nanoseconds'),
+    latency: summary(
+      'input_latency_ns',
+      'From the moment a batch is full, or its period over, to its acknowledgement, in nanoseconds',
+    ),
     connection: connection('input'),
     batches: new Counter({
       name: 'batch_created',

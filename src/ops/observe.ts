@@ -1,6 +1,5 @@
 /** Nodes with a counter in front: each wrapper is the same port again, so the graph doesn't know whether it is watched. */
 
-import { codeOf } from '../dead-letters/format.ts';
 import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
@@ -36,6 +35,7 @@ export function observeTransactions(
 ): Transactions {
   const watchers = observations.map(watcher);
   return {
+    name: transactions.name,
     connect: () =>
       watchers.reduce(
         (connect, { watchConnect }) =>
@@ -45,7 +45,7 @@ export function observeTransactions(
       )(),
     async commit(batches) {
       for (const record of batches.flatMap((batch) => batch.poison))
-        ledger.deadLetter(record.source.origin, codeOf(record));
+        ledger.deadLetter(record.source.origin, record.error.code);
       return await watchers.reduce(
         (commit, { watchWrite }) =>
           () =>
@@ -106,7 +106,7 @@ export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
     connect: () => sink.connect(),
     async write(batch) {
       const rejections = await sink.write(batch);
-      for (const record of batch.poison) ledger.deadLetter(record.source.origin, codeOf(record));
+      for (const record of batch.poison) ledger.deadLetter(record.source.origin, record.error.code);
       return rejections;
     },
     close: () => sink.close(),

@@ -84,8 +84,8 @@ export interface GroupedBatch {
   readonly origins: readonly Origin[];
   readonly grouped: readonly GroupedRecord[];
   readonly poison: readonly PoisonRecord[];
-  /** When its reading began, by `performance.now()`. */
-  readonly startedAt: number;
+  /** When the batch was full or its period was over, by `performance.now()`. */
+  readonly closedAt: number;
 }
 
 /** A batch that every sink has accepted. `poison` now also holds what sinks rejected. */
@@ -108,7 +108,9 @@ export interface AcknowledgedBatch {
   readonly states: number;
   readonly images: number;
   readonly deadLetters: number;
-  /** From the beginning of the reading to the last acknowledgement, in milliseconds. */
+  /** The same by error code (`not_json`, `file_missing`, …): a closed set. */
+  readonly deadLetterCodes: Readonly<Record<string, number>>;
+  /** From the moment the batch was full, or its period over, to its acknowledgement, in milliseconds. Waits for files included. */
   readonly durationMs: number;
 }
 

@@ -38,7 +38,7 @@ export class TopologyTestDriver {
   readonly states: PublishedRecord[] = [];
   readonly images: PublishedRecord[] = [];
   readonly deadLetters: PoisonRecord[] = [];
-  readonly committedBatches: AcknowledgedBatch[] = [];
+  readonly acknowledgedBatches: AcknowledgedBatch[] = [];
   /** Set when the graph broke. */
   error: unknown;
   completed = false;
@@ -103,7 +103,7 @@ export class TopologyTestDriver {
       },
       settings,
     ).subscribe({
-      next: (batch) => this.committedBatches.push(batch),
+      next: (batch) => this.acknowledgedBatches.push(batch),
       error: (error: unknown) => {
         this.error = error;
       },

@@ -38,7 +38,7 @@ describe('coalesceRows', () => {
         records.chain((units) => fc.tuple(fc.constant(units), shuffled(units))),
         async ([units, order]) => {
           const database = createMemoryDatabase();
-          await database.write({ origins: [], grouped: order, poison: [], startedAt: 0 });
+          await database.write({ origins: [], grouped: order, poison: [], closedAt: 0 });
           const rows = coalesceRows(units);
           const versions = (list: Iterable<{ identity: string; version: unknown }>) =>
             [...list]

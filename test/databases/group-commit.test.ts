@@ -146,11 +146,11 @@ describe('createGroupCommit', () => {
         async (all, again, cut) => {
           const order = [...again.flatMap((at) => all[at] ?? []), ...all];
           const [expected, actual] = [createMemoryDatabase(), createMemoryDatabase()];
-          await expected.write({ origins: [], grouped: all, poison: [], startedAt: 0 });
+          await expected.write({ origins: [], grouped: all, poison: [], closedAt: 0 });
           const lane: DatabaseLane = {
             store: async (part) => {
               await settled();
-              await actual.write({ origins: [], grouped: part, poison: [], startedAt: 0 });
+              await actual.write({ origins: [], grouped: part, poison: [], closedAt: 0 });
             },
             close: async () => undefined,
           };

@@ -80,7 +80,7 @@ describe('demo', () => {
 
   test('logs no name, path or identifier of a patient', async () => {
     const log = await readFile(join(folder, 'service.log'), 'utf8');
-    expect(log).toContain('batch committed');
+    expect(log).toContain('batch acknowledged');
     for (const { name } of SAMPLE_PEOPLE) expect(log).not.toContain(name.split('=')[0]);
     expect(log).not.toMatch(/DEMO-5-|\.dcm|Sample CT/);
   });

@@ -15,7 +15,7 @@ describeFaults('a change of leaders', (machine) => {
     const topics = Object.fromEntries(Object.values(run.pipeline.topics).map((topic) => [topic, PARTITIONS]));
     const member = run.start({ args: QUICK, direct: true });
     const load = run.load({ seed: 4, count: 9_000, perSecond: 150, poisonEvery: 97 });
-    await member.untilLogged('batch committed');
+    await member.untilLogged('batch acknowledged');
 
     await second.move(topics, [2]);
     const atTheSecond = (await member.figures())?.acked ?? 0;

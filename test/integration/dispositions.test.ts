@@ -4,7 +4,7 @@ import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
-import { dispositionOf } from '../../src/operators/disposition.ts';
+import { isTransient } from '../../src/operators/retry-transient.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { freshName } from './support/fresh.ts';
@@ -64,7 +64,7 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
       const [error, ...more] = await write(facts, prepare);
       expect(more).toEqual([]);
       expect(error).toMatchObject({ code: 'rejected', detail: sqlstate });
-      expect(dispositionOf(error)).toBe('dead-letter');
+      expect(isTransient(error)).toBe(false);
     });
   });
 
@@ -82,7 +82,7 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
     await holder.query('rollback');
     await holder.end();
     expect(error).toMatchObject({ code: 'conflict', detail: '55P03' });
-    expect(dispositionOf(error)).toBe('retry');
+    expect(isTransient(error)).toBe(true);
     expect(await waiting.write(batchOf([{}]))).toEqual([]);
     await waiting.close();
   });
@@ -103,7 +103,7 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
     it.each(cases)('%s, %s', async (sqlstate, _what, code, prepare) => {
       const error: unknown = await write({}, prepare).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code, detail: sqlstate });
-      expect(dispositionOf(error)).toBe('fail');
+      expect(isTransient(error)).toBe(false);
     });
   });
 
@@ -122,7 +122,7 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
       await sink.close();
       await drop(role);
       expect(error).toMatchObject({ code: 'unavailable', detail: sqlstate });
-      expect(dispositionOf(error)).toBe('retry');
+      expect(isTransient(error)).toBe(true);
     });
 
     async function drop(role: string): Promise<void> {
@@ -162,19 +162,19 @@ await describeWith(['kafka'], 'an error of Kafka', ({ kafka }) => {
     withTopic({ 'max.message.bytes': '200' }, async (topic) => {
       const error = await send(kafka.brokers, topic, 'k', 400);
       expect(error).toMatchObject({ code: 'rejected', detail: 'ERR_MSG_SIZE_TOO_LARGE' });
-      expect(dispositionOf(error)).toBe('dead-letter');
+      expect(isTransient(error)).toBe(false);
     }));
 
   it('about a record that the topic’s rules refuse is a dead letter', () =>
     withTopic({ 'cleanup.policy': 'compact' }, async (topic) => {
       const error = await send(kafka.brokers, topic, null, 4);
       expect(error).toMatchObject({ code: 'rejected', detail: 'ERR_INVALID_RECORD' });
-      expect(dispositionOf(error)).toBe('dead-letter');
+      expect(isTransient(error)).toBe(false);
     }));
 
   it('about a broker that is not there is tried again', async () => {
     const error = await send('127.0.0.1:1', 'topic', 'k', 4);
     expect(error).toMatchObject({ code: 'unavailable', detail: expect.stringMatching(/^ERR_/) });
-    expect(dispositionOf(error)).toBe('retry');
+    expect(isTransient(error)).toBe(true);
   });
 });

@@ -1,6 +1,11 @@
+import { concat, ignoreElements, lastValueFrom, of, Subject, timer, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DicomReadError } from '../../src/errors.ts';
+import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
+import { groupDicomState } from '../../src/operators/group-dicom-state.ts';
+import { parseRecord } from '../../src/operators/parse-records.ts';
 import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
+import type { ParsedRecord } from '../../src/records/records.ts';
+import { consumedRecord } from '../../src/testing/consumed-record.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
@@ -93,5 +98,57 @@ describe('a file that nobody could look at, since the storage hangs', () => {
     failure = undefined;
     await pass(5_000);
     expect(driver.states).toHaveLength(1);
+  });
+});
+
+describe('the clock of a batch', () => {
+  const batch = (path: string): ParsedRecord[] => [
+    parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path }))))),
+  ];
+
+  it('starts when the batch is full or its period is over, not when a reader is free for it', async () => {
+    let release: () => void = () => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow: HeaderReader = {
+      read: async (files) => {
+        await blocked;
+        return await createMemoryReader().read(files);
+      },
+      close: async () => undefined,
+    };
+    const batches$ = new Subject<ParsedRecord[]>();
+    const grouped = lastValueFrom(batches$.pipe(groupDicomState(slow, { concurrency: 1, fileWaitMs: 0 }), toArray()));
+    for (const path of ['/s1/a/1', '/s1/a/2']) batches$.next(batch(path));
+    batches$.complete();
+    const closed = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    release();
+    const times = (await grouped).map(({ closedAt }) => closedAt);
+    expect(times).toHaveLength(2);
+    for (const time of times) expect(time).toBeLessThanOrEqual(closed);
+  });
+
+  it('goes on for the records that leave it to wait for their files', async () => {
+    const failures = new Map<string, DicomReadErrorCode>([['/s1/a/2', 'file_missing']]);
+    const late: HeaderReader = {
+      read: async (files) => {
+        const headers = await createMemoryReader({ failures }).read(files);
+        failures.clear();
+        return headers;
+      },
+      close: async () => undefined,
+    };
+    const batches = await lastValueFrom(
+      of([...batch('/s1/a/1'), ...batch('/s1/a/2')]).pipe(
+        // The intake must not end before the file is there.
+        (records$) => concat(records$, timer(400).pipe(ignoreElements())),
+        groupDicomState(late, { concurrency: 1, fileWaitMs: 1_000 }),
+        toArray(),
+      ),
+    );
+    expect(batches.map(({ origins }) => origins.length)).toEqual([1, 1]);
+    expect(new Set(batches.map(({ closedAt }) => closedAt)).size).toBe(1);
   });
 });

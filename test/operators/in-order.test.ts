@@ -48,7 +48,7 @@ describe('commitTogether', () => {
   const batch = (number: number): StoredBatch => {
     const origin = new MemoryOrigin();
     numbers.set(origin, number);
-    return { origins: [origin], grouped: [], poison: [], startedAt: 0 };
+    return { origins: [origin], grouped: [], poison: [], closedAt: 0 };
   };
   const numbersOf = (batches: readonly StoredBatch[]) =>
     batches.flatMap((each) => each.origins.map((origin) => numbers.get(origin)));
@@ -60,6 +60,7 @@ describe('commitTogether', () => {
       batches$.pipe(
         commitTogether(
           {
+            name: 'transaction',
             commit: async (batches) => {
               transactions.push(numbersOf(batches));
               return [];
@@ -84,7 +85,10 @@ describe('commitTogether', () => {
       return [];
     };
     await lastValueFrom(
-      of(batch(1)).pipe(commitTogether({ commit }, { ...DEFAULT_RETRY, initialDelayMs: 1 }), toArray()),
+      of(batch(1)).pipe(
+        commitTogether({ name: 'transaction', commit }, { ...DEFAULT_RETRY, initialDelayMs: 1 }),
+        toArray(),
+      ),
     );
     expect(attempts).toEqual([[1], [1]]);
   });

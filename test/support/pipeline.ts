@@ -125,6 +125,12 @@ export class Pipeline {
     return service;
   }
 
+  /** The sum of the group's committed offsets over the input's partitions, as the broker counts them. */
+  async committed(): Promise<number> {
+    const offsets = await this.#admin.committedOffsets(this.group, this.topics.input);
+    return offsets.reduce((sum, { offset }) => sum + offset, 0);
+  }
+
   /** Records that exist and are not committed yet, as the broker counts them; of this pipeline's group unless another is named. */
   async lag(group = this.group): Promise<number> {
     const committed = new Map(
@@ -148,7 +154,7 @@ export class Pipeline {
   /** Waits until the service has its first batch through, and not a moment longer: what is left of a load then may be gone within a second. */
   async untilAtWork(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (!existsSync(this.log) || !this.logText().includes('"msg":"batch committed"')) {
+    while (!existsSync(this.log) || !this.logText().includes('"msg":"batch acknowledged"')) {
       if (performance.now() > deadline) throw new Error(`no batch after ${timeoutMs} ms; see ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -27,7 +27,7 @@ describe('the topology', () => {
     const driver = new TopologyTestDriver();
     for (let i = 0; i < 50; i++) driver.pipe(storeMeta());
     await driver.settle();
-    expect(driver.committedBatches).toMatchObject([{ records: 50, states: 1, images: 50, deadLetters: 0 }]);
+    expect(driver.acknowledgedBatches).toMatchObject([{ records: 50, states: 1, images: 50, deadLetters: 0 }]);
     expect(driver.committed()).toBe(50);
   });
 
@@ -35,9 +35,9 @@ describe('the topology', () => {
     const driver = new TopologyTestDriver();
     driver.pipe(storeMeta());
     await driver.advance(4_999);
-    expect(driver.committedBatches).toEqual([]);
+    expect(driver.acknowledgedBatches).toEqual([]);
     await driver.advance(1);
-    expect(driver.committedBatches).toHaveLength(1);
+    expect(driver.acknowledgedBatches).toHaveLength(1);
   });
 
   it('flushes the open buffer when the intake ends, and completes', async () => {
@@ -69,7 +69,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBe(1);
   });
 
-  it('commits a later batch only when the earlier one is through', async () => {
+  it('commits an acknowledged batch only when the one before it is acknowledged too', async () => {
     const { sink, waiting } = gate();
     const driver = new TopologyTestDriver({ sinks: [sink], batchCount: 1 });
     driver.pipe(storeMeta());
@@ -77,7 +77,7 @@ describe('the topology', () => {
     await driver.settle();
     waiting[1]?.accept();
     await driver.settle();
-    expect(driver.committedBatches).toHaveLength(1);
+    expect(driver.acknowledgedBatches).toHaveLength(1);
     expect(driver.committed()).toBeUndefined();
     waiting[0]?.accept();
     await driver.settle();
@@ -133,7 +133,7 @@ describe('the topology', () => {
     const poison = driver.pipe('{"not": "a record"', { key: 'k' });
     await driver.stop();
     expect(driver.deadLetters.map((record) => record.source)).toEqual([poison]);
-    expect(driver.committedBatches).toMatchObject([{ records: 2, deadLetters: 1, images: 1 }]);
+    expect(driver.acknowledgedBatches).toMatchObject([{ records: 2, deadLetters: 1, images: 1 }]);
     expect(driver.committed()).toBe(2);
   });
 
@@ -175,7 +175,7 @@ describe('the topology', () => {
     waiting[1]?.accept();
     await driver.settle();
     expect(driver.deadLetters.map((record) => record.source)).toEqual([winner]);
-    expect(driver.committedBatches).toMatchObject([{ records: 2, deadLetters: 1 }]);
+    expect(driver.acknowledgedBatches).toMatchObject([{ records: 2, deadLetters: 1 }]);
     expect(driver.committed()).toBe(2);
   });
 
@@ -193,7 +193,7 @@ describe('the topology', () => {
     it('stores the rest of its batch and holds back its offset alone', async () => {
       const driver = late();
       await driver.advance(6_000);
-      expect(driver.committedBatches).toMatchObject([{ records: 1, images: 1 }]);
+      expect(driver.acknowledgedBatches).toMatchObject([{ records: 1, images: 1 }]);
       expect(driver.committed()).toBeUndefined();
       expect(driver.deadLetters).toEqual([]);
     });

@@ -30,6 +30,8 @@ export interface TransactionsOptions {
   /** The member of the group whose offsets are committed. */
   readonly consumer: () => NativeConsumer;
   readonly offsets: Offsets;
+  /** Called with the offsets of each committed transaction. */
+  readonly committed?: (offsets: readonly PartitionOffset[]) => void;
 }
 
 export interface Transactions extends Transaction {
@@ -112,7 +114,10 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
-  async function transact(producer: NativeProducer, batches: readonly StoredBatch[]): Promise<void> {
+  async function transact(
+    producer: NativeProducer,
+    batches: readonly StoredBatch[],
+  ): Promise<readonly PartitionOffset[]> {
     await call(producer, 'beginTransaction', (done) => producer.beginTransaction(done));
     const records = batches.flatMap(options.recordsOf);
     if (records.length > 0) await deliver(producer, records, CALL_TIMEOUT_MS);
@@ -129,16 +134,18 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       if (isAbortable(error)) throw error;
       throw new UndecidedError(errorName(error));
     }
+    return offsets;
   }
 
   return {
+    name: options.name,
     async connect() {
       await ready();
     },
     async commit(batches) {
       const producer = await ready();
       try {
-        await transact(producer, batches);
+        options.committed?.(await transact(producer, batches));
       } catch (error) {
         const undecided = error instanceof UndecidedError;
         // What can't be aborted is ended by the next client with this id, which is made at the next attempt.

@@ -1,0 +1,61 @@
+import { type PartitionOffset, partitionName } from '../kafka/client/client.ts';
+import type { AcknowledgedBatch } from '../records/records.ts';
+import type { Logger } from './logger.ts';
+
+/** The log lines of batches, of their commits, and of records that wait for their files. */
+export interface BatchLog {
+  /** INFO, one line per batch. WARN beside it, with counts by error code, when records of it were dead-lettered. */
+  acknowledged(batch: AcknowledgedBatch): void;
+  /** DEBUG. The offsets are repeated in the line of the next batch, so that INFO shows commits too. */
+  committed(offsets: readonly PartitionOffset[]): void;
+  /** INFO when the first record begins to wait for its file, and when none waits any more. `change`: records more or fewer. */
+  waiting(change: number): void;
+}
+
+/** Files that are regularly late would log two lines for each of them: a new wait is logged once in this time. */
+const REPEAT_WAITING_MS = 30_000;
+
+export function createBatchLog(logger: Logger, now: () => number = () => performance.now()): BatchLog {
+  const committed = new Map<string, PartitionOffset>();
+  let waiting = 0;
+  let since: number | undefined;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+
+  return {
+    acknowledged(batch) {
+      if (batch.deadLetters > 0)
+        logger.warn({ dead_letters: batch.deadLetters, codes: batch.deadLetterCodes }, 'records dead-lettered');
+      if (!logger.isLevelEnabled('info')) return;
+      logger.info(
+        {
+          partitions: batch.ranges,
+          records: batch.records,
+          states: batch.states,
+          images: batch.images,
+          dead_letters: batch.deadLetters,
+          ms: Math.round(batch.durationMs * 10) / 10,
+          ...(committed.size === 0 ? {} : { committed: [...committed.values()] }),
+        },
+        'batch acknowledged',
+      );
+      committed.clear();
+    },
+    committed(offsets) {
+      for (const { topic, partition, offset } of offsets)
+        committed.set(partitionName({ topic, partition }), { topic, partition, offset });
+      logger.debug({ offsets }, 'offsets committed');
+    },
+    waiting(change) {
+      waiting += change;
+      if (waiting === 0) {
+        if (since !== undefined)
+          logger.info({ ms: Math.round(now() - since) }, 'no records wait for their files any more');
+        since = undefined;
+      } else if (since === undefined && now() - loggedAt >= REPEAT_WAITING_MS) {
+        since = now();
+        loggedAt = since;
+        logger.info({ waiting }, 'records wait for their files');
+      }
+    },
+  };
+}
