@@ -18,11 +18,6 @@ export const REDRIVES_HEADER = 'wado.redrives';
 /** The headers that say where a record came from, written by the record's source. */
 export type OriginHeaders = (origin: Origin) => readonly RecordHeader[];
 
-/** The code of a dead letter (`not_json`, `file_missing`, `rejected`): header, metric label and filter of `dlq`. */
-export function codeOf({ error }: PoisonRecord): string {
-  return error.code;
-}
-
 /**
  * The record that goes to the dead-letter topic. The code is the last header: earlier versions ended with the origin,
  * so the last header tells the two layouts apart.
@@ -39,7 +34,7 @@ export function deadLetter(topic: string, poison: PoisonRecord, originHeaders: O
       [ERROR_HEADERS.exception, Buffer.from(error.name)],
       [ERROR_HEADERS.message, Buffer.from(error.message)],
       ...originHeaders(source.origin),
-      [ERROR_HEADERS.code, Buffer.from(codeOf(poison))],
+      [ERROR_HEADERS.code, Buffer.from(error.code)],
     ],
   };
 }
