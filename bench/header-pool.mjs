@@ -11,7 +11,7 @@ const pool = createHeaderPool({
   storageRoots: [root],
   workers: 2,
   readTimeoutMs: 60_000,
-  readSideBySide: process.env.READ_IN_PLACE !== '1',
+  concurrentReads: process.env.READ_IN_PLACE !== '1',
 });
 const batches = [];
 for (let at = 0; at < paths.length; at += 50) {

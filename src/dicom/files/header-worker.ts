@@ -1,16 +1,16 @@
-/** One worker thread as the pool sees it: what it was given, and whether it still gets on. */
+/** One worker thread from the main thread's side: messages, progress of its storage calls, and its end. */
 import { Worker } from 'node:worker_threads';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
 
-/** Young strings are most of what a worker makes; a small heap keeps them in the processor's cache. Megabytes. */
+/** In megabytes. Most allocations of a worker are short-lived strings; a small young generation keeps them in the CPU cache. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
 
-/** All threads of this process that haven't ended, those included that no pool knows any more. */
+/** All reader threads of this process that haven't ended, abandoned ones included. */
 const alive = new Set<HeaderWorker>();
 
 /**
- * Ends every reader thread; resolves to whether all of them have ended within `withinMs`. One that hangs in a system call doesn't, and would
- * hold `process.exit()`, which waits for threads, as long as the storage does.
+ * Terminates every reader thread; resolves to whether all of them ended within `withinMs`. A thread that is blocked in a
+ * system call doesn't end, and `process.exit()` would wait for it.
  */
 export async function endHeaderThreads(withinMs: number): Promise<boolean> {
   for (const worker of alive) worker.endForGood();
@@ -21,7 +21,7 @@ export async function endHeaderThreads(withinMs: number): Promise<boolean> {
 
 export interface HeaderWorkerEvents {
   readonly onMessage: (message: WorkerMessage) => void;
-  /** The thread is gone, by itself or because it was abandoned. */
+  /** The thread has ended, by itself or after `abandon()`. */
   readonly onExit: () => void;
 }
 
@@ -39,14 +39,14 @@ export class HeaderWorker {
     this.#counters = new Int32Array(counters);
     const workerData: WorkerSettings = { storageRoots, counters };
     this.#worker = new Worker(script, { workerData, execArgv: [], resourceLimits: RESOURCE_LIMITS });
-    // A pool that nobody waits for keeps no process alive; while it is busy, the pool's watch does.
+    // An idle pool must not keep the process alive. While it is busy, the pool's timer does.
     this.#worker.unref();
     this.#worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'ready') this.ready = true;
       events.onMessage(message);
     });
     alive.add(this);
-    // An exit follows every error.
+    // 'exit' follows every 'error'.
     this.#worker.on('error', () => {});
     this.#worker.on('exit', () => {
       this.#exited = true;
@@ -63,13 +63,13 @@ export class HeaderWorker {
     this.#worker.postMessage(request);
   }
 
-  /** Position in its batch of the file that it was reading in place last, counted from 0, or undefined. */
+  /** Position in the batch of the last file that was read in place, from 0; undefined if none was. */
   get currentFile(): number | undefined {
     const position = Atomics.load(this.#counters, CURRENT_FILE);
     return position === 0 ? undefined : position - 1;
   }
 
-  /** To be called at regular times while it has a batch; returns how many of them went by since the storage last answered it. */
+  /** Call at regular intervals while the worker has a batch. Returns the number of calls since the storage last answered it. */
   countIdleTicks(): number {
     const progress = Atomics.load(this.#counters, PROGRESS);
     if (progress === this.#seenProgress) this.#ticksWithoutProgress++;
@@ -78,18 +78,18 @@ export class HeaderWorker {
     return this.#ticksWithoutProgress;
   }
 
-  /** The clock starts anew with each batch. */
+  /** Resets the count of `countIdleTicks`. */
   restartClock(): void {
     this.#ticksWithoutProgress = 0;
   }
 
-  /** `abandon` without telling anyone, or its pool would put another in its place. */
+  /** `abandon` without `onExit`, which would start a replacement. */
   endForGood(): void {
     this.#ending = true;
     this.abandon();
   }
 
-  /** Ends the thread without waiting for it: a system call that hangs can't be interrupted, and ends when the storage lets it. */
+  /** Terminates the thread without waiting: a blocked system call can't be interrupted and ends only when the storage answers. */
   abandon(): void {
     this.#worker.terminate().catch(() => {});
   }

@@ -1,6 +1,6 @@
 /**
- * What goes between the pool and its workers: one message a batch in each direction, its fields as lists of strings and numbers, since
- * copying a list of strings costs a fraction of copying as many objects.
+ * Messages between the pool and its workers: one per batch in each direction. Fields are lists of strings and numbers,
+ * because copying one list of strings between threads costs a fraction of copying as many objects.
  */
 import type { DicomReadErrorCode } from '../../errors.ts';
 
@@ -10,14 +10,14 @@ export interface WorkerSettings {
   readonly counters: SharedArrayBuffer;
 }
 
-/** Counts finished file system calls: a worker whose counter stands still is waiting for storage. */
+/** Number of finished file system calls. A worker whose counter doesn't change is waiting for the storage. */
 export const PROGRESS = 0;
-/** Position of the file that a sequential batch is at, counted from 1: the one at fault if the worker doesn't come back. */
+/** Position, from 1, of the file that a sequential batch is reading: the one held responsible if the worker is lost. */
 export const CURRENT_FILE = 1;
 
 export interface BatchRequest {
   readonly id: number;
-  /** Read one file after the other, in place. So after a failure: then a hang blocks no thread but the worker's own. */
+  /** Read one file after the other with blocking calls. Set after a lost worker, so that `CURRENT_FILE` names the cause, and where concurrent reads are off. */
   readonly sequential: boolean;
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];
@@ -26,12 +26,12 @@ export interface BatchRequest {
   readonly traceIds: readonly string[];
 }
 
-/** Rows in columns: the n-th of each list belongs to one row. */
+/** Rows as columns: the n-th items of all lists form one row. */
 export interface RowLists {
   readonly indexes: readonly number[];
   readonly identities: readonly string[];
   readonly keys: readonly string[];
-  /** How many bytes its JSON takes. */
+  /** Length of each row's JSON in bytes. */
   readonly lengths: readonly number[];
 }
 
@@ -50,9 +50,9 @@ export type WorkerMessage =
       readonly id: number;
       readonly states: RowLists;
       readonly images: RowLists;
-      /** The JSON of all states and then of all images, in UTF-8, without anything between. Moved from thread to thread, not copied. */
+      /** UTF-8: the JSON of all states, then of all images, without separators. Transferred between threads, not copied. */
       readonly jsons: ArrayBuffer;
       readonly failures: FailureLists;
     }
-  /** An error that no file can cause. `where` is its name and the places of its stack, never its message. */
+  /** An error that no file can cause. `where` is its name and its stack frames, never its message. */
   | { readonly kind: 'bug'; readonly id: number; readonly where: string };

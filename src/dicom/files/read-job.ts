@@ -1,0 +1,99 @@
+/** One batch of files in the pool: its request to a worker, the files that failed so far, and its result. */
+import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
+import type { HeaderBatch, HeaderFailure, HeaderRow } from '../../ports.ts';
+import type { FileToRead } from '../../records/records.ts';
+import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
+
+/** Why a worker was replaced. */
+export type WorkerLoss = 'read_timeout' | 'died';
+
+export class ReadJob {
+  readonly #files: readonly FileToRead[];
+  /** Positions in `files` that are still to be read. */
+  #indexes: readonly number[];
+  readonly #failures: HeaderFailure[] = [];
+  #losses = 0;
+
+  #resolve: (batch: HeaderBatch) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  /** Rejects only when the reader itself failed or was closed. */
+  readonly result: Promise<HeaderBatch>;
+
+  constructor(files: readonly FileToRead[]) {
+    this.#files = files;
+    this.#indexes = files.map((_, index) => index);
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  reject(error: Error): void {
+    this.#reject(error);
+  }
+
+  /** After a lost worker the files are read one by one, so that the next loss shows which file caused it. */
+  request(id: number, sequential: boolean): BatchRequest {
+    const files = this.#indexes.flatMap((index) => this.#files[index] ?? []);
+    return {
+      id,
+      sequential: sequential || this.#losses > 0,
+      tenantIds: files.map(({ tenantId }) => tenantId),
+      paths: files.map(({ path }) => path),
+      sizes: files.map(({ size }) => size),
+      times: files.map(({ version }) => version.time),
+      traceIds: files.map(({ version }) => version.traceId),
+    };
+  }
+
+  /**
+   * The worker that was reading this batch was lost. The first loss only costs a retry. From the second on, the batch was
+   * read sequentially, and the file at `position` of the request has failed.
+   */
+  workerLost(reason: WorkerLoss, position: number | undefined): void {
+    this.#losses++;
+    if (this.#losses === 1) return;
+    const code: DicomReadErrorCode = reason === 'died' ? 'read_failed' : 'read_timeout';
+    const index = this.#indexes[position ?? 0];
+    if (index === undefined) return;
+    this.#failures.push({ index, error: new DicomReadError(code) });
+    this.#indexes = this.#indexes.filter((each) => each !== index);
+  }
+
+  /** No worker can be started: the remaining files fail without having been read. */
+  resolveNotAttempted(): void {
+    const error = new DicomReadError('read_timeout');
+    const notAttempted = this.#indexes.map((index) => ({ index, error, notAttempted: true }));
+    this.#resolve({ states: [], images: [], failures: [...this.#failures, ...notAttempted] });
+  }
+
+  resolve({ states, images, jsons, failures }: Extract<WorkerMessage, { kind: 'batch' }>): void {
+    const bytes = Buffer.from(jsons);
+    const statesLength = states.lengths.reduce((sum, length) => sum + length, 0);
+    const found = failures.indexes.map((position, at) => ({
+      index: this.#indexes[position] ?? 0,
+      error: new DicomReadError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
+      incomplete: failures.incomplete[at] === true,
+    }));
+    this.#resolve({
+      states: this.#rows(states, bytes),
+      images: this.#rows(images, bytes.subarray(statesLength)),
+      failures: [...this.#failures, ...found],
+    });
+  }
+
+  /** `jsons` starts with the JSON of these rows. */
+  #rows({ indexes, identities, keys, lengths }: RowLists, jsons: Buffer): HeaderRow[] {
+    let end = 0;
+    return indexes.map((position, at) => {
+      const start = end;
+      end += lengths[at] ?? 0;
+      return {
+        index: this.#indexes[position] ?? 0,
+        identity: identities[at] ?? '',
+        key: keys[at] ?? '',
+        json: jsons.subarray(start, end),
+      };
+    });
+  }
+}
