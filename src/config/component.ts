@@ -3,17 +3,17 @@ import type { ConfigDocument } from './document.ts';
 import { suggest } from './suggest.ts';
 import { BareScalar, type Path } from './yaml-tree.ts';
 
-/** A component as Redpanda Connect nests them: a mapping with the component's type as key, a label beside it. */
+/** A component in Redpanda Connect's form: a mapping with the component's type as key and an optional label. */
 export interface Component<Type extends string> extends ComponentConfig {
   readonly type: Type;
-  /** Where the type's own fields are. */
+  /** The path of the type's own fields. */
   readonly body: Path;
 }
 
 const LABEL = /^[a-z0-9-][a-z0-9_-]*$/;
 
 /**
- * Reads the component at a path. `runs` are the types that this engine runs at that place; any other is reported by name.
+ * Reads the component at a path. `runs` are the supported types; any other is reported by name.
  */
 export function readComponent<const Type extends string>(
   document: ConfigDocument,
@@ -31,7 +31,7 @@ export function readComponent<const Type extends string>(
   const names = Object.keys(value).filter((name) => name !== 'label' && name !== 'processors');
   const found = runs.filter((type) => names.includes(type));
   for (const name of names.filter((other) => !runs.some((type) => type === other))) {
-    // Beside a type that runs, or nearly spelled like one, it is a slip; else it is a component of Redpanda Connect's.
+    // Next to a supported type, or spelled similarly, it is a typing error; otherwise it is an unsupported component.
     const slip = found.length > 0 || suggest(name, runs) !== undefined;
     if (slip) document.reportUnknown([...path, name], [...runs, 'label']);
     else document.reportComponent([...path, name], kind, runs);
@@ -41,27 +41,24 @@ export function readComponent<const Type extends string>(
     if (names.length === 0) document.report(path, `expected one of ${runs.join(', ')}`);
     return undefined;
   }
-  if (second !== undefined) document.report([...path, second], `only one of ${found.join(', ')} can stand here`);
+  if (second !== undefined) document.report([...path, second], `expected only one of ${found.join(', ')}`);
   return { label, path: ['root', ...path].join('.'), type, body: [...path, type] };
 }
 
 function checkProcessors(document: ConfigDocument, path: Path, processors: unknown): void {
   if (processors === undefined || (Array.isArray(processors) && processors.length === 0)) return;
-  document.report(
-    [...path, 'processors'],
-    'processors of a component are not run by this engine, only those of pipeline',
-  );
+  document.report([...path, 'processors'], 'processors of a component are not supported, only those of pipeline');
 }
 
 function readLabel(document: ConfigDocument, path: Path, value: unknown): string {
   const label = value instanceof BareScalar ? value.source : (value ?? '');
   if (label === '') return '';
   if (typeof label !== 'string' || !LABEL.test(label)) {
-    document.report([...path, 'label'], 'expected lower-case letters, digits, - and _, not beginning with _');
+    document.report([...path, 'label'], 'expected lower-case letters, digits, - and _, not starting with _');
     return '';
   }
   const taken = document.claimLabel(label, [...path, 'label']);
-  if (taken !== undefined) document.report([...path, 'label'], `the component in line ${taken} has this label already`);
+  if (taken !== undefined) document.report([...path, 'label'], `the component in line ${taken} already has this label`);
   return label;
 }
 

@@ -1,26 +1,26 @@
 /**
- * The configuration as the program uses it: typed, complete, every default filled in. It comes from a file in Redpanda Connect's
- * schema (`redpanda.yaml`); field names here are camelCase, durations are milliseconds, sizes are bytes.
+ * The configuration as the program uses it, with every default filled in. It is read from a file in Redpanda Connect's schema
+ * (`redpanda.yaml`). Durations are milliseconds, sizes are bytes.
  */
 import type { DatabaseDriverName } from '../databases/registry.ts';
 import type { Secret } from './secret.ts';
 
-/** What every component of the file has. */
+/** The fields that every component has. */
 export interface ComponentConfig {
-  /** The component's `label`, or '' where the file gives none: as Redpanda Connect reports it. */
+  /** The component's `label`, or '' without one, as Redpanda Connect reports it. */
   readonly label: string;
-  /** Redpanda Connect's name for its place: `root.input`, `root.output.reject_errored.broker.outputs.0`. */
+  /** The component's path in Redpanda Connect's form: `root.input`, `root.output.reject_errored.broker.outputs.0`. */
   readonly path: string;
 }
 
 export interface Config {
-  /** The file it was read from, as it was named. */
+  /** The file that was read, as it was named. */
   readonly file: string;
   readonly http: HttpConfig;
   readonly logger: LoggerConfig;
-  /** How long a stop is announced (`/ready` says no) before the intake ends. */
+  /** How long `/ready` is 503 before the intake ends. */
   readonly shutdownDelayMs: number;
-  /** How long draining may take before the process exits anyway. */
+  /** How long draining may take before the process ends without it. */
   readonly shutdownTimeoutMs: number;
   readonly input: InputConfig;
   readonly group: GroupConfig;
@@ -33,7 +33,7 @@ export interface HttpConfig {
   readonly enabled: boolean;
   readonly host: string;
   readonly port: number;
-  /** A prefix under which every endpoint is offered a second time: `/benthos`. */
+  /** A prefix under which every endpoint is also available: `/benthos`. */
   readonly rootPath: string;
 }
 
@@ -43,7 +43,7 @@ export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' 
 export interface LoggerConfig {
   readonly level: LogLevel;
   readonly format: 'json';
-  /** Fields that every log line carries. */
+  /** Fields of every log line. */
   readonly staticFields: Readonly<Record<string, string>>;
 }
 
@@ -54,7 +54,7 @@ export interface KafkaConnectionConfig {
   readonly clientId: string;
   /** Set when `tls.enabled`. */
   readonly tls?: TlsConfig;
-  /** Set when a mechanism other than `none` is asked for. */
+  /** Set when there is a mechanism other than `none`. */
   readonly sasl?: SaslConfig;
 }
 
@@ -66,9 +66,9 @@ export interface TlsConfig {
   readonly clientCert?: ClientCertConfig;
 }
 
-/** Both halves inline as PEM, or both as files. */
+/** Certificate and key, both as PEM text or both as files. */
 export type ClientCertConfig = {
-  /** Opens an encrypted key. */
+  /** Decrypts the key. */
   readonly password?: Secret;
 } & (
   | { readonly kind: 'inline'; readonly cert: string; readonly key: Secret }
@@ -88,7 +88,7 @@ export interface InputConfig extends ComponentConfig, KafkaConnectionConfig {
   /** At least one. */
   readonly topics: readonly string[];
   readonly consumerGroup: string;
-  /** Where a group without a committed offset starts; `committed` refuses to start without one. */
+  /** Where a group without a committed offset starts; `committed` makes that an error. */
   readonly startOffset: 'earliest' | 'latest' | 'committed';
   readonly isolationLevel: 'read_uncommitted' | 'read_committed';
   readonly sessionTimeoutMs: number;
@@ -99,16 +99,16 @@ export interface InputConfig extends ComponentConfig, KafkaConnectionConfig {
   readonly fetchMaxPartitionBytes: number;
   readonly fetchMinBytes: number;
   readonly fetchMaxWaitMs: number;
-  /** The member's lasting name in its group (static membership, KIP-345). */
+  /** The member's permanent name in its group (static membership, KIP-345). */
   readonly instanceId?: string;
-  /** The rack to prefer replicas of (KIP-392). */
+  /** The rack whose replicas are preferred (KIP-392). */
   readonly rackId?: string;
-  /** The most records that may be emitted and not yet acked. */
+  /** The maximum number of records that are emitted and not yet acknowledged. */
   readonly checkpointLimit: number;
   readonly batching: BatchingConfig;
 }
 
-/** A batch is full at `count` records, or `periodMs` after it began. */
+/** A batch is complete at `count` records, or `periodMs` after its first one. */
 export interface BatchingConfig {
   readonly count: number;
   readonly periodMs: number;
@@ -116,15 +116,15 @@ export interface BatchingConfig {
 
 /** `pipeline.processors[0].group_dicom_state`: how headers are read. */
 export interface GroupConfig extends ComponentConfig {
-  /** Absolute paths, at least one. Files are opened only below them. */
+  /** Absolute paths, at least one. Files are opened below them only. */
   readonly storageRoots: readonly string[];
   /** Batches in flight. */
   readonly concurrency: number;
   /** Worker threads that read headers. */
   readonly workers: number;
-  /** How long a file that isn't there yet, or is still being written, is waited for. */
+  /** How long to wait for a file that is missing or still being written. */
   readonly fileWaitMs: number;
-  /** How long reading one batch of headers may take. */
+  /** How long a reader thread may make no progress before it is replaced. */
   readonly readTimeoutMs: number;
 }
 
@@ -132,9 +132,9 @@ export interface GroupConfig extends ComponentConfig {
 export interface DatabaseConfig extends ComponentConfig {
   readonly driver: DatabaseDriverName;
   readonly dsn: Secret;
-  /** Connections, which is statements at once. */
+  /** Maximum number of connections, and so of concurrent statements. */
   readonly maxInFlight: number;
-  /** Whether to bring the tables up to date when the service starts. */
+  /** Whether to create or update the tables when the service starts. */
   readonly migrate: boolean;
   readonly statementTimeoutMs: number;
 }
@@ -154,7 +154,7 @@ export interface ProducerConfig extends KafkaConnectionConfig {
   /** Always `all`: an offset is committed only for what every in-sync replica holds. */
   readonly acks: 'all';
   readonly compression: Compression;
-  /** How long the broker may take to answer one request. */
+  /** How long a broker may take to answer one request. */
   readonly timeoutMs: number;
   readonly maxMessageBytes: number;
 }
@@ -164,7 +164,7 @@ export interface TopicConfig extends ComponentConfig {
   readonly topic: string;
 }
 
-/** What to call a component in logs, errors and `describe`: its label, or its place where it has none. */
+/** A component's name in logs, errors and `describe`: its label, or its path without one. */
 export function nameOf(component: ComponentConfig): string {
   return component.label === '' ? component.path : component.label;
 }

@@ -10,8 +10,8 @@ import { describeYamlProblem } from './yaml-problems.ts';
 import { BareScalar, find, type Path, resolveAlias, TreeError, toPlain } from './yaml-tree.ts';
 
 /**
- * One configuration file: its values, where each stands, and everything found wrong with it so far. Messages name fields and places;
- * they never repeat a value, nor a name that a variable put there.
+ * One configuration file: its values, their positions, and the problems found so far. Messages name fields and positions. They never
+ * repeat a value, nor a name that came from a variable.
  */
 export class ConfigDocument {
   readonly file: string;
@@ -41,7 +41,7 @@ export class ConfigDocument {
     this.root = unreadable ? undefined : this.#readTree();
   }
 
-  /** Everything found so far, in the order of the file. */
+  /** The problems found so far, in the order of the file. */
   get issues(): readonly ConfigIssue[] {
     return this.#issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
   }
@@ -56,7 +56,7 @@ export class ConfigDocument {
     return value;
   }
 
-  /** What the schema makes of the value at a path; undefined when it finds something wrong, which it then reports. */
+  /** Validates the value at a path. Reports what is wrong and then returns undefined. */
   check<Schema extends z.ZodType>(schema: Schema, path: Path): z.output<Schema> | undefined {
     const result = schema.safeParse(this.at(path));
     if (result.success) return result.data;
@@ -68,15 +68,15 @@ export class ConfigDocument {
     return undefined;
   }
 
-  /** Reports something wrong with the value at a path, or with what lies nearest above it. */
+  /** Reports a problem at a path, or at its nearest existing parent. */
   report(path: Path, message: string): void {
     const { steps, key, value } = find(this.#document, path);
-    // What is missing is reported where it should have been: at its parent's name.
+    // A missing field is reported at the name of its parent.
     const node = steps === path.length ? (value ?? key) : (key ?? value);
     this.#add(node, path.length === 0 ? message : `${this.#nameOf(path)}: ${message}`);
   }
 
-  /** Reports a name that means nothing at its place, with the known one that it may have been meant to be. */
+  /** Reports an unknown name, with the most similar known one. */
   reportUnknown(path: Path, known: readonly string[]): void {
     const { key } = find(this.#document, path);
     const name = String(path.at(-1));
@@ -89,27 +89,27 @@ export class ConfigDocument {
     this.#add(key, `unknown field ${name} ${where}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`);
   }
 
-  /** Reports a component at its type's name. */
+  /** Reports an unsupported component at the name of its type. */
   reportComponent(path: Path, kind: string, runs: readonly string[]): void {
     const named = this.#isLiteral(path) ? `the ${kind} ${path.at(-1)}` : `this ${kind}`;
-    const message = `${named} is not run by this engine, which runs ${runs.join(', ')} here`;
+    const message = `${named} is not supported here; supported: ${runs.join(', ')}`;
     this.#add(find(this.#document, path).key, `${this.#nameOf(path.slice(0, -1))}: ${message}`);
   }
 
-  /** Takes a label for the component at a path; the line of the one that has it already, if one has. */
+  /** Claims a label for the component at a path. Returns the line of the component that already has it, if any. */
   claimLabel(label: string, path: Path): number | undefined {
     const line = this.#labels.get(label);
     if (line === undefined) this.#labels.set(label, this.lineOf(path));
     return line;
   }
 
-  /** The line that a path's value stands in. */
+  /** The line of the value at a path. */
   lineOf(path: Path): number {
     const { key, value } = find(this.#document, path);
     return this.#source.placeOf((key ?? value)?.range?.[0] ?? 0).line;
   }
 
-  /** The text at a path as a secret. Where it comes from a file, that file is read again at each `reveal()`. */
+  /** The string at a path as a secret. If it comes from a file, each `reveal()` reads the file again. */
   secretAt(path: Path): Secret {
     const node = resolveAlias(this.#document, find(this.#document, path).value);
     const origin = node === undefined ? undefined : this.#overrides.origins.get(node);
@@ -125,7 +125,7 @@ export class ConfigDocument {
     if (!isScalar(node) || variablesOf(source, node).some((variable) => variable.failed)) {
       const place = source.placeOf(node?.range?.[0] ?? 0);
       const problem = source.problems.find((other) => other.place.line === place.line);
-      const message = `${this.#nameOf(path)}: ${problem?.message ?? 'can not be read any more'}`;
+      const message = `${this.#nameOf(path)}: ${problem?.message ?? 'cannot be read any more'}`;
       throw new ConfigError([{ file: this.file, ...place, message }]);
     }
     return asText(toPlain(document, node));
@@ -147,7 +147,7 @@ export class ConfigDocument {
       this.#issues.push({ file: origin, line: 1, column: 1, message });
       return;
     }
-    // A variable without a value has been reported already; what follows from that would only hide it.
+    // An unset variable was already reported; problems that follow from it would hide that.
     if (variablesOf(this.#source, node).some((variable) => variable.failed) && isScalar(node)) return;
     this.#issues.push({ file: this.file, ...this.#source.placeOf(node?.range?.[0] ?? 0), message });
   }
@@ -156,7 +156,7 @@ export class ConfigDocument {
     return path.map((step, index) => (this.#isLiteral(path.slice(0, index + 1)) ? step : '*')).join('.');
   }
 
-  /** Whether the file itself says this name, not a variable in it. */
+  /** Whether the name is in the file itself and does not come from a variable. */
   #isLiteral(path: Path): boolean {
     const name = path.at(-1);
     if (typeof name === 'number') return true;
@@ -165,7 +165,7 @@ export class ConfigDocument {
     return variablesOf(this.#source, key).length === 0 && /^@?[A-Za-z][\w.-]{0,63}$/.test(name ?? '');
   }
 
-  /** Whether an unknown name may be repeated: a name without a value may be half of a broken secret. */
+  /** Whether an unknown name may be repeated: a name without a value may be part of a broken secret. */
   #isQuotable(path: Path): boolean {
     const { value } = find(this.#document, path);
     const empty = value === undefined || (isScalar(value) && value.value === null && !value.source);

@@ -1,4 +1,4 @@
-/** The only place that reads process.env: everything else is handed an Environment. */
+/** The only module that reads process.env. Everything else receives an Environment. */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,11 +1,11 @@
 /**
- * The kinds of field that Redpanda Connect's schema knows, as zod schemas. Their messages say what is expected and never what was
- * found: what was found may be a secret.
+ * The field types of Redpanda Connect's schema, as zod schemas. Messages say what is expected and never repeat the value, which may be
+ * a secret.
  */
 import { z } from 'zod';
 import { BareScalar } from './yaml-tree.ts';
 
-/** A field whose value `read` understands, or doesn't (undefined). */
+/** A field whose value is parsed by `read`; undefined means invalid. */
 function field<T>(expected: string, read: (value: unknown) => T | undefined) {
   return z.unknown().transform((value, context): T => {
     const result = value === undefined ? undefined : read(value);
@@ -19,7 +19,7 @@ function field<T>(expected: string, read: (value: unknown) => T | undefined) {
   });
 }
 
-/** A mapping with exactly these fields. The message of an unknown one lists the known: `explain` makes a suggestion of it. */
+/** A mapping with exactly these fields. The message for an unknown field lists the known ones, for ConfigDocument.check. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const known = Object.keys(shape).join(' ');
   return z.preprocess(
@@ -38,7 +38,7 @@ export function nonEmptyList<Item extends z.ZodType>(item: Item) {
   return list(item).refine((items) => items.length > 0, { error: 'expected at least one entry' });
 }
 
-/** A mapping from any names to texts. */
+/** A mapping from any names to strings. */
 export function textMap() {
   return z.preprocess(
     withoutScalars,
@@ -46,7 +46,7 @@ export function textMap() {
   );
 }
 
-// To zod a BareScalar is an object like any other.
+// For zod a BareScalar would be an object.
 function withoutScalars(value: unknown): unknown {
   return value instanceof BareScalar ? null : value;
 }
@@ -55,13 +55,13 @@ function expected(input: unknown, what: string): string {
   return input === undefined ? 'is required' : `expected ${what}`;
 }
 
-/** Any scalar, as it is written: 007 and 1e3 are texts too where a text is wanted. Nothing at all is the empty text. */
+/** Any scalar as it is written: 007 and 1e3 are strings where a string is expected. A missing scalar is the empty string. */
 export function text() {
-  return field('a text', readText);
+  return field('a string', readText);
 }
 
 export function nonEmptyText() {
-  return field('a text that is not empty', (value) => readText(value) || undefined);
+  return field('a string that is not empty', (value) => readText(value) || undefined);
 }
 
 function readText(value: unknown): string | undefined {
@@ -70,15 +70,15 @@ function readText(value: unknown): string | undefined {
   return value.value === null ? '' : value.source;
 }
 
-/** A text that doesn't contain a record interpolation (`${! … }`): it is the same for every record. */
+/** A string without a record interpolation (`${! … }`): it is the same for every record. */
 export function fixedText() {
-  return field('a text that is not empty and the same for every record', (value) => {
+  return field('a string that is not empty and is the same for every record', (value) => {
     const found = readText(value);
     return found === '' || found?.includes('${!') ? undefined : found;
   });
 }
 
-/** A list of texts in which Redpanda Connect also accepts several in one, with commas between. */
+/** A list of strings, each of which may hold several separated by commas, as in Redpanda Connect. */
 export function commaList() {
   return nonEmptyList(nonEmptyText()).transform((items) =>
     items.flatMap((item) =>
@@ -108,7 +108,7 @@ export function wholeNumber(least: number, most: number) {
   );
 }
 
-/** One of these words. Redpanda Connect reads some of them in any case. */
+/** One of these words. Redpanda Connect accepts some of them in any case. */
 export function oneOf<const Option extends string>(options: readonly Option[], { anyCase = false } = {}) {
   return field(`one of ${options.join(', ')}`, (value) => {
     const word = readText(value);
@@ -129,8 +129,8 @@ const UNITS: Readonly<Record<string, number>> = {
 const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 
 /**
- * Milliseconds from Go's notation (time.ParseDuration): `1m30s`, `500ms`, `1.5h`. Fractions of a millisecond are rounded up. The bounds are
- * written the same way; Node's timers end shortly after 596h and fire at once beyond.
+ * Milliseconds from Go's notation (time.ParseDuration): `1m30s`, `500ms`, `1.5h`. Fractions of a millisecond are rounded up. The bounds
+ * use the same notation. Node's timers overflow after about 596h.
  */
 export function duration(least = '1ms', most = '576h') {
   const leastMs = parseDuration(least) ?? 0;
@@ -147,13 +147,13 @@ function parseDuration(written: string): number | undefined {
   let total = 0;
   for (const [, amount, unit = ''] of written.matchAll(/([\d.]+)([a-zµμ]+)/g))
     total += Number(amount) * (UNITS[unit] ?? 0);
-  // Rounding to a nanosecond first: 0.1 + 0.2 must not become one millisecond more.
+  // Rounds to a nanosecond first: 0.1 + 0.2 must not add a millisecond.
   return Math.ceil(Math.round(total * 1e6) / 1e6);
 }
 
 const SIZE = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)$/i;
 
-/** Bytes from Redpanda Connect's notation: `1MiB` (1024²), `1MB` (1000²), `512`; the bounds are written the same way. */
+/** Bytes from Redpanda Connect's notation: `1MiB` (1024²), `1MB` (1000²), `512`. The bounds use the same notation. */
 export function byteSize(least: string, most: string) {
   const leastBytes = parseSize(least) ?? 0;
   const mostBytes = parseSize(most) ?? 0;
@@ -172,20 +172,19 @@ function parseSize(written: string): number | undefined {
 }
 
 /**
- * A field of Redpanda Connect that this engine doesn't run. Its default may be written down, since it changes nothing; anything else
- * is refused, not ignored.
+ * A field of Redpanda Connect that is not supported. Its default is accepted, since it changes nothing; any other value is an error.
  */
 export function onlyDefault(value: unknown) {
   const allowed = typeof value === 'object' ? 'at its default' : `at ${JSON.stringify(value)}`;
   return z
     .unknown()
     .refine((given) => given === undefined || isDefault(given, value), {
-      error: `is not run by this engine: leave it out, or ${allowed}`,
+      error: `is not supported: leave it out, or ${allowed}`,
     })
     .optional();
 }
 
-/** A mapping may name some of the default's fields only. */
+/** A mapping may contain only some of the default's fields. */
 function isDefault(given: unknown, value: unknown): boolean {
   if (given instanceof BareScalar) return (given.value ?? '') === value;
   if (Array.isArray(given)) return Array.isArray(value) && given.length === 0 && value.length === 0;

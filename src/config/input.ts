@@ -68,20 +68,23 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
   if (!fields.unordered_processing.enabled) {
     document.report(
       at('unordered_processing', 'enabled'),
-      'this engine always processes batches side by side and commits in order: set it to true',
+      'expected true: batches are always processed concurrently and committed in order',
     );
   }
   if (fields.heartbeat_interval * 2 > fields.session_timeout) {
-    document.report(at('heartbeat_interval'), 'expected at most half of session_timeout, so that one may be lost');
+    document.report(
+      at('heartbeat_interval'),
+      'expected at most half of session_timeout, so that one heartbeat may be lost',
+    );
   }
   fields.topics.forEach((topic) => {
-    if (topic.includes(':')) document.report(at('topics'), 'explicit partitions (topic:0) are not run by this engine');
+    if (topic.includes(':')) document.report(at('topics'), 'explicit partitions (topic:0) are not supported');
   });
   const { checkpoint_limit: checkpointLimit, batching } = fields.unordered_processing;
   if (batching.count > checkpointLimit) {
     document.report(
       at('unordered_processing', 'batching', 'count'),
-      'expected no more than checkpoint_limit, else no batch is ever full',
+      'expected at most checkpoint_limit, else no batch is ever full',
     );
   }
   return {

@@ -1,17 +1,16 @@
 /**
- * Environment interpolation as Redpanda Connect does it: `${VAR}`, `${VAR:default}`, `${VAR|base64decode}`, and `${{VAR}}` for a
- * literal `${VAR}`. It works on the file's text before YAML is parsed, comments included, and keeps track of where every stretch of
- * the result came from.
+ * Environment interpolation as in Redpanda Connect: `${VAR}`, `${VAR:default}`, `${VAR|base64decode}`, and `${{VAR}}` for a literal
+ * `${VAR}`. It works on the file's text before YAML is parsed, comments included, and records where each part of the result came from.
  */
 import type { Environment } from './environment.ts';
 import { lookUp } from './variables.ts';
 
-/** A stretch of the interpolated text and the stretch of the file that it stands for. */
+/** A range of the interpolated text and the range of the file that it replaces. */
 export interface Segment {
   readonly text: string;
   readonly from: number;
   readonly to: number;
-  /** Set where a variable was replaced. */
+  /** Set if the range is the value of a variable. */
   readonly variable?: { readonly name: string; readonly fromFile: boolean; readonly failed: boolean };
 }
 
@@ -20,14 +19,14 @@ export interface Interpolated {
   readonly problems: readonly { readonly offset: number; readonly message: string }[];
 }
 
-// Both patterns are Redpanda Connect's, so that both engines find the same variables in a file.
+// These patterns match the same variables as Redpanda Connect's.
 const VARIABLE = /\$\{([0-9A-Za-z_.]+)(?::((?:\$\{[^}]+\}|[^}])*))?(?:\|([0-9A-Za-z]+))?\}/g;
 const ESCAPED = /\$\{(\{[0-9A-Za-z_.]+(?::(?:\$\{[^}]+\}|[^}])*)?\})\}/g;
 
-// Stands where no value could be had, so that the rest of the file can still be checked. Not empty: what is found wrong about it must be recognisable.
+// Replaces a variable without a value, so that the rest of the file can still be checked. Not empty: problems with it must be recognisable.
 const PLACEHOLDER = 'unset';
 
-/** Replaces every variable; those without a value become problems, each at its offset in `source`. Values appear in no message. */
+/** Replaces every variable. A variable without a value is a problem at its offset in `source`. No message repeats a value. */
 export function interpolate(source: string, environment: Environment): Interpolated {
   const segments: Segment[] = [];
   const problems: { offset: number; message: string }[] = [];
@@ -41,7 +40,7 @@ export function interpolate(source: string, environment: Environment): Interpola
     const resolved = resolve(name, rest, transform, environment);
     if (resolved.problem !== undefined) problems.push({ offset: match.index, message: resolved.problem });
     segments.push({
-      // A line break would end the YAML line that holds the value. In double quotes, YAML turns this back into one.
+      // A line break would end the YAML line. In double quotes, YAML turns `\n` back into a line break.
       text: resolved.value.replaceAll('\n', '\\n'),
       from: match.index,
       to,
@@ -65,7 +64,7 @@ function resolve(
   transform: string | undefined,
   environment: Environment,
 ): Resolved {
-  // The default swallows a `|transform` behind it, so it is taken off there.
+  // The pattern includes a `|transform` in the default, so it is split off here.
   const bar = rest?.lastIndexOf('|') ?? -1;
   const fallback = bar === -1 ? rest : rest?.slice(0, bar);
   const wanted = bar === -1 ? transform : rest?.slice(bar + 1);
@@ -93,7 +92,7 @@ function decode(value: string, transform: string | undefined, name: string, from
     return {
       value: PLACEHOLDER,
       fromFile,
-      problem: `\${${name}|…} asks for a function that doesn't exist (there is base64decode)`,
+      problem: `\${${name}|…} uses an unknown function (known: base64decode)`,
     };
   }
   const compact = value.replaceAll(/[\r\n]/g, '');
@@ -103,7 +102,7 @@ function decode(value: string, transform: string | undefined, name: string, from
   return { value: Buffer.from(compact, 'base64').toString('utf8'), fromFile };
 }
 
-/** `${{VAR}}` loses its outer braces, wherever it came from: Redpanda Connect looks for it after the replacement. */
+/** Removes the outer braces of `${{VAR}}`, also where a variable's value holds it: Redpanda Connect does so after the replacement. */
 function dropOuterBraces(segments: readonly Segment[]): readonly Segment[] {
   const text = segments.map((segment) => segment.text).join('');
   const dropped = [...text.matchAll(ESCAPED)].flatMap((match) => [match.index + 1, match.index + match[0].length - 1]);

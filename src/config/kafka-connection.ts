@@ -1,4 +1,4 @@
-/** What `input.redpanda` and `output.redpanda` share: how to reach the cluster. */
+/** The connection fields that `input.redpanda` and `output.redpanda` share. */
 import { z } from 'zod';
 import type { ClientCertConfig, KafkaConnectionConfig, SaslConfig, TlsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
@@ -31,7 +31,7 @@ const saslSchema = mapping({
   aws: onlyDefault({}),
 });
 
-/** The fields themselves, to be spread into a component's own. */
+/** The fields, to be spread into a component's own. */
 export const kafkaConnectionFields = {
   seed_brokers: commaList(),
   client_id: text().default('redpanda-connect'),
@@ -49,7 +49,7 @@ export const kafkaConnectionFields = {
 
 const schema = z.object(kafkaConnectionFields);
 
-/** `path` is where the fields stand; reports what can't be reached this way. */
+/** Reads the fields at `path` and reports combinations that are not possible. */
 export function readKafkaConnection(
   document: ConfigDocument,
   path: Path,
@@ -71,7 +71,7 @@ function readTls(document: ConfigDocument, path: Path, tls: z.output<typeof tlsS
     document.report([...path, 'root_cas_file'], 'only one of root_cas and root_cas_file can be set');
   }
   if (tls.client_certs.length > 1) {
-    document.report([...path, 'client_certs', 1], 'this engine runs one client certificate');
+    document.report([...path, 'client_certs', 1], 'expected at most one client certificate');
   }
   const clientCert = readClientCert(document, [...path, 'client_certs', 0], tls.client_certs[0]);
   return {
@@ -108,7 +108,7 @@ function readSasl(
 ): SaslConfig | undefined {
   const asked = entries.flatMap((entry, index) => (entry.mechanism === 'none' ? [] : [{ ...entry, index }]));
   const [entry, second] = asked;
-  if (second !== undefined) document.report([...path, second.index], 'this engine runs one mechanism');
+  if (second !== undefined) document.report([...path, second.index], 'expected at most one mechanism other than none');
   if (entry === undefined || entry.mechanism === 'none') return undefined;
   const place = [...path, entry.index];
   if (entry.mechanism === 'OAUTHBEARER') {

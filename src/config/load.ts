@@ -14,15 +14,15 @@ import { readService } from './service.ts';
 import { systemCode } from './variables.ts';
 
 export interface LoadOptions {
-  /** Where variables come from; the process's environment unless given. */
+  /** The variables; default: the process's environment. */
   readonly env?: Environment;
-  /** Files of `NAME=value` lines (`-e`). They win over the environment, later ones over earlier. */
+  /** Files of `NAME=value` lines (`-e`). They override the environment, later files override earlier ones. */
   readonly envFiles?: readonly string[];
   /** `key=value` expressions (`-s`) that replace fields: `input.redpanda.consumer_group=other`. */
   readonly sets?: readonly string[];
 }
 
-/** Fields that other components read, and those of Redpanda Connect that this engine doesn't run. */
+/** The top-level fields: those that other modules read, and Redpanda Connect's that are not supported. */
 const topLevel: Readonly<Record<string, z.ZodType>> = {
   http: z.unknown(),
   logger: z.unknown(),
@@ -32,7 +32,7 @@ const topLevel: Readonly<Record<string, z.ZodType>> = {
   input: z.unknown(),
   pipeline: z.unknown(),
   output: z.unknown(),
-  // Unit tests of a configuration: `redpanda-connect test` runs them, a running service of either engine doesn't.
+  // Unit tests of a configuration. `redpanda-connect test` runs them; a running service ignores them.
   tests: z.unknown(),
   buffer: onlyDefault({ none: {} }),
   tracer: onlyDefault({ none: {} }),
@@ -45,8 +45,7 @@ const topLevel: Readonly<Record<string, z.ZodType>> = {
 };
 
 /**
- * Reads a configuration file in Redpanda Connect's schema. Throws a ConfigError with everything that is wrong with it; no message
- * repeats a value.
+ * Reads a configuration file in Redpanda Connect's schema. Throws a ConfigError with all problems. No message repeats a value.
  */
 export function loadConfig(file: string, options: LoadOptions = {}): Config {
   const { config, issues } = read(file, options);
@@ -54,7 +53,7 @@ export function loadConfig(file: string, options: LoadOptions = {}): Config {
   return config;
 }
 
-/** Everything that is wrong with a configuration file, in the order of its lines; empty when it can be run. */
+/** All problems of a configuration file, in the order of its lines; empty when it is valid. */
 export function lintConfig(file: string, options: LoadOptions = {}): readonly ConfigIssue[] {
   return read(file, options).issues;
 }
@@ -94,7 +93,7 @@ function readText(file: string, issues: ConfigIssue[]): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const message = error instanceof TypeError ? 'is not UTF-8 text' : `can not be read (${systemCode(error)})`;
+    const message = error instanceof TypeError ? 'is not UTF-8 text' : `cannot be read (${systemCode(error)})`;
     issues.push({ file, line: 1, column: 1, message });
     return undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * Reads `output`, which has one shape: `reject_errored` around a `broker` that hands every batch to the databases and to a `switch`
- * over the three topics. In Redpanda Connect, `reject_errored` is what keeps records from being lost when a plugin dies.
+ * Reads `output`. It has one shape: `reject_errored` around a `broker` that sends every batch to the databases and to a `switch` over
+ * the three topics. In Redpanda Connect, `reject_errored` keeps records from being lost when a plugin dies.
  */
 import { z } from 'zod';
 import { isMapping, readComponent } from './component.ts';
@@ -54,7 +54,7 @@ export function readOutput(document: ConfigDocument): OutputConfig | undefined {
   }
   if (complete && stores === 0) document.report(outputs, 'expected at least one dicom_store');
   const [first, second] = switches;
-  if (second !== undefined) document.report(second, 'expected one switch only');
+  if (second !== undefined) document.report(second, 'expected only one switch');
   if (first === undefined) {
     if (complete) document.report(outputs, 'expected a switch over the topics');
     return undefined;
@@ -70,11 +70,12 @@ function readSwitch(document: ConfigDocument, path: Path): TopicsConfig | undefi
   fields.cases.forEach(({ check }, index) => {
     const place = [...path, 'cases', index];
     const type = readRecordType(document, [...place, 'check'], check);
-    if (type !== undefined && found.has(type)) document.report([...place, 'check'], 'this case stands here twice');
+    if (type !== undefined && found.has(type))
+      document.report([...place, 'check'], 'there are two cases for this check');
     if (!isMapping(document.at([...place, 'output']))) document.report([...place, 'output'], 'expected an output');
     else {
       const component = readComponent(document, [...place, 'output'], 'output', ['redpanda']);
-      // Checked even when it isn't known what for, so that all errors come at once.
+      // Checked also for an unknown record type, so that all errors are reported together.
       const topic = component && readTopic(document, component, type ?? 'state');
       if (type !== undefined) found.set(type, topic);
     }
@@ -92,6 +93,6 @@ function readRecordType(document: ConfigDocument, path: Path, check: string): Re
   const type = parsed?.name === 'record_type' ? RECORD_TYPES.find((known) => known === parsed.literal) : undefined;
   if (type !== undefined) return type;
   const runs = RECORD_TYPES.map((known) => `@record_type == "${known}"`).join(', ');
-  document.report(path, `this check is not run by this engine, which runs ${runs}`);
+  document.report(path, `this check is not supported; supported: ${runs}`);
   return undefined;
 }

@@ -2,7 +2,7 @@ import { type Document, isMap, isSeq, type Node, parseDocument, visit } from 'ya
 import type { ConfigIssue } from '../errors.ts';
 import { find, type Path } from './yaml-tree.ts';
 
-/** What `--set` put into a document: which expression each node came from, by the expression's key. */
+/** The nodes that `--set` put into a document, with the key of the expression each came from, and what was wrong. */
 export interface Overrides {
   readonly origins: WeakMap<Node, string>;
   readonly issues: readonly ConfigIssue[];
@@ -20,7 +20,7 @@ export function applyOverrides(document: Document, expressions: readonly string[
     const key = expression.slice(0, cut);
     const written = expression.slice(cut + 1);
     if (cut < 1 || written === '') {
-      // The expression isn't repeated: it may be a secret with the key forgotten.
+      // The expression is not repeated: it may be a secret whose key was forgotten.
       issues.push({ file: '--set', line: 1, column: 1, message: 'expected key=value' });
       continue;
     }
@@ -38,7 +38,7 @@ export function applyOverrides(document: Document, expressions: readonly string[
         file,
         line: 1,
         column: 1,
-        message: 'nothing can be set there: a part of the path is not a mapping or a list',
+        message: 'no value can be set at this path: a part of it is not a mapping or a list',
       });
     }
   }
@@ -49,7 +49,7 @@ function originName(key: string): string {
   return `--set ${key}`;
 }
 
-/** Like `document.setIn`, but every key is a node, and nothing is changed through an alias: its anchor's other users would change too. */
+/** Like `document.setIn`, but every key is a node, and nothing is changed through an alias: other uses of its anchor would change, too. */
 function put(document: Document, path: Path, value: Node, created: (node: Node) => void): void {
   const fresh = () => {
     const map = document.createNode({});

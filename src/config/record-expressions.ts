@@ -1,4 +1,4 @@
-/** The two expressions over records that this engine runs; Redpanda Connect's language for the rest is Bloblang. */
+/** The two record expressions that are supported. In Redpanda Connect they are Bloblang. */
 
 const CHECK = /^\s*@([A-Za-z_]\w*)\s*==\s*("(?:[^"\\]|\\["\\/bfnrt])*")\s*$/;
 const METADATA = /^\$\{!\s*@([A-Za-z_]\w*)\s*\}$/;

@@ -3,13 +3,13 @@ import { inspect } from 'node:util';
 const MASK = '[secret]';
 
 /**
- * A value that must not be seen: a DSN, a password, a token, a private key. Whatever prints it prints `[secret]`; only `reveal()`
- * gives it away, so a search for that word finds every place that does.
+ * A value that must not be shown: a DSN, a password, a token, a private key. It prints as `[secret]`. Only `reveal()` returns it, so a
+ * search for that name finds every use.
  */
 export class Secret {
   readonly #read: () => string;
 
-  /** `read` is called at every `reveal()`. It may throw an error that names a variable and a file, never a value. */
+  /** `read` is called at every `reveal()`. Its errors may name a variable and a file, never a value. */
   constructor(read: () => string) {
     this.#read = read;
   }
@@ -20,8 +20,8 @@ export class Secret {
   }
 
   /**
-   * The value as it is now: a secret that lives in a file (`X_FILE`) is read again at each call, so that a rotated one is picked up
-   * at the next connection. Throws a ConfigError when the file can't be read any more.
+   * The current value. A secret in a file (`X_FILE`) is read again at each call, so that the next connection uses a rotated one.
+   * Throws a ConfigError when the file can't be read.
    */
   reveal(): string {
     return this.#read();

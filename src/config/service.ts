@@ -1,4 +1,4 @@
-/** Reads what is about the process and not about records: `http`, `logger`, `metrics`, the shutdown times. */
+/** Reads the settings of the process: `http`, `logger`, `metrics` and the shutdown times. */
 import type { Config, HttpConfig, LoggerConfig, LogLevel } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { bool, duration, mapping, nonEmptyText, oneOf, onlyDefault, text, textMap } from './fields.ts';
@@ -69,7 +69,7 @@ function readHttp(document: ConfigDocument): HttpConfig | undefined {
     return undefined;
   }
   if (fields.root_path !== '' && !/^\/[\w./-]*$/.test(fields.root_path)) {
-    document.report(['http', 'root_path'], 'expected a path that begins with /');
+    document.report(['http', 'root_path'], 'expected a path that starts with /');
   }
   return {
     enabled: fields.enabled,
@@ -78,7 +78,7 @@ function readHttp(document: ConfigDocument): HttpConfig | undefined {
   };
 }
 
-/** Go's form of a listening address: without a host, every interface. */
+/** Parses a listening address in Go's form; without a host it means every interface. */
 function parseAddress(address: string): { readonly host: string; readonly port: number } | undefined {
   const [, bracketed, bare, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/]*)):(\d{1,5})$/.exec(address) ?? [];
   const port = Number(digits);
@@ -90,7 +90,7 @@ function readLogger(document: ConfigDocument): LoggerConfig | undefined {
   const fields = document.check(loggerSchema, ['logger']);
   if (fields === undefined) return undefined;
   if (fields.format !== 'json') {
-    document.report(['logger', 'format'], "this engine logs json only; logfmt is Redpanda Connect's default");
+    document.report(['logger', 'format'], "expected json; Redpanda Connect's default, logfmt, is not supported");
   }
   return { level: LEVELS[fields.level] ?? 'info', format: 'json', staticFields: fields.static_fields };
 }

@@ -2,15 +2,15 @@ import { LineCounter } from 'yaml';
 import type { Environment } from './environment.ts';
 import { interpolate, type Segment } from './interpolate.ts';
 
-/** A place in the file as it was written. Both count from 1. */
+/** A position in the file as written. Lines and columns start at 1. */
 export interface Place {
   readonly line: number;
   readonly column: number;
 }
 
-/** The file's text after interpolation, able to say where each of its characters stood before. */
+/** The file's text after interpolation, with the original position of each character. */
 export class SourceText {
-  /** After interpolation: what YAML reads. */
+  /** The text after interpolation, which is parsed as YAML. */
   readonly text: string;
   readonly problems: readonly { readonly place: Place; readonly message: string }[];
   readonly #segments: readonly (Segment & { readonly start: number })[];
@@ -31,7 +31,7 @@ export class SourceText {
     this.problems = problems.map(({ offset, message }) => ({ place: this.#placeInFile(offset), message }));
   }
 
-  /** Where the character at `offset` of the interpolated text comes from: for a variable's value, where the variable stands. */
+  /** The original position of the character at `offset` of the interpolated text; for a variable's value, that of the variable. */
   placeOf(offset: number): Place {
     const segment = this.#segmentAt(offset);
     if (segment === undefined) return { line: 1, column: 1 };
@@ -39,7 +39,7 @@ export class SourceText {
     return this.#placeInFile(segment.variable === undefined ? segment.from + inside : segment.from);
   }
 
-  /** The variables whose values make up some of a stretch of the interpolated text. */
+  /** The variables whose values are part of this range of the interpolated text. */
   variablesIn(start: number, end: number): readonly NonNullable<Segment['variable']>[] {
     return this.#segments
       .filter((segment) => segment.start < end && segment.start + segment.text.length > start)

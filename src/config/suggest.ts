@@ -1,4 +1,4 @@
-/** The option that `word` was most likely meant to be, if one is near: at most a third of its letters differ. */
+/** The option most similar to `word`, if at most a third of its letters differ. */
 export function suggest(word: string, options: readonly string[]): string | undefined {
   const ranked = options
     .map((option) => ({ option, distance: editDistance(word.toLowerCase(), option.toLowerCase()) }))

@@ -44,7 +44,7 @@ const topicSchema = mapping({
   topic: fixedText(),
   key: nonEmptyText(),
   metadata: metadataSchema.default({ include_prefixes: [] }),
-  // What may be in flight is bounded by group_dicom_state's concurrency.
+  // group_dicom_state's concurrency bounds what is in flight.
   max_in_flight: onlyDefault(256),
   partition: onlyDefault(''),
   timestamp: onlyDefault(''),
@@ -53,12 +53,12 @@ const topicSchema = mapping({
   inject_tracing_map: onlyDefault(''),
 });
 
-/** Which of the three kinds of record an output is for, by the literal of its case's check. */
+/** The record type of an output, from the literal in its case's check. */
 export type RecordType = 'state' | 'image' | 'dead_letter';
 
 export const RECORD_TYPES: readonly RecordType[] = ['state', 'image', 'dead_letter'];
 
-/** The metadata of a dead letter that says what was wrong (KIP-1034). */
+/** The prefix of the headers that describe a dead letter's error (KIP-1034). */
 const ERROR_PREFIX = '__streams.errors.';
 
 const KEY = ['$', '{! @key }'].join('');
@@ -79,18 +79,18 @@ export function readTopic(
   const report = (field: string, message: string) => document.report([...component.body, field], message);
 
   if (parseMetadataReference(fields.key) !== 'key') {
-    report('key', `expected ${KEY}, the key that group_dicom_state gives each record: no other is run by this engine`);
+    report('key', `expected ${KEY}, the key that group_dicom_state gives each record; no other is supported`);
   }
   if (fields.acks !== 'all') report('acks', 'expected all: offsets are committed for what every in-sync replica holds');
   const prefixes = fields.metadata.include_prefixes;
   if (type === 'dead_letter' && !isDeepStrictEqual(prefixes, [ERROR_PREFIX])) {
-    report('metadata', `expected include_prefixes: ["${ERROR_PREFIX}"], so that a dead letter says what was wrong`);
+    report('metadata', `expected include_prefixes: ["${ERROR_PREFIX}"], so that a dead letter carries its error`);
   }
   if (type !== 'dead_letter' && prefixes.length > 0) report('metadata', 'these records have no metadata to include');
   return { component, fields };
 }
 
-/** The three outputs together, once each: they share one producer, so what belongs to it must be equal. */
+/** Combines the three outputs. They share one producer, so its settings must be equal. */
 export function combineTopics(
   document: ConfigDocument,
   outputs: Readonly<Record<RecordType, TopicOutput>>,

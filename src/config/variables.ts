@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { Environment } from './environment.ts';
 
-/** What became of looking up one variable. */
+/** The result of looking up a variable. */
 export type Lookup =
   | { readonly kind: 'value'; readonly value: string; readonly fromFile: boolean }
   | { readonly kind: 'unset' }
   | { readonly kind: 'unreadable'; readonly message: string };
 
 /**
- * A variable's value, or the content of the file that `NAME_FILE` names when NAME itself is unset or empty: how containers hand over
- * secrets. One newline at the file's end is not part of the value.
+ * A variable's value. If NAME is unset or empty, the content of the file that `NAME_FILE` names, as containers provide secrets. One
+ * newline at the end of the file is not part of the value.
  */
 export function lookUp(name: string, environment: Environment): Lookup {
   const value = environment[name];

@@ -1,9 +1,9 @@
-/** From YAML's nodes to plain values, and back from a path in the values to the node that stands there. */
+/** Converts YAML nodes to plain values, and finds the node at a path in these values. */
 import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml';
 
 export type Path = readonly (string | number)[];
 
-/** A scalar without quotes that isn't a string in YAML's eyes, kept with its spelling: `007` may be meant as text. */
+/** An unquoted scalar that YAML doesn't read as a string, with its spelling: `007` may be meant as a string. */
 export class BareScalar {
   readonly value: number | boolean | null;
   readonly source: string;
@@ -14,10 +14,10 @@ export class BareScalar {
   }
 }
 
-// Far more than any configuration, far less than what aliases of aliases can make of a small file.
+// More than any configuration needs; bounds what nested aliases can make of a small file.
 const MOST_NODES = 20_000;
 
-/** Raised at the node that has no plain value. */
+/** Thrown for a node that has no plain value. */
 export class TreeError extends Error {
   override readonly name = 'TreeError';
   readonly node: Node;
@@ -54,19 +54,19 @@ export function toPlain(document: Document, root: unknown): unknown {
       }
       return typeof value === 'bigint' ? new BareScalar(Number(value), node.source ?? '') : String(value);
     }
-    throw new TreeError('this kind of YAML node has no meaning here', node);
+    throw new TreeError('this kind of YAML node is not supported', node);
   };
   return convert(root, []);
 }
 
-/** What stands at a path: its key and its value, and how many steps of the path there were. */
+/** The nodes at a path, and how many steps of the path exist. */
 export interface Found {
   readonly steps: number;
   readonly key: Node | undefined;
   readonly value: Node | undefined;
 }
 
-/** Walks as far along the path as the document goes. */
+/** Follows the path as far as it exists in the document. */
 export function find(document: Document, path: Path): Found {
   let found: Found = { steps: 0, key: undefined, value: document.contents ?? undefined };
   for (const step of path) {
@@ -96,7 +96,7 @@ export function resolveAlias(document: Document, node: Node | undefined): Node |
   return isAlias(node) ? node.resolve(document) : node;
 }
 
-/** The pairs of a mapping, those that a merge key (`<<`) brings in included; the mapping's own win. */
+/** The pairs of a mapping, including those of merge keys (`<<`). The mapping's own pairs win. */
 function pairsOf(document: Document, map: Node, depth = 0): (readonly [string, Pair])[] {
   const merged = new Map<string, Pair>();
   const own = new Map<string, Pair>();
@@ -104,7 +104,7 @@ function pairsOf(document: Document, map: Node, depth = 0): (readonly [string, P
   for (const pair of map.items) {
     if (!isPair(pair)) continue;
     const key = isScalar(pair.key) ? pair.key : undefined;
-    if (key === undefined) throw new TreeError('a key must be a single word or text', map);
+    if (key === undefined) throw new TreeError('a key must be a single word or string', map);
     if (key.source !== '<<' || key.type !== 'PLAIN') {
       own.set(typeof key.value === 'string' ? key.value : (key.source ?? ''), pair);
       continue;

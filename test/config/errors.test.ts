@@ -105,59 +105,57 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
     change: ['consumer_group: group', 'consumer_group: group\n    start_offset: newest'],
     says: ['6:19 input.redpanda.start_offset: expected one of earliest, latest, committed'],
   },
-  "an input that this engine doesn't run": {
+  'an input that is not supported': {
     change: ['input:\n  redpanda:', 'input:\n  kafka_franz:'],
-    says: ['2:3 input: the input kafka_franz is not run by this engine, which runs redpanda here'],
+    says: ['2:3 input: the input kafka_franz is not supported here; supported: redpanda'],
   },
-  "a processor that this engine doesn't run": {
+  'a processor that is not supported': {
     change: ['    - group_dicom_state:\n        storage_roots: [/data]', '    - mapping: root = this'],
-    says: [
-      '10:7 pipeline.processors.0: the processor mapping is not run by this engine, which runs group_dicom_state here',
-    ],
+    says: ['10:7 pipeline.processors.0: the processor mapping is not supported here; supported: group_dicom_state'],
   },
   'a second processor': {
     change: ['[/data]', '[/data]\n    - log: {}'],
     says: [
       '10:5 pipeline.processors: expected exactly one processor, group_dicom_state',
-      '12:7 pipeline.processors.1: the processor log is not run by this engine, which runs group_dicom_state here',
+      '12:7 pipeline.processors.1: the processor log is not supported here; supported: group_dicom_state',
     ],
   },
   'an output that is not wrapped in reject_errored': {
     change: ['  reject_errored:\n    broker:', '  broker:\n    x_unused:'],
-    says: ['13:3 output: the output broker is not run by this engine, which runs reject_errored here'],
+    says: ['13:3 output: the output broker is not supported here; supported: reject_errored'],
   },
-  "a field of Redpanda Connect that this engine doesn't run": {
+  'a field of Redpanda Connect that is not supported': {
     change: ['consumer_group: group', 'consumer_group: group\n    auto_replay_nacks: false'],
-    says: ['6:24 input.redpanda.auto_replay_nacks: is not run by this engine: leave it out, or at true'],
+    says: ['6:24 input.redpanda.auto_replay_nacks: is not supported: leave it out, or at true'],
   },
   "processors of a component other than the pipeline's": {
     change: ['input:', 'input:\n  processors: [{ noop: {} }]'],
-    says: ['2:15 input.processors: processors of a component are not run by this engine, only those of pipeline'],
+    says: ['2:15 input.processors: processors of a component are not supported, only those of pipeline'],
   },
   'a check in Bloblang': {
     change: [`'@record_type == "image"'`, `'@record_type.uppercase() == "IMAGE"'`],
     says: [
       '21:15 output.reject_errored.broker.outputs.1.switch.cases: no case for image (@record_type == "…")',
-      '27:24 output.reject_errored.broker.outputs.1.switch.cases.1.check: this check is not run by this engine, which runs @record_type == "state", @record_type == "image", @record_type == "dead_letter"',
+      '27:24 output.reject_errored.broker.outputs.1.switch.cases.1.check: this check is not supported; supported: @record_type == "state", @record_type == "image", @record_type == "dead_letter"',
     ],
   },
   'a case that stands there twice': {
     change: [`'@record_type == "image"'`, `'@record_type == "state"'`],
     says: [
       '21:15 output.reject_errored.broker.outputs.1.switch.cases: no case for image (@record_type == "…")',
-      '27:24 output.reject_errored.broker.outputs.1.switch.cases.1.check: this case stands here twice',
+      '27:24 output.reject_errored.broker.outputs.1.switch.cases.1.check: there are two cases for this check',
     ],
   },
   'an interpolation other than the key': {
     change: ['key: ${! @key }\n              - check', 'key: ${! json("id") }\n              - check'],
     says: expect.arrayContaining([
-      '26:26 output.reject_errored.broker.outputs.1.switch.cases.0.output.redpanda.key: expected ${! @key }, the key that group_dicom_state gives each record: no other is run by this engine',
+      '26:26 output.reject_errored.broker.outputs.1.switch.cases.0.output.redpanda.key: expected ${! @key }, the key that group_dicom_state gives each record; no other is supported',
     ]),
   },
   'a topic that differs from record to record': {
     change: ['topic: images', 'topic: ${! @topic }'],
     says: [
-      '31:28 output.reject_errored.broker.outputs.1.switch.cases.1.output.redpanda.topic: expected a text that is not empty and the same for every record',
+      '31:28 output.reject_errored.broker.outputs.1.switch.cases.1.output.redpanda.topic: expected a string that is not empty and is the same for every record',
     ],
   },
   'outputs that could not share a producer': {
@@ -173,7 +171,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   'a dead-letter output that would hide what was wrong': {
     change: ['["__streams.errors."]', '[]'],
     says: [
-      '38:23 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.metadata: expected include_prefixes: ["__streams.errors."], so that a dead letter says what was wrong',
+      '38:23 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.metadata: expected include_prefixes: ["__streams.errors."], so that a dead letter carries its error',
     ],
   },
   'an acknowledgement that promises less than all': {
@@ -184,11 +182,11 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   },
   'a label in capitals': {
     change: ['input:', 'input:\n  label: In'],
-    says: ['2:10 input.label: expected lower-case letters, digits, - and _, not beginning with _'],
+    says: ['2:10 input.label: expected lower-case letters, digits, - and _, not starting with _'],
   },
   'the log format of Redpanda Connect': {
     change: ['input:', 'logger: { format: logfmt }\ninput:'],
-    says: ["1:19 logger.format: this engine logs json only; logfmt is Redpanda Connect's default"],
+    says: ["1:19 logger.format: expected json; Redpanda Connect's default, logfmt, is not supported"],
   },
   'an address without a port': {
     change: ['input:', 'http: { address: localhost }\ninput:'],
@@ -200,7 +198,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   },
   'a key that stands there twice': {
     change: ['consumer_group: group', 'consumer_group: group\n    topics: [other]'],
-    says: ['6:5 not valid YAML: this key stands in the same mapping twice'],
+    says: ['6:5 not valid YAML: this key is in the same mapping twice'],
   },
   'a bracket that is not closed': {
     change: ['[storage_queue]', '[storage_queue'],
@@ -208,7 +206,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   },
   'a tab as indentation': {
     change: ['    topics:', '\ttopics:'],
-    says: expect.arrayContaining(['4:1 not valid YAML: tabs can not indent YAML: use spaces']),
+    says: expect.arrayContaining(['4:1 not valid YAML: YAML cannot be indented with tabs: use spaces']),
   },
   'an alias without an anchor': {
     change: ['[/data]', '*roots'],
@@ -217,13 +215,13 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   'ordered processing': {
     change: ['enabled: true', 'enabled: false'],
     says: [
-      '7:16 input.redpanda.unordered_processing.enabled: this engine always processes batches side by side and commits in order: set it to true',
+      '7:16 input.redpanda.unordered_processing.enabled: expected true: batches are always processed concurrently and committed in order',
     ],
   },
   'a batch that could never fill': {
     change: ['enabled: true', 'enabled: true\n      checkpoint_limit: 10'],
     says: [
-      '6:5 input.redpanda.unordered_processing.batching.count: expected no more than checkpoint_limit, else no batch is ever full',
+      '6:5 input.redpanda.unordered_processing.batching.count: expected at most checkpoint_limit, else no batch is ever full',
     ],
   },
 };
@@ -246,8 +244,8 @@ describe('lint reports', () => {
       '5:5 unknown field consumer_grup in input.redpanda (did you mean consumer_group?)',
       '11:24 pipeline.processors.0.group_dicom_state.storage_roots: expected at least one entry',
       '17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected one of postgres',
-      '18:18 output.reject_errored.broker.outputs.0.dicom_store.dsn: expected a text that is not empty',
-      '36:28 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.topic: expected a text that is not empty and the same for every record',
+      '18:18 output.reject_errored.broker.outputs.0.dicom_store.dsn: expected a string that is not empty',
+      '36:28 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.topic: expected a string that is not empty and is the same for every record',
     ]);
   });
 
@@ -257,13 +255,13 @@ describe('lint reports', () => {
       ['        - dicom_store:', '        - label: same\n          dicom_store:'],
     );
     expect(lintText(text)).toEqual([
-      '17:18 output.reject_errored.broker.outputs.0.label: the component in line 2 has this label already',
+      '17:18 output.reject_errored.broker.outputs.0.label: the component in line 2 already has this label',
     ]);
   });
 
   it('a file that is not there, not text, empty, or a list', () => {
     expect(() => loadConfig(`${folder}/none.yaml`, { env: {} })).toThrow(
-      /none\.yaml\(1,1\) can not be read \(ENOENT\)/,
+      /none\.yaml\(1,1\) cannot be read \(ENOENT\)/,
     );
     expect(lintText(Uint8Array.of(0x61, 0xff))).toEqual(['1:1 is not UTF-8 text']);
     expect(lintText('')).toEqual(['1:1 expected a mapping with input, pipeline and output']);

@@ -77,7 +77,7 @@ describe('a text', () => {
   });
 });
 
-describe('a field that this engine does not run', () => {
+describe('a field that is not supported', () => {
   it("may be there at Redpanda Connect's default, deep inside too", () => {
     const cors = onlyDefault({ enabled: false, allowed_origins: [] });
     expect(cors.safeParse({ enabled: new BareScalar(false, 'false'), allowed_origins: [] }).success).toBe(true);

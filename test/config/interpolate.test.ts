@@ -58,7 +58,7 @@ describe('interpolation', () => {
   it('reports a function that does not exist, and what is not base64', () => {
     const source = minimalWith(['[/data]', `[/data, "${variable('A|rot13')}", "${variable('B|base64decode')}"]`]);
     expect(lintText(source, { env: { A: 'x', B: '*' } })).toEqual([
-      "11:33 ${A|…} asks for a function that doesn't exist (there is base64decode)",
+      '11:33 ${A|…} uses an unknown function (known: base64decode)',
       '11:47 the value of ${B|base64decode} is not base64',
     ]);
   });
@@ -84,7 +84,7 @@ describe('interpolation', () => {
     expect(text(variable('A'), { A_FILE: writeText('x\n\n', 'c.txt') })).toBe('x\\n');
   });
 
-  it('names the variable and the file that can not be read', () => {
+  it('names the variable and the file that cannot be read', () => {
     const source = minimalWith(['/data', variable('ROOT:/data')]);
     expect(lintText(source, { env: { ROOT_FILE: '/nowhere/root.txt' } })).toEqual([
       "11:25 ROOT_FILE names /nowhere/root.txt, which can't be read (ENOENT)",

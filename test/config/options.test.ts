@@ -43,7 +43,7 @@ describe('--set', () => {
     expect(said(['nonsense'])).toEqual(['--set(1,1) expected key=value']);
     expect(said(['a=[1'])).toEqual(['--set a(1,1) the value is not valid YAML']);
     expect(said(['input.redpanda.consumer_group.x=1'])).toEqual([
-      '--set input.redpanda.consumer_group.x(1,1) nothing can be set there: a part of the path is not a mapping or a list',
+      '--set input.redpanda.consumer_group.x(1,1) no value can be set at this path: a part of it is not a mapping or a list',
     ]);
   });
 
@@ -69,9 +69,9 @@ describe('an env file', () => {
     expect(group(first, second)).toBe('the second');
   });
 
-  it('is named when it can not be read', () => {
+  it('is named when it cannot be read', () => {
     expect(lintConfig(config, { env: {}, envFiles: ['/nowhere.env'] }).map(formatConfigIssue)).toEqual([
-      '/nowhere.env(1,1) can not be read (ENOENT)',
+      '/nowhere.env(1,1) cannot be read (ENOENT)',
     ]);
   });
 });
