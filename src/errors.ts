@@ -129,7 +129,11 @@ export class SinkError extends Error {
   }
 }
 
-export type SourceErrorCode = 'unavailable' | 'misconfigured' | 'fenced' | 'unknown';
+/**
+ * What a failure of the source means: `unavailable` (no broker, no coordinator, evicted), `misconfigured`, `fenced` (another process has
+ * the same `instance_id`), `no_committed_offset` (`start_offset: committed`, and the group has no offset), `unknown`.
+ */
+export type SourceErrorCode = 'unavailable' | 'misconfigured' | 'fenced' | 'no_committed_offset' | 'unknown';
 
 /** The source can't consume or commit. `detail` is the client's bare code. */
 export class SourceError extends Error {

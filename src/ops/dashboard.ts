@@ -82,7 +82,7 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
           ...node(graph.input, received, []),
           topics: graph.input.topics,
           group: graph.input.group,
-          lag: lag?.reduce((sum, { value }) => sum + value, 0) ?? 0,
+          lag: lag?.reduce((sum, { value }) => sum + (Number.isNaN(value) ? 0 : value), 0) ?? 0,
         },
         outputs: graph.outputs.map((output) => ({
           ...node(output, sent, errors),

@@ -4,6 +4,7 @@
  * Nodes count once per batch, never once per record.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
+import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 
 /** A component of the configuration: its label (`postgres`, may be empty) and its place (`root.output.broker.outputs.0`). */
@@ -28,9 +29,11 @@ export interface InputMetrics extends ConnectionMetrics {
   /** From the moment a batch is full, or its period over, to its acknowledgement, in milliseconds. */
   latency(milliseconds: number): void;
   batchCreated(mechanism: BatchMechanism): void;
-  /** Records between the watermark and the partition's end, as the broker tells it. Negative (unknown yet) is left out. */
-  lag(topic: string, partition: number, records: number): void;
-  /** The partition belongs to somebody else now: its series end here. */
+  /** Records between the group's offset and the partition's end; undefined (NaN in the series) while it isn't known. */
+  lag(topic: string, partition: number, records: number | undefined): void;
+  /** A partition went on at another offset than the group's. `skipped` records don't exist any more. */
+  moved(reason: string, skipped: number): void;
+  /** The partition was revoked: its series end. */
   lagGone(topic: string, partition: number): void;
 }
 
@@ -120,6 +123,18 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labelNames: [...LABELS, 'mechanism'],
       registers,
     }),
+    offsetResets: new Counter({
+      name: 'wado_offset_resets',
+      help: "Times that a partition went on at another offset than the group's, by reason",
+      labelNames: [...LABELS, 'reason'],
+      registers,
+    }),
+    skipped: new Counter({
+      name: 'wado_records_skipped',
+      help: 'Records that the group had not consumed and that do not exist any more, by reason',
+      labelNames: [...LABELS, 'reason'],
+      registers,
+    }),
     // Redpanda Connect renamed the gauge (kafka_lag until 4.99, redpanda_lag since): dashboards of both keep working.
     lags: ['redpanda_lag', 'kafka_lag'].map(
       (name) =>
@@ -165,14 +180,22 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     input: ({ label, path }) => {
       const received = started(input.received.labels(label, path));
       const latency = input.latency.labels(label, path);
+      for (const reason of SKIP_REASONS) {
+        started(input.offsetResets.labels(label, path, reason));
+        started(input.skipped.labels(label, path, reason));
+      }
       return {
         ...connectionOf(input.connection, label, path),
         received: (records) => received.inc(records),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
         batchCreated: (mechanism) => input.batches.labels(label, path, mechanism).inc(),
         lag: (topic, partition, records) => {
-          if (records < 0) return;
-          for (const gauge of input.lags) gauge.labels(label, path, topic, String(partition)).set(records);
+          for (const gauge of input.lags)
+            gauge.labels(label, path, topic, String(partition)).set(records ?? Number.NaN);
+        },
+        moved: (reason, skipped) => {
+          input.offsetResets.labels(label, path, reason).inc();
+          input.skipped.labels(label, path, reason).inc(skipped);
         },
         lagGone: (topic, partition) => {
           for (const gauge of input.lags) gauge.remove(label, path, topic, String(partition));

@@ -1,15 +1,18 @@
 import { tap } from 'rxjs';
 import type { InputConfig } from '../config/config.ts';
-import { partitionName } from '../kafka/client/client.ts';
+import { partitionName } from '../kafka/client/types.ts';
 import type { SourceEvents } from '../kafka/consumer/events.ts';
+import type { SkipReason } from '../kafka/consumer/start-offsets.ts';
 import type { Source } from '../ports.ts';
 import type { BatchLog } from './batch-log.ts';
 import type { Health } from './health.ts';
+import { describeInputProblem } from './input-problems.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { seconds } from './outage-log.ts';
+import { RepeatedLog } from './repeated-log.ts';
 
-/** The client says so several times a second while it lasts. */
+/** Problems that last are reported several times a second. */
 const REPEAT_AFTER_MS = 30_000;
 
 export interface SourceOperations {
@@ -26,48 +29,57 @@ export function sourceEvents(
 ): SourceEvents {
   const counts = metrics.input(input);
   const status = health.component(input);
-  let up = false;
-  let logged = { detail: '', at: 0 };
-  let outage: { readonly since: number; errors: number } | undefined;
-  const isUp = () => {
-    if (up) return;
-    up = true;
+  const problems = new RepeatedLog(REPEAT_AFTER_MS);
+  const commitFailures = new RepeatedLog(REPEAT_AFTER_MS);
+  let isUp = false;
+  let notReadySince = performance.now();
+  const up = () => {
+    if (isUp) return;
+    isUp = true;
     counts.connectionUp();
-    status.connected();
-    if (outage === undefined) return;
-    const ms = Math.round(performance.now() - outage.since);
-    logger.info({ ms, errors: outage.errors }, `Kafka connected again after ${seconds(ms)}, ${outage.errors} errors`);
-    outage = undefined;
   };
   return {
     connected() {
-      isUp();
+      up();
       logger.info({ topics: input.topics, group: input.consumerGroup }, 'connected to Kafka');
     },
-    disconnected(detail) {
-      if (up) counts.connectionLost();
+    disconnected() {
+      if (isUp) counts.connectionLost();
       else counts.connectionFailed();
-      up = false;
-      status.failed(detail);
-      const now = performance.now();
-      outage ??= { since: now, errors: 0 };
-      outage.errors++;
-      if (detail === logged.detail && now - logged.at < REPEAT_AFTER_MS) return;
-      logged = { detail, at: now };
-      logger.warn({ detail }, 'Kafka is not reachable, trying again');
+      isUp = false;
     },
-    reachable() {
-      // Another sign, where no records come. What a broker itself has refused (ERR_…), a mere connection doesn't mend.
-      if (!/^ERR_[A-Z]/.test(logged.detail)) isUp();
+    reachable: up,
+    readiness(problem) {
+      if (problem === undefined) {
+        status.connected();
+        if (problems.clear()) {
+          const ms = Math.round(performance.now() - notReadySince);
+          logger.info({ ms }, `the input works again after ${seconds(ms)}`);
+        }
+        return;
+      }
+      if (problems.isClear()) notReadySince = performance.now();
+      status.failed(problem);
+      // Every start passes through it.
+      if (problem === 'joining_group' && problems.isClear()) return;
+      problems.log(problem, () =>
+        logger.warn({ detail: problem }, `${describeInputProblem(problem, input.consumerGroup)}, trying again`),
+      );
     },
     received(records) {
       counts.received(records);
-      // librdkafka reconnects silently: records are a sign that it did.
-      isUp();
+      // librdkafka reconnects without an event: records show that it did.
+      up();
     },
-    assigned(partitions) {
-      isUp();
-      logger.info({ partitions: partitions.map(partitionName) }, 'partitions assigned');
+    assigned(partitions, starts) {
+      up();
+      for (const { topic, partition } of partitions) counts.lag(topic, partition, undefined);
+      const offsets = Object.fromEntries(starts.map((each) => [partitionName(each), each.offset]));
+      logger.info({ partitions: partitions.map(partitionName), offsets }, 'partitions assigned');
+    },
+    moved(partition, reason, from, to, skipped) {
+      counts.moved(reason, skipped);
+      logger.warn({ partition: partitionName(partition), reason, from, to, skipped }, MOVED[reason]);
     },
     acked: (origins) => metrics.records.acked(origins),
     released: (records) => metrics.records.released(records),
@@ -76,15 +88,23 @@ export function sourceEvents(
       logger.info({ partitions: partitions.map(partitionName), lost, unacked }, 'partitions revoked');
     },
     committed(offsets) {
-      isUp();
+      up();
+      commitFailures.clear();
       batchLog.committed(offsets);
     },
-    commitFailed: (detail) => logger.warn({ detail }, 'offsets not committed, trying again'),
+    commitFailed: (detail) =>
+      commitFailures.log(detail, () => logger.warn({ detail }, 'offsets not committed, trying again')),
     lags(lags) {
       for (const { topic, partition, lag } of lags) counts.lag(topic, partition, lag);
     },
   };
 }
+
+const MOVED: Readonly<Record<SkipReason, string>> = {
+  recreated: 'the topic was deleted and created again: its new log is consumed from the beginning',
+  retention: 'records were deleted before they were consumed: going on at the first record that exists',
+  truncated: 'the log ends below the committed offset: it is consumed from the beginning',
+};
 
 /** Enters every record into the ledger as it is handed to the graph. */
 export function observeSource(source: Source, metrics: Metrics): Source {

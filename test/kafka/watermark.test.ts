@@ -55,7 +55,7 @@ describe('WatermarkTracker', () => {
     tracked.ack([at(1), at(2)]);
     expect(tracked.takeCommittable()).toEqual([]);
     expect(tracked.unacked).toBe(0);
-    expect(tracked.track(at(3))).toBe(false);
+    expect(tracked.track(at(3))).toBeUndefined();
   });
 
   it('hands out again what could not be stored', () => {
@@ -66,11 +66,56 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual(taken);
   });
 
-  it('begins anew when offsets go back, so that old acks do not vouch for a new log', () => {
+  it('starts over when offsets go back, so that old acks do not count for a new log', () => {
     const tracked = tracker(100, 101);
     tracked.track(at(0));
     tracked.ack([at(100), at(101)]);
     expect(tracked.takeCommittable()).toEqual([]);
+    tracked.ack([at(0)]);
+    expect(tracked.takeCommittable()).toEqual([at(1)]);
+  });
+
+  it('ignores acks of an earlier assignment, also for an offset that was handed out again', () => {
+    const tracked = tracker();
+    const assign = () => tracked.assign([{ topic: 't', partition: 0 }]);
+    const before = tracked.track(at(0));
+    assign();
+    const now = tracked.track(at(0));
+    expect(tracked.ack([{ ...at(0), ...(before && { assignment: before }) }])).toEqual([]);
+    expect(tracked.takeCommittable()).toEqual([]);
+    expect(tracked.ack([{ ...at(0), ...(now && { assignment: now }) }])).toHaveLength(1);
+    expect(tracked.takeCommittable()).toEqual([at(1)]);
+  });
+
+  it('commits a start offset that was not committed yet, with its metadata, and one that was not', () => {
+    const tracked = new WatermarkTracker();
+    tracked.assign([
+      { topic: 't', partition: 0, offset: 7, isCommitted: false, metadata: 'm' },
+      { topic: 't', partition: 1, offset: 9, isCommitted: true },
+    ]);
+    expect(tracked.takeCommittable()).toEqual([{ ...at(7), metadata: 'm' }]);
+    expect(tracked.assigned()).toEqual([at(7), at(9, 1)]);
+  });
+
+  it('commits the position behind what is never handed out, once all that was handed out is acked', () => {
+    const tracked = tracker(0, 1);
+    tracked.ack([at(0)]);
+    // Offsets 2 to 4 are transaction markers.
+    tracked.reached([at(5)]);
+    expect(tracked.takeCommittable()).toEqual([at(1)]);
+    tracked.ack([at(1)]);
+    expect(tracked.takeCommittable()).toEqual([at(5)]);
+  });
+
+  it('commits no position of an earlier assignment, and none behind a record that came since', () => {
+    const tracked = tracker(0);
+    tracked.reached([at(3)]);
+    tracked.assign([{ topic: 't', partition: 0, offset: 0 }]);
+    expect(tracked.takeCommittable()).toEqual([]);
+    tracked.reached([{ topic: 't', partition: 0 }, at(-1001)]);
+    tracked.track(at(0));
+    tracked.reached([at(1)]);
+    tracked.track(at(1));
     tracked.ack([at(0)]);
     expect(tracked.takeCommittable()).toEqual([at(1)]);
   });

@@ -15,7 +15,7 @@ import {
 } from '../client/client.ts';
 import { revealed } from '../client/credentials.ts';
 import { nativeCall } from '../client/native-calls.ts';
-import { committedOffsets } from '../consumer/start-offsets.ts';
+import { committedOffsets } from '../consumer/committed-offsets.ts';
 
 export interface KafkaAdmin {
   /** Creates topics; one that exists stays as it is. */

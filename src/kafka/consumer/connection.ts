@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, disconnect, disconnectReason, newConsumer } from '../client/client.ts';
 import type { NativeConfig, NativeConsumer, Partition } from '../client/types.ts';
+import { type OffsetReset, toOffsetReset } from './offset-reset.ts';
+import type { Statistics } from './statistics.ts';
 
 /** The native client's callbacks. They run while the client is polled. */
 export interface ConnectionCallbacks {
@@ -9,8 +11,10 @@ export interface ConnectionCallbacks {
   /** The broker's answer to a commit; `error` is undefined when it accepted all of it. */
   commitAnswered(error: unknown): void;
   disconnected(detail: string): void;
-  /** librdkafka's statistics document (its STATISTICS.md). */
-  statistics(consumer: NativeConsumer, document: unknown): void;
+  /** Every `statistics.interval.ms`. */
+  statistics(statistics: Statistics): void;
+  /** The client starts a partition at the beginning of its log, since there is no record at this offset. */
+  offsetReset(reset: OffsetReset): void;
 }
 
 /** How long `consume()` waits for its first record, in milliseconds. */
@@ -52,6 +56,8 @@ function createConsumer(config: NativeConfig, callbacks: ConnectionCallbacks): N
     // Committer commits: only what is acknowledged, and one commit at a time.
     'enable.auto.commit': false,
     'enable.auto.offset.store': false,
+    // For offsets that go out of range while they are consumed: first offsets are resolved by StartQueries.
+    'auto.offset.reset': 'earliest',
     offset_commit_cb: (error: unknown) => callbacks.commitAnswered(error),
     rebalance_cb: (error: unknown, partitions: readonly Partition[]) =>
       callbacks.rebalance(consumer, error, partitions),
@@ -59,6 +65,10 @@ function createConsumer(config: NativeConfig, callbacks: ConnectionCallbacks): N
   consumer.setDefaultConsumeTimeout(POLL_MS);
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
   consumer.on('event.error', (error) => callbacks.disconnected(disconnectReason(consumer, error)));
-  consumer.on('event.stats', (event: { message: string }) => callbacks.statistics(consumer, JSON.parse(event.message)));
+  consumer.on('event.stats', (event: { message: string }) => callbacks.statistics(JSON.parse(event.message)));
+  consumer.on('event.log', (line: unknown) => {
+    const reset = toOffsetReset(line);
+    if (reset !== undefined) callbacks.offsetReset(reset);
+  });
   return consumer;
 }

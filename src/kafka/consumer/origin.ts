@@ -1,14 +1,18 @@
 import { type OffsetRange, Origin, type RecordHeader } from '../../records/records.ts';
-import type { PartitionOffset } from '../client/client.ts';
+import type { PartitionOffset } from '../client/types.ts';
+import type { Assignment, TrackedOffset } from './watermark.ts';
 
 /** The origin of a record that the Kafka source consumed: the only origins that this source, its offsets and transactions accept. */
-export class KafkaOrigin extends Origin implements PartitionOffset {
+export class KafkaOrigin extends Origin implements TrackedOffset {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  /** The assignment that the source consumed it under, with the metadata to commit beside its offset. */
+  readonly assignment?: Assignment;
 
-  constructor({ topic, partition, offset }: PartitionOffset) {
+  constructor({ topic, partition, offset }: PartitionOffset, assignment?: Assignment) {
     super();
+    if (assignment !== undefined) this.assignment = assignment;
     this.topic = topic;
     this.partition = partition;
     this.offset = offset;

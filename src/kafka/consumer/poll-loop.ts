@@ -12,6 +12,8 @@ import type { WatermarkTracker } from './watermark.ts';
 const FETCH = 200;
 /** The group evicts a member that doesn't poll for max.poll.interval.ms; a paused assignment can be polled without getting records. */
 const PAUSE_AFTER_MS = 5_000;
+/** How often the client's positions are read. */
+const POSITION_PERIOD_MS = 1_000;
 /** Records acknowledged behind one that waits cost a few bytes each until the watermark passes: this bounds their number. */
 const HELD_PER_LIMIT = 64;
 
@@ -31,6 +33,7 @@ export interface PollLoopOptions {
 export class PollLoop {
   readonly #options: PollLoopOptions;
   #failure: SourceError | undefined;
+  #positionsAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PollLoopOptions) {
     this.#options = options;
@@ -63,6 +66,19 @@ export class PollLoop {
       const messages = await poll(consumer, Math.max(1, Math.min(FETCH, this.#room())), events);
       if (messages.length > 0) events.received?.(messages.length);
       this.#emit(messages);
+      this.#notePositions(consumer);
+    }
+  }
+
+  /** Only between two polls: during one, the position counts records that are not handed out yet. */
+  #notePositions(consumer: NativeConsumer): void {
+    const now = performance.now();
+    if (!this.#options.wanted() || now - this.#positionsAt < POSITION_PERIOD_MS) return;
+    this.#positionsAt = now;
+    try {
+      this.#options.tracker.reached(consumer.position());
+    } catch {
+      // The client is between two assignments: the next poll tries again.
     }
   }
 
@@ -76,7 +92,8 @@ export class PollLoop {
     for (const message of messages) {
       if (!wanted()) return;
       // A poll under way may return records of a revoked partition: they belong to its next owner.
-      if (tracker.track(message)) emit(toRecord(message));
+      const assignment = tracker.track(message);
+      if (assignment !== undefined) emit(toRecord(message, assignment));
     }
   }
 }

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, errorCode, errorName } from '../client/client.ts';
-import type { NativeConsumer, Partition } from '../client/types.ts';
+import { type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
 import type { SourceEvents } from './events.ts';
 import type { StartOffset } from './start-offsets.ts';
-import type { WatermarkTracker } from './watermark.ts';
+import { toTracked } from './start-queries.ts';
+import type { TrackedStart, WatermarkTracker } from './watermark.ts';
 
 export interface RebalanceOptions {
   readonly tracker: WatermarkTracker;
   readonly events: SourceEvents;
   /** How long a revocation may wait for records in flight, in milliseconds. */
   drainTimeoutMs(): number;
-  /** Where to start the partitions; the partitions without offsets leave that to the client. */
-  startOffsetsOf(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
+  /** Where to start the partitions; those that are left out are started by the client. */
+  startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
   /** Commits what is acknowledged; resolves when that is done or can't be done. */
   commit(): Promise<void>;
   /** A revocation gave up this number of unacknowledged records. */
@@ -59,6 +60,17 @@ export class Rebalances {
     await this.#answers;
   }
 
+  /** Starts assigned partitions over, where `startOffsetsOf` says. What is in flight of them is given up. */
+  restart(consumer: NativeConsumer, wanted: (partition: Partition) => boolean): void {
+    this.#answers = this.#answers.then(async () => {
+      try {
+        await this.#restart(consumer, this.#options.tracker.assigned().filter(wanted));
+      } catch (cause) {
+        this.#options.events.disconnected?.(errorName(cause));
+      }
+    });
+  }
+
   /** From now on the client is being closed, and `unacked` records were given up. */
   leave(unacked: number): void {
     this.#leaving = { unacked };
@@ -76,13 +88,29 @@ export class Rebalances {
 
   async #assign(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
     const { tracker, events, startOffsetsOf } = this.#options;
+    const starts = await startOffsetsOf(partitions);
+    const found = new Map(starts.map((each) => [partitionName(each), each]));
     const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
-    const starts = await startOffsetsOf(consumer, partitions);
-    tracker.assign(partitions);
-    if (cooperative) consumer.incrementalAssign(starts);
-    else consumer.assign([...starts]);
+    tracker.assign(partitions.map((each) => toTrackedStart(each, found.get(partitionName(each)))));
+    const answer = partitions.map((each) => toNativeStart(each, found.get(partitionName(each))));
+    if (cooperative) consumer.incrementalAssign(answer);
+    else consumer.assign(answer);
     this.#assignments++;
-    events.assigned?.(partitions);
+    events.assigned?.(partitions, starts);
+  }
+
+  async #restart(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
+    const { tracker, events, startOffsetsOf } = this.#options;
+    const starts = await startOffsetsOf(partitions);
+    if (starts.length === 0) return;
+    const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
+    tracker.assign(starts.map((each) => toTrackedStart(each, each)));
+    if (cooperative) {
+      consumer.incrementalUnassign(starts.map(({ topic, partition }) => ({ topic, partition })));
+      consumer.incrementalAssign(starts.map((each) => toNativeStart(each, each)));
+    } else consumer.assign(tracker.next().map((each) => toNativeStart(each, each)));
+    this.#assignments++;
+    events.assigned?.(starts, starts);
   }
 
   async #revoke(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
@@ -117,6 +145,15 @@ export class Rebalances {
       }
     });
   }
+}
+
+function toTrackedStart({ topic, partition }: Partition, start: StartOffset | undefined): TrackedStart {
+  return start === undefined ? { topic, partition } : toTracked(start);
+}
+
+/** Without an offset the client asks the group itself. */
+function toNativeStart({ topic, partition }: Partition, start: { readonly offset: number } | undefined) {
+  return start === undefined || start.offset < 0 ? { topic, partition } : { topic, partition, offset: start.offset };
 }
 
 async function drain(tracker: WatermarkTracker, partitions: readonly Partition[], timeoutMs: number): Promise<void> {

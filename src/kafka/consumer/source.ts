@@ -3,16 +3,21 @@ import { SourceError } from '../../errors.ts';
 import type { Offsets, Source } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
-import type { NativeConfig, NativeConsumer } from '../client/types.ts';
+import { type NativeConfig, type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
 import { Committer } from './committer.ts';
 import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
-import { isReachable, lagsOf } from './lag.ts';
+import { GroupMonitor } from './group-monitor.ts';
+import { GroupQueries, type TopicState } from './group-queries.ts';
+import type { OffsetReset } from './offset-reset.ts';
 import { kafkaOrigin, offsetRanges } from './origin.ts';
 import { Lifecycle } from './phase.ts';
 import { PollLoop, poll } from './poll-loop.ts';
+import { Readiness } from './readiness.ts';
 import { Rebalances } from './rebalance.ts';
-import { startOffsets } from './start-offsets.ts';
+import { isSkip, type StartOffset, type StartPolicy } from './start-offsets.ts';
+import { StartQueries } from './start-queries.ts';
+import { isReachable } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
 import { WatermarkTracker } from './watermark.ts';
 
@@ -54,13 +59,15 @@ export class KafkaSource implements Source, Offsets {
   readonly #committer: Committer | undefined;
   readonly #rebalances: Rebalances;
   readonly #suspension: SuspensionDetector;
+  readonly #queries: GroupQueries;
+  readonly #monitor: GroupMonitor;
+  readonly #starts: StartQueries;
+  readonly #readiness: Readiness;
   readonly #life = new Lifecycle();
   #consumer: NativeConsumer | undefined;
   #pollLoop: PollLoop | undefined;
   /** Ends with the poll loop. */
   #polling: Promise<void> = Promise.resolve();
-  /** Set while the lag is queried. */
-  #lagQuery: Promise<void> | undefined;
 
   constructor(options: KafkaSourceOptions) {
     this.name = options.name;
@@ -73,6 +80,20 @@ export class KafkaSource implements Source, Offsets {
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
     this.#rebalances = this.#createRebalances();
+    this.#readiness = new Readiness((problem) => this.#events.readiness?.(problem));
+    this.#queries = new GroupQueries(options.config);
+    this.#starts = new StartQueries({
+      queries: this.#queries,
+      policy: policyOf(options.config),
+      unknown: (reason) => this.#readiness.startsUnknown(reason),
+    });
+    this.#monitor = new GroupMonitor({
+      queries: this.#queries,
+      topics: options.topics,
+      assigned: () => this.#tracker.assigned(),
+      described: (topics) => this.#described(topics),
+      lags: (lags) => this.#events.lags?.(lags),
+    });
     this.records$ = new Observable((subscriber) => {
       this.#life.enter('consuming');
       this.#suspension.start();
@@ -98,6 +119,7 @@ export class KafkaSource implements Source, Offsets {
     const offsets = origins.map(kafkaOrigin);
     // Hoisted: `?.()` skips its arguments when there is no listener.
     const awaited = this.#tracker.ack(offsets);
+    if (this.#options.commits === 'transaction') this.#tracker.commitAll();
     this.#events.acked?.(awaited);
     return offsetRanges(offsets);
   }
@@ -113,8 +135,10 @@ export class KafkaSource implements Source, Offsets {
     this.#suspension.stop();
     this.#committer?.stop();
     const consumer = this.#consumer;
+    this.#monitor.stop();
     if (consumer !== undefined) await this.#leave(consumer);
     this.#consumer = undefined;
+    await this.#queries.close();
   }
 
   #halt(): void {
@@ -132,10 +156,18 @@ export class KafkaSource implements Source, Offsets {
       if (consumer !== undefined) {
         this.#consumer = consumer;
         this.#events.connected?.();
+        this.#readiness.connected();
+        this.#monitor.start();
         this.#pollLoop = new PollLoop({
           tracker: this.#tracker,
           checkpointLimit: this.#options.checkpointLimit,
-          events: this.#events,
+          events: {
+            received: (records) => {
+              this.#readiness.works();
+              this.#events.received?.(records);
+            },
+            disconnected: (detail) => this.#disconnected(detail),
+          },
           wanted,
           assignments: () => this.#rebalances.assignments,
           emit: (record) => subscriber.next(record),
@@ -155,22 +187,57 @@ export class KafkaSource implements Source, Offsets {
         if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#rejoin();
         this.#committer?.answered(error);
       },
-      disconnected: (detail) => this.#events.disconnected?.(detail),
-      statistics: (consumer, document) => {
-        if (isReachable(document)) this.#events.reachable?.();
-        if (this.#life.rules.open) this.#lagQuery ??= this.#reportLag(consumer, document);
+      disconnected: (detail) => this.#disconnected(detail),
+      statistics: (statistics) => {
+        if (isReachable(statistics)) this.#events.reachable?.();
+        this.#readiness.statistics(statistics);
       },
+      offsetReset: (reset) => void this.#reportReset(reset),
     };
   }
 
-  async #reportLag(consumer: NativeConsumer, statistics: unknown): Promise<void> {
+  #disconnected(detail: string): void {
+    this.#readiness.failed(detail);
+    this.#events.disconnected?.(detail);
+  }
+
+  #described(topics: readonly TopicState[]): void {
+    this.#starts.described(topics);
+    this.#readiness.described(topics);
+    const recreated = this.#starts.recreated(topics);
+    const consumer = this.#consumer;
+    if (recreated.length === 0 || consumer === undefined || !this.#life.rules.emits) return;
+    if (this.#options.commits === 'transaction')
+      this.#pollLoop?.fail(new SourceError('unavailable', 'a topic was recreated'));
+    else this.#rebalances.restart(consumer, ({ topic }) => recreated.includes(topic));
+  }
+
+  /** The client has gone to the beginning of a log: says why. */
+  async #reportReset({ topic, partition, offset }: OffsetReset): Promise<void> {
+    // The topic may be another one.
+    this.#monitor.check();
     try {
-      const lags = await lagsOf(consumer, statistics);
-      if (this.#life.rules.open) this.#events.lags?.(lags);
-    } catch {
-      // The client was closed meanwhile.
-    } finally {
-      this.#lagQuery = undefined;
+      const range = (await this.#queries.ranges([{ topic, partition }])).get(partitionName({ topic, partition }));
+      if (range === undefined) return;
+      const [reason, skipped] =
+        offset < range.begin ? (['retention', range.begin - offset] as const) : (['truncated', 0] as const);
+      this.#events.moved?.({ topic, partition }, reason, offset, range.begin, skipped);
+    } catch (error) {
+      this.#disconnected(errorName(error));
+    }
+  }
+
+  async #startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]> {
+    try {
+      const starts = (await this.#starts.resolve(partitions, () => this.#life.rules.emits)) ?? [];
+      for (const start of starts) {
+        const { reason, left, offset, skipped } = start;
+        if (isSkip(reason)) this.#events.moved?.(start, reason, left, offset, skipped);
+      }
+      return starts;
+    } catch (error) {
+      if (error instanceof SourceError) this.#pollLoop?.fail(error);
+      return [];
     }
   }
 
@@ -187,11 +254,12 @@ export class KafkaSource implements Source, Offsets {
       return;
     }
     try {
+      this.#readiness.evicted();
       this.#tracker.forgetAll();
       consumer.unsubscribe();
       consumer.subscribe([...this.topics]);
     } catch (error) {
-      this.#events.disconnected?.(errorName(error));
+      this.#disconnected(errorName(error));
     }
   }
 
@@ -202,8 +270,6 @@ export class KafkaSource implements Source, Offsets {
     // A rebalance that waits for these records must not hold up the close.
     const unacked = this.#tracker.unacked;
     this.#tracker.forgetAll();
-    // The client must not be closed during a query; each query has a timeout of its own.
-    await this.#lagQuery;
     await this.#rebalances.settled();
     this.#life.enter('leaving');
     this.#rebalances.leave(unacked);
@@ -222,13 +288,20 @@ export class KafkaSource implements Source, Offsets {
   }
 
   #createRebalances(): Rebalances {
-    const reset = this.#options.config['auto.offset.reset'];
     return new Rebalances({
       tracker: this.#tracker,
-      events: this.#events,
+      events: {
+        ...this.#events,
+        assigned: (partitions, starts) => {
+          this.#readiness.assigned();
+          this.#events.assigned?.(partitions, starts);
+          // New partitions get their lag at once, and an offset of their own.
+          this.#monitor.check();
+        },
+        disconnected: (detail) => this.#disconnected(detail),
+      },
       drainTimeoutMs: () => (this.#life.rules.open ? this.#options.drainTimeoutMs : 0),
-      startOffsetsOf: async (consumer, partitions) =>
-        (await startOffsets(consumer, partitions, reset, () => this.#life.rules.emits)) ?? partitions,
+      startOffsetsOf: (partitions) => this.#startOffsetsOf(partitions),
       commit: async () => {
         if (this.#life.rules.commits) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
       },
@@ -249,9 +322,20 @@ export class KafkaSource implements Source, Offsets {
       },
       restore: (offsets) => tracker.restore(offsets),
       send: (offsets) => this.#consumer?.commit(offsets.map((each) => ({ ...each }))),
-      committed: (offsets) => this.#events.committed?.(offsets),
+      committed: (offsets) => {
+        tracker.committed(offsets);
+        this.#readiness.works();
+        this.#events.committed?.(offsets);
+      },
       failed: (error) => this.#events.commitFailed?.(errorName(error)),
       unanswered: () => this.#pollLoop?.fail(new SourceError('unavailable', 'a commit was never answered')),
     });
   }
+}
+
+/** `start_offset` as librdkafka's setting; librdkafka's own default is `latest`. */
+function policyOf(config: NativeConfig): StartPolicy {
+  const reset = config['auto.offset.reset'];
+  if (reset === 'error') return 'committed';
+  return reset === 'earliest' ? 'earliest' : 'latest';
 }

@@ -1,66 +1,103 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SourceError } from '../../errors.ts';
-import { errorName } from '../client/client.ts';
-import { nativeCall } from '../client/native-calls.ts';
-import { type NativeConsumer, type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
+import { type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
+import { decodeMetadata } from './commit-metadata.ts';
+import type { CommittedOffset } from './committed-offsets.ts';
+import type { LogRange, TopicState } from './group-queries.ts';
 
-/** A partition as a consumer is given it; without an offset the client asks the group itself. */
-export type StartOffset = Partition & { readonly offset?: number };
-
-/** librdkafka's logical offsets, as `auto.offset.reset` names them. */
-const NEVER_COMMITTED: Readonly<Record<string, number>> = { earliest: -2, latest: -1 };
-const ASK_MS = 3_000;
-const PAUSE_MS = 200;
+/** `start_offset`: where a group without a committed offset starts. With `committed` it doesn't start. */
+export type StartPolicy = 'earliest' | 'latest' | 'committed';
 
 /**
- * A group's committed offsets of these partitions; those without a commit are left out. Rejects with a SourceError when one isn't known:
- * for a consumer of committed records also while a transaction that commits it is open.
+ * Why a partition starts where it does:
+ * `committed` (the group's offset), `earliest`/`latest` (the policy, for a partition without an offset), `new_partition` (it was added after
+ * the group had started in the topic), `recreated` (the committed offset is of another topic with the same name), `retention` (the log
+ * starts above the committed offset), `truncated` (the log ends below it).
  */
-export async function committedOffsets(
-  consumer: NativeConsumer,
-  partitions: readonly Partition[],
-  timeoutMs: number,
-): Promise<readonly PartitionOffset[]> {
-  const asked = partitions.map(({ topic, partition }) => ({ topic, partition }));
-  let offsets: readonly PartitionOffset[];
-  try {
-    offsets = await nativeCall<readonly PartitionOffset[]>('committed offsets', (done) =>
-      consumer.committed(asked, timeoutMs, done),
-    );
-  } catch (error) {
-    throw new SourceError('unavailable', errorName(error));
+export type StartReason = 'committed' | 'earliest' | 'latest' | 'new_partition' | SkipReason;
+
+/** Reasons to leave a committed offset. */
+export const SKIP_REASONS = ['recreated', 'retention', 'truncated'] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
+/** Where an assigned partition starts. */
+export interface StartOffset extends PartitionOffset {
+  readonly reason: StartReason;
+  /** The committed offset that was left, if there was one; only with a SkipReason. */
+  readonly left?: number;
+  /** Records that were not consumed and don't exist any more; with `retention` only, else 0. */
+  readonly skipped: number;
+  /** The topic's id; undefined where the brokers have none (before Kafka 2.8). */
+  readonly topicId: string | undefined;
+  /** See CommitMetadata. */
+  readonly firstPartitions: number;
+  /** Whether this offset is already the committed one. */
+  readonly isCommitted: boolean;
+}
+
+/** What is known when partitions are assigned. */
+export interface StartFacts {
+  readonly policy: StartPolicy;
+  /** The topics of the partitions. */
+  readonly topics: ReadonlyMap<string, TopicState>;
+  /** By `partitionName`, of every partition of the topics. */
+  readonly committed: ReadonlyMap<string, CommittedOffset>;
+  /** By `partitionName`, of the assigned partitions. */
+  readonly ranges: ReadonlyMap<string, LogRange>;
+  /** Per topic, the number of partitions that this process has seen first: 0 for a topic that didn't exist then. */
+  readonly firstSeen: ReadonlyMap<string, number>;
+  /** Per topic, the id of the log that this process consumed last. */
+  readonly consumedIds: ReadonlyMap<string, string>;
+}
+
+/** Whether a start leaves the offset that the group or this process had. */
+export function isSkip(reason: StartReason): reason is SkipReason {
+  return SKIP_REASONS.some((each) => each === reason);
+}
+
+/** Undefined when the policy is `committed` and there is no offset to start from. */
+export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts): StartOffset | undefined {
+  const name = partitionName({ topic, partition });
+  const { begin, end } = facts.ranges.get(name) ?? { begin: 0, end: 0 };
+  const topicId = facts.topics.get(topic)?.id;
+  const found = facts.committed.get(name);
+  const firstPartitions = firstPartitionsOf(topic, facts);
+  const start = (offset: number, reason: StartReason, skipped = 0): StartOffset => ({
+    topic,
+    partition,
+    offset,
+    reason,
+    skipped,
+    topicId,
+    firstPartitions,
+    isCommitted: offset === found?.offset && reason === 'committed',
+    ...(found === undefined || offset === found.offset ? {} : { left: found.offset }),
+  });
+  const consumedId = decodeMetadata(found?.metadata)?.topicId ?? facts.consumedIds.get(topic);
+  if (consumedId !== undefined && topicId !== undefined && consumedId !== topicId) return start(begin, 'recreated');
+  if (found === undefined) {
+    if (partition >= firstPartitions) return start(begin, 'new_partition');
+    if (facts.policy === 'committed') return undefined;
+    return start(facts.policy === 'earliest' ? begin : end, facts.policy);
   }
-  // A partition that failed is an Error in the answer; one without a commit has no offset.
-  const failed = offsets.find((each) => each instanceof Error);
-  if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
-  return offsets.filter((each) => each.offset >= 0);
+  if (found.offset < begin) return start(begin, 'retention', begin - found.offset);
+  // How much of the log was replaced is unknown: all that is there is consumed.
+  if (found.offset > end) return start(begin, 'truncated');
+  return start(found.offset, 'committed');
 }
 
 /**
- * Where a consumer begins with partitions that it is given, however long the group's coordinator, or an open transaction, makes it wait;
- * undefined when `wanted` ends first. `reset` is its `auto.offset.reset`. The client's own question is not to be trusted (librdkafka
- * 2.15.1, rdkafka_assignment.c): when partitions come or go while it waits for a transaction, it begins with those at `reset` instead of
- * asking again, and what was published is published a second time; and an answer that it can't read ends the process (a null pointer).
+ * How many partitions the topic had when the group first started in it: a partition above that was added since, and starts at its
+ * beginning. The smallest number that was ever committed for this topic, else what this process saw first.
  */
-export async function startOffsets(
-  consumer: NativeConsumer,
-  partitions: readonly Partition[],
-  reset: unknown,
-  wanted: () => boolean,
-): Promise<readonly StartOffset[] | undefined> {
-  if (partitions.length === 0) return [];
-  while (wanted()) {
-    try {
-      const committed = new Map(
-        (await committedOffsets(consumer, partitions, ASK_MS)).map((each) => [partitionName(each), each.offset]),
-      );
-      return partitions.map(({ topic, partition }) => {
-        const offset = committed.get(partitionName({ topic, partition })) ?? NEVER_COMMITTED[String(reset)];
-        return offset === undefined ? { topic, partition } : { topic, partition, offset };
-      });
-    } catch {
-      await sleep(PAUSE_MS);
-    }
+function firstPartitionsOf(topic: string, { topics, committed, firstSeen, consumedIds }: StartFacts): number {
+  const { id, partitions = 0 } = topics.get(topic) ?? {};
+  const consumedId = consumedIds.get(topic);
+  const numbers = consumedId === undefined || consumedId === id ? [] : [0];
+  for (const offset of committed.values()) {
+    if (offset.topic !== topic) continue;
+    const metadata = decodeMetadata(offset.metadata);
+    if (metadata === undefined) continue;
+    // The group was here before this topic was: every partition of it is new.
+    numbers.push(metadata.topicId === id || id === undefined ? metadata.firstPartitions : 0);
   }
-  return undefined;
+  return Math.min(partitions, firstSeen.get(topic) ?? partitions, ...numbers);
 }

@@ -1,10 +1,11 @@
 import type { ConsumedRecord } from '../../records/records.ts';
-import type { NativeMessage } from '../client/client.ts';
 import { toHeaders, toKey } from '../client/headers.ts';
+import type { NativeMessage } from '../client/types.ts';
 import { KafkaOrigin } from './origin.ts';
+import type { Assignment } from './watermark.ts';
 
-/** The client's message as a record. */
-export function toRecord(message: NativeMessage): ConsumedRecord {
+/** The client's message as a record; `assignment` is the one it was tracked with. */
+export function toRecord(message: NativeMessage, assignment: Assignment): ConsumedRecord {
   const { key, value, headers } = message;
-  return { origin: new KafkaOrigin(message), key: toKey(key), value, headers: toHeaders(headers) };
+  return { origin: new KafkaOrigin(message, assignment), key: toKey(key), value, headers: toHeaders(headers) };
 }

@@ -1,0 +1,154 @@
+import { RdKafka } from '@confluentinc/kafka-javascript';
+import { SourceError } from '../../errors.ts';
+import { connect, disconnect, disconnectReason, errorName, newConsumer } from '../client/client.ts';
+import { nativeCall } from '../client/native-calls.ts';
+import { type NativeConfig, type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
+import { type CommittedOffset, committedOffsets } from './committed-offsets.ts';
+
+/** A topic as the brokers describe it. */
+export interface TopicState {
+  readonly topic: string;
+  /** Kafka's own form of the id (`kafka-topics.sh --describe`); undefined when the topic doesn't exist or the broker has no ids. */
+  readonly id: string | undefined;
+  readonly partitions: number;
+  /** librdkafka's name of the error, e.g. ERR_UNKNOWN_TOPIC_OR_PART or ERR_TOPIC_AUTHORIZATION_FAILED. */
+  readonly error?: string;
+}
+
+/** The offsets of the first record and behind the last one. */
+export interface LogRange {
+  readonly begin: number;
+  readonly end: number;
+}
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const QUERY_TIMEOUT_MS = 3_000;
+const CLOSE_TIMEOUT_MS = 5_000;
+const MAX_EVENTS = 1_000;
+
+interface Client {
+  readonly consumer: NativeConsumer;
+  readonly admin: RdKafka.IAdminClient;
+}
+
+/**
+ * Queries about a group's topics, on connections of their own. A broker answers the requests of one connection in order. On the member's
+ * connection a query would wait behind a fetch (fetch.wait.max.ms) or a rebalance, time out, and make librdkafka drop that connection.
+ * Every query connects when needed, and rejects with a SourceError; the next query then uses a new client.
+ */
+export class GroupQueries {
+  readonly #config: NativeConfig;
+  readonly #pending = new Set<Promise<unknown>>();
+  #client: Promise<Client> | undefined;
+  #closed = false;
+
+  /** `config` is the member's. The client of the queries never joins its group. */
+  constructor(config: NativeConfig) {
+    const { 'group.instance.id': _, 'statistics.interval.ms': __, ...rest } = config;
+    this.#config = { ...rest, 'enable.auto.commit': false };
+  }
+
+  /** The topics in the order of their names; one that doesn't exist, or is denied, has an error. */
+  topics(names: readonly string[]): Promise<readonly TopicState[]> {
+    return this.#ask(async ({ consumer, admin }) => {
+      // The client's own events collect until they are polled.
+      consumer.consume(MAX_EVENTS, () => undefined);
+      const found = await nativeCall<RdKafka.TopicDescription[]>('describe topics', (done) =>
+        admin.describeTopics([...names], { timeout: QUERY_TIMEOUT_MS }, done),
+      );
+      return found.map(({ name, topicId, partitions, error }) => ({
+        topic: name,
+        id: idOf(topicId),
+        partitions: partitions.length,
+        ...(error === undefined ? {} : { error: errorName(error) }),
+      }));
+    });
+  }
+
+  /** The group's committed offsets with their metadata; partitions without one are left out. Under read_committed only stable ones. */
+  committed(partitions: readonly Partition[]): Promise<readonly CommittedOffset[]> {
+    return this.#ask(({ consumer }) => committedOffsets(consumer, partitions, QUERY_TIMEOUT_MS));
+  }
+
+  /** Where the logs of partitions begin and end, by `partitionName`. `end` includes records of open transactions. */
+  async ranges(partitions: readonly Partition[]): Promise<ReadonlyMap<string, LogRange>> {
+    const [begins, ends] = await Promise.all([
+      this.#offsets(partitions, RdKafka.OffsetSpec.EARLIEST),
+      this.#offsets(partitions, RdKafka.OffsetSpec.LATEST),
+    ]);
+    return new Map(
+      [...ends].flatMap(([name, end]) => {
+        const begin = begins.get(name);
+        return begin === undefined ? [] : [[name, { begin, end }] as const];
+      }),
+    );
+  }
+
+  /** Waits for the queries under way, each of which has a timeout, and disconnects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#pending);
+    await this.#drop();
+  }
+
+  #offsets(partitions: readonly Partition[], spec: RdKafka.OffsetSpec): Promise<ReadonlyMap<string, number>> {
+    if (partitions.length === 0) return Promise.resolve(new Map());
+    const asked = partitions.map(({ topic, partition }) => ({ topic, partition, offset: spec }));
+    return this.#ask(async ({ admin }) => {
+      const found = await nativeCall<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
+        admin.listOffsets(asked, { timeout: QUERY_TIMEOUT_MS }, done),
+      );
+      const failed = found.find(({ error }) => error !== undefined)?.error;
+      if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
+      return new Map(found.map((each) => [partitionName(each), each.offset]));
+    });
+  }
+
+  async #ask<T>(query: (client: Client) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new SourceError('unavailable', 'closed');
+    const answer = this.#connected().then(query);
+    this.#pending.add(answer);
+    try {
+      return await answer;
+    } catch (error) {
+      throw error instanceof SourceError ? error : new SourceError('unavailable', errorName(error));
+    } finally {
+      this.#pending.delete(answer);
+    }
+  }
+
+  /** The one client that all queries share. */
+  #connected(): Promise<Client> {
+    this.#client ??= this.#open();
+    return this.#client;
+  }
+
+  async #open(): Promise<Client> {
+    let consumer: NativeConsumer | undefined;
+    try {
+      consumer = newConsumer(this.#config);
+      consumer.on('event.error', () => undefined);
+      consumer.setDefaultConsumeTimeout(0);
+      await connect(consumer, CONNECT_TIMEOUT_MS);
+      return { consumer, admin: RdKafka.AdminClient.createFrom(consumer) };
+    } catch (error) {
+      this.#client = undefined;
+      if (consumer !== undefined) void disconnect(consumer, CLOSE_TIMEOUT_MS);
+      throw new SourceError('unavailable', disconnectReason(consumer, error));
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined);
+    this.#client = undefined;
+    if (client !== undefined) await disconnect(client.consumer, CLOSE_TIMEOUT_MS);
+  }
+}
+
+function idOf({ mostSignificantBits, leastSignificantBits }: RdKafka.Uuid): string | undefined {
+  if (mostSignificantBits === 0n && leastSignificantBits === 0n) return undefined;
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigInt64BE(mostSignificantBits, 0);
+  bytes.writeBigInt64BE(leastSignificantBits, 8);
+  return bytes.toString('base64url');
+}

@@ -1,0 +1,16 @@
+import type { PartitionOffset } from '../client/types.ts';
+
+/** An offset at which the client found no record, so that it went to the beginning of the log. */
+export type OffsetReset = PartitionOffset;
+
+/** librdkafka has no event for this: only a log line of the facility OFFSET (rdkafka_offset.c, `rd_kafka_offset_reset`). */
+const RESET = /(\S+) \[(\d+)\]: offset reset \(at offset (\d+)/;
+
+/** Undefined for every other line of the client's log. */
+export function toOffsetReset(line: unknown): OffsetReset | undefined {
+  if (typeof line !== 'object' || line === null || !('fac' in line) || !('message' in line)) return undefined;
+  if (line.fac !== 'OFFSET' || typeof line.message !== 'string') return undefined;
+  const [, topic, partition, offset] = RESET.exec(line.message) ?? [];
+  if (topic === undefined) return undefined;
+  return { topic, partition: Number(partition), offset: Number(offset) };
+}

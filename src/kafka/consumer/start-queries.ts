@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SourceError } from '../../errors.ts';
+import { type Partition, partitionName } from '../client/types.ts';
+import { encodeMetadata } from './commit-metadata.ts';
+import type { GroupQueries, TopicState } from './group-queries.ts';
+import { type StartOffset, type StartPolicy, startOffsetOf } from './start-offsets.ts';
+import type { TrackedStart } from './watermark.ts';
+
+const RETRY_MS = 200;
+
+export interface StartQueriesOptions {
+  readonly queries: Pick<GroupQueries, 'topics' | 'committed' | 'ranges'>;
+  readonly policy: StartPolicy;
+  /** The start offsets are unknown for this reason; the queries are repeated. */
+  unknown(reason: string): void;
+}
+
+/**
+ * Finds out where partitions start. The client's own start is not used (librdkafka 2.15.1): it applies `auto.offset.reset` also where an
+ * offset was committed, it doesn't notice a topic that was recreated, and when partitions come or go while it waits for an open
+ * transaction, it resets them instead of asking again (rdkafka_assignment.c).
+ */
+export class StartQueries {
+  readonly #options: StartQueriesOptions;
+  readonly #firstSeen = new Map<string, number>();
+  readonly #consumedIds = new Map<string, string>();
+
+  constructor(options: StartQueriesOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers how many partitions a topic had first; the monitor's description of the topics. */
+  described(topics: readonly TopicState[]): void {
+    for (const { topic, partitions, error } of topics) {
+      const isKnown = error === undefined || error === 'ERR_UNKNOWN_TOPIC_OR_PART';
+      if (isKnown && !this.#firstSeen.has(topic)) this.#firstSeen.set(topic, partitions);
+    }
+  }
+
+  /** The topics that were deleted and created again since their partitions started. */
+  recreated(topics: readonly TopicState[]): readonly string[] {
+    return topics
+      .filter(({ topic, id }) => {
+        const consumed = this.#consumedIds.get(topic);
+        return id !== undefined && consumed !== undefined && id !== consumed;
+      })
+      .map(({ topic }) => topic);
+  }
+
+  /**
+   * Queries until every start offset is known, however long the coordinator or an open transaction makes that; undefined once it isn't
+   * `wanted`. A partition whose topic doesn't exist any more is left out. Rejects with a SourceError `no_committed_offset` when the policy
+   * is `committed` and a partition has no offset.
+   */
+  async resolve(partitions: readonly Partition[], wanted: () => boolean): Promise<readonly StartOffset[] | undefined> {
+    if (partitions.length === 0) return [];
+    while (wanted()) {
+      try {
+        return await this.#query(partitions);
+      } catch (error) {
+        if (!(error instanceof SourceError) || error.code === 'no_committed_offset') throw error;
+        this.#options.unknown(error.detail);
+        await sleep(RETRY_MS);
+      }
+    }
+    return undefined;
+  }
+
+  async #query(partitions: readonly Partition[]): Promise<readonly StartOffset[]> {
+    const { queries, policy } = this.#options;
+    const names = [...new Set(partitions.map(({ topic }) => topic))];
+    const described = await queries.topics(names);
+    this.described(described);
+    const topics = new Map(described.map((each) => [each.topic, each]));
+    const existing = partitions.filter(({ topic, partition }) => partition < (topics.get(topic)?.partitions ?? 0));
+    const all = described.flatMap(({ topic, partitions: count }) =>
+      Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+    );
+    const [committed, ranges] = await Promise.all([queries.committed(all), queries.ranges(existing)]);
+    const facts = {
+      policy,
+      topics,
+      committed: new Map(committed.map((each) => [partitionName(each), each])),
+      ranges,
+      firstSeen: this.#firstSeen,
+      consumedIds: this.#consumedIds,
+    };
+    const starts = existing.map((each) => {
+      const start = startOffsetOf(each, facts);
+      if (start === undefined) throw new SourceError('no_committed_offset', partitionName(each));
+      return start;
+    });
+    for (const { topic, topicId } of starts) if (topicId !== undefined) this.#consumedIds.set(topic, topicId);
+    return starts;
+  }
+}
+
+/** A start offset as the tracker takes it. */
+export function toTracked({
+  topic,
+  partition,
+  offset,
+  isCommitted,
+  topicId,
+  firstPartitions,
+}: StartOffset): TrackedStart {
+  const start = { topic, partition, offset, isCommitted };
+  return topicId === undefined ? start : { ...start, metadata: encodeMetadata({ topicId, firstPartitions }) };
+}

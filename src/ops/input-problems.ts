@@ -1,0 +1,23 @@
+/** Why the input isn't ready, in words. */
+
+/** The code before the first colon, and what it names behind it. */
+export function describeInputProblem(problem: string, group: string): string {
+  const colon = problem.indexOf(':');
+  const code = colon < 0 ? problem : problem.slice(0, colon);
+  const place = colon < 0 ? '' : problem.slice(colon + 1);
+  switch (code) {
+    case 'ERR_UNKNOWN_TOPIC_OR_PART':
+      return place === '' ? 'a topic does not exist' : `there is no topic ${place}`;
+    case 'ERR_TOPIC_AUTHORIZATION_FAILED':
+      return place === '' ? 'access denied to a topic' : `access denied to topic ${place}`;
+    case 'ERR_GROUP_AUTHORIZATION_FAILED':
+      return `access denied to consumer group ${group}`;
+    case 'ERR_COORDINATOR_NOT_AVAILABLE':
+    case 'ERR_GROUP_COORDINATOR_NOT_AVAILABLE':
+      return `consumer group ${group} has no coordinator`;
+    case 'joining_group':
+      return `consumer group ${group} has not assigned partitions yet`;
+    default:
+      return 'Kafka is not reachable';
+  }
+}
