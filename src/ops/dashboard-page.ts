@@ -37,6 +37,7 @@ td { padding: 5px 0; border-bottom: 1px solid var(--line); } tr:last-child td { 
 const SCRIPT = `
 const byId = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
+const lagOf = ({ lag }) => (lag === null ? 'unknown' : number(lag));
 const element = (tag, className, text) => {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -58,7 +59,7 @@ function tiles(now) {
   const { records, totals, input, outputs } = now.snapshot;
   const figures = [
     ['records/s', number(rate(now, (each) => each.records.acked + each.records.deadLettered))],
-    ['lag', number(input.lag)],
+    ['lag', lagOf(input)],
   ];
   const counted = Object.entries(totals);
   // Without somebody who counts the tables, what went to the topics tells of series and images.
@@ -101,7 +102,7 @@ function graph(now) {
   ])));
   const source = node(input, input.topics.join(', '), 'group · ' + input.group, [
     line('consumed', number(records.consumed) + '  (' + perSecond((snapshot) => snapshot.records.consumed) + ')'),
-    line('lag', number(input.lag)),
+    line('lag', lagOf(input)),
   ]);
   byId('graph').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
 }

@@ -19,7 +19,7 @@ export interface DashboardSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly ready: boolean;
-  readonly input: NodeSnapshot & { readonly topics: readonly string[]; readonly group: string; readonly lag: number };
+  readonly input: NodeSnapshot & { readonly topics: readonly string[]; readonly group: string; readonly lag: number | null };
   readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
   readonly records: {
     readonly consumed: number;
@@ -82,7 +82,7 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
           ...node(graph.input, received, []),
           topics: graph.input.topics,
           group: graph.input.group,
-          lag: lag?.reduce((sum, { value }) => sum + (Number.isNaN(value) ? 0 : value), 0) ?? 0,
+          lag: sumOf(lag),
         },
         outputs: graph.outputs.map((output) => ({
           ...node(output, sent, errors),
@@ -98,6 +98,13 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
 }
 
 type Counts = readonly Series[] | undefined;
+
+/** Null when the lag of any partition is unknown. */
+function sumOf(lags: Counts): number | null {
+  const sum = lags?.reduce((all, { value }) => all + value, 0) ?? 0;
+  return Number.isNaN(sum) ? null : sum;
+}
+
 
 function countOf({ label, path }: Component, counts: Counts): number {
   return counts?.find(({ labels }) => labels.label === label && labels.path === path)?.value ?? 0;

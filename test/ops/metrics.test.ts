@@ -44,16 +44,18 @@ test('latencies are summaries in nanoseconds', async () => {
   expect(text).toContain('input_latency_ns_count{label="",path="root.input"} 1');
 });
 
-test('lag stands under both of Connect’s names, is left out while unknown, and goes with its partition', async () => {
+test('lag has a series under both of Connect’s names, which is NaN while unknown and ends with its partition', async () => {
   const metrics = createMetrics({ process: false });
   const source = metrics.input(input);
   source.lag('storage_queue', 3, 17);
-  source.lag('storage_queue', 4, -1);
+  source.lag('storage_queue', 4, undefined);
   for (const name of ['redpanda_lag', 'kafka_lag']) {
     expect(await metrics.series(name)).toEqual([
       { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '3' }, value: 17 },
+      { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '4' }, value: Number.NaN },
     ]);
   }
+  source.lagGone('storage_queue', 4);
   source.lagGone('storage_queue', 3);
   expect(await metrics.series('redpanda_lag')).toEqual([]);
   expect(await metrics.series('kafka_lag')).toEqual([]);
