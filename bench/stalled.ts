@@ -5,7 +5,9 @@
  *
  * The records are real ones over a thousand files, again and again. They are compressed: 5,000,000 take under a gigabyte of disk.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import { startTcpProxy } from '../src/testing/proxy.ts';
@@ -85,8 +87,4 @@ async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ 
   await service.signal('SIGKILL');
   await line.close();
   return { rssMb, waiting };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,6 +1,8 @@
 /** The demo's other half: it makes studies, writes them into the store and publishes their records, never far ahead of the service. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from '../kafka/producer/producer.ts';
 import { type GeneratedStudy, generateStudies } from '../samples/studies.ts';
 import { DEMO_TOPICS } from './demo-config.ts';
@@ -71,8 +73,4 @@ export function createDemoInput({ seed, store, origin, producer, done }: DemoInp
       }
     },
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,7 +1,9 @@
 /** The whole pipeline on embedded parts: broker and database in this process and its child, the real service between them. */
+
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { MESSAGE_TIMEOUT_MS, producerSettings } from '../kafka/client/settings.ts';
@@ -218,8 +220,4 @@ async function settled(service: Service, isDone: () => boolean, progress: () => 
 async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!condition() && performance.now() < deadline) await sleep(POLL_MS);
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

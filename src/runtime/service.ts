@@ -1,4 +1,5 @@
 /** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, TopicConfig } from '../config/config.ts';
 import { StorageRootWatch } from '../dicom/files/storage-root-watch.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
@@ -116,8 +117,4 @@ function graphOf({ input, databases, topics }: Config): DashboardGraph {
       topic(topics.deadLetter, 'dead_letter'),
     ],
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

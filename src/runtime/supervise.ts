@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningTopology } from './start-topology.ts';
 
 /**
@@ -58,7 +59,7 @@ export async function supervise(start: () => RunningTopology, supervision: Super
       if (breaks.length > policy.maxBreaks) throw error;
       const delayMs = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** (breaks.length - 1));
       supervision.onBreak(error, breaks.length, delayMs);
-      await pause(delayMs, supervision.stop);
+      await sleep(delayMs, undefined, { signal: supervision.stop }).catch(() => undefined);
       if (supervision.stop.aborted) return 'drained';
     } finally {
       supervision.stop.removeEventListener('abort', stop);
@@ -81,22 +82,4 @@ function aborted(signal: AbortSignal): Promise<StopResult> {
     if (signal.aborted) resolve('forced');
     else signal.addEventListener('abort', () => resolve('forced'), { once: true });
   });
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,6 +1,8 @@
 /** A TCP proxy that misbehaves on demand: what networks do to a connection, done to one server's lines while a test looks on. */
+
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TcpProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
@@ -177,8 +179,4 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
     },
     close: shut,
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

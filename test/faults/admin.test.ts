@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 
 describeFaults("asking for a group's offsets", (machine) => {
   it('fails while the broker is down or starting, and returns the same offsets afterwards', async () => {

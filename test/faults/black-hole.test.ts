@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { type Member, sleep } from './support/member.ts';
+import type { Member } from './support/member.ts';
 
 /** Promise 13. */
 const NOTICED_MS = 30_000;

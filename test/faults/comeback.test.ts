@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, type MemberOptions } from './support/fault-run.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
-import { type Member, sleep } from './support/member.ts';
+import type { Member } from './support/member.ts';
 
 /** Promise 25, with the shipped configuration: session_timeout 6s, commit_period 1s, batching.period 5s. */
 const COMEBACK_MS = 10_000;

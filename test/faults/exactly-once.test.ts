@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { LoadRecord } from '../../src/testing/load.ts';
 import { differences, expectedState } from '../support/pipeline.ts';
 import { repetitions } from '../support/times-published.ts';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 
 const RECORDS = 300;
 

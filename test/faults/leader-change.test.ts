@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 import { SecondBroker } from './support/second-broker.ts';
 
 const PARTITIONS = 3;

@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 
 describeFaults('offsets that a killed process left in an open transaction', (machine) => {
   it('make the next member wait for them, even when the group rebalances meanwhile', {

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import { readGeneration } from './support/group-log.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
-import { type Member, sleep } from './support/member.ts';
+import type { Member } from './support/member.ts';
 
 /** In total, for the four kinds of group. The full run has 100. */
 const REBALANCES = Number(process.env.WADO_FAULTS_REBALANCES ?? 12);

@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import type { Fault, Victim } from './support/faults/fault.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 import { gentleFault, randomFault } from './support/random-faults.ts';
 
 const FAULTS = 5;

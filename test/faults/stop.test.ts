@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { describeFaults } from './support/machine.ts';
-import { sleep } from './support/member.ts';
 
 describeFaults('a service that receives SIGTERM exits in time, whatever its servers do', (machine) => {
   for (const [title, args] of [

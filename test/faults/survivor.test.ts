@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { type Commit, readCommits } from './support/commit-log.ts';
 import { FaultRun } from './support/fault-run.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
-import { type Member, sleep } from './support/member.ts';
+import type { Member } from './support/member.ts';
 
 /** The full run has 20. */
 const RUNS = Number(process.env.WADO_FAULTS_SURVIVOR_RUNS ?? 2);

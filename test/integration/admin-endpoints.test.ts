@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { startTcpProxy } from '../../src/testing/proxy.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
@@ -50,8 +51,4 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
 async function inFlight(url: string | undefined): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   return Number(/^wado_records_in_flight (\d+)/m.exec(metrics)?.[1]);
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client/client.ts';
@@ -119,8 +120,4 @@ async function openTransaction({ brokers, group, topics }: Pipeline) {
       admin.close();
     },
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

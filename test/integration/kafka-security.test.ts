@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Authority, type Certificate, createAuthority } from '../../src/testing/certificates.ts';
@@ -236,8 +237,4 @@ function secured(trusts: Authority, { certificate, mechanism }: Client): string 
 
 function sizes(state: object): readonly number[] {
   return Object.values(state).map((keys: ReadonlySet<string>) => keys.size);
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

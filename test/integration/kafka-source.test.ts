@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
@@ -238,8 +239,4 @@ async function until(condition: () => boolean): Promise<void> {
     if (performance.now() > deadline) throw new Error('waited for a minute in vain');
     await sleep(20);
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
@@ -76,8 +77,4 @@ async function roleWithPassword(admin: pg.Client, role: string, password: string
       await admin.query(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`);
     },
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

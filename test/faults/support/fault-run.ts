@@ -1,6 +1,8 @@
 /** One run of the service under faults: its processes, the proxies in front of the servers, and the verdict at the end. */
+
 import { appendFileSync, cpSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
@@ -8,7 +10,7 @@ import { Pipeline } from '../../support/pipeline.ts';
 import { gather } from './evidence.ts';
 import { InputHistory } from './input-history.ts';
 import type { Machine } from './machine.ts';
-import { Member, sleep } from './member.ts';
+import { Member } from './member.ts';
 import { type LoadPlan, type SteadyLoad, startLoad } from './steady-load.ts';
 import { commitProblems, duplicateProblems, endProblems, privacyProblems, republishProblems } from './verdict.ts';
 

@@ -2,11 +2,11 @@
  * What the input topic has contained since the run began, records that the broker has deleted included. Faults that delete records or the
  * whole topic do it through this class, so that the verdict knows which records may be missing at the end.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
 import type { InputLog, InputPartition, Span } from './evidence.ts';
-import { sleep } from './member.ts';
 import { createTopicAdmin } from './topic-admin.ts';
 
 /** The offsets of one partition before a deletion. */

@@ -1,5 +1,7 @@
 /** One process of the service. A watcher checks its counters, its memory, and that it doesn't end by itself. */
+
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exit, ServiceProcess } from '../../../src/testing/service-process.ts';
 
 export interface Figures {
@@ -159,8 +161,4 @@ function toFigures(text: string): Figures {
     lag: of('redpanda_lag'),
     rssMb: of('process_resident_memory_bytes') / 1024 / 1024,
   };
-}
-
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

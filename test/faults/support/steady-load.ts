@@ -1,10 +1,11 @@
 /** A load at a steady rate: files and their records, some of them late, truncated or sent twice. */
+
 import { chmod, readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createProducer } from '../../../src/kafka/producer/producer.ts';
 import { seededRandom } from '../../../src/samples/seeded-random.ts';
 import { type LoadRecord, makeLoad } from '../../../src/testing/load.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
-import { sleep } from './member.ts';
 
 export interface LoadPlan {
   readonly seed: number;

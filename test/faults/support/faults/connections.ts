@@ -1,7 +1,8 @@
 /** What a network does to the connections between the service and one of its servers. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
 import type { FaultRun } from '../fault-run.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Target } from './fault.ts';
 
 /** `turn` switches it on, and off again after some time. */

@@ -2,9 +2,9 @@
 import { execFile } from 'node:child_process';
 import { appendFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault } from './fault.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,7 @@
 /** kill -9 after a server has done what was asked, and before the service knows. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultRun } from '../fault-run.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Victim } from './fault.ts';
 import { restart } from './service.ts';
 

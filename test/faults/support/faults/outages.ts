@@ -1,6 +1,7 @@
 /** Servers that stop for a while. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Target, Victim } from './fault.ts';
 
 export function stopDatabase(random: Random): Fault {

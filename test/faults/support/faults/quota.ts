@@ -1,9 +1,9 @@
 /** A producer quota on the broker. */
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault } from './fault.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../../scripts/services.sh', import.meta.url));

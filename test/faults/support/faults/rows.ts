@@ -1,7 +1,8 @@
 /** What other users of the database do to the tables: locks, triggers, columns. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Victim } from './fault.ts';
 
 const TABLES = ['dicom_object_meta', 'dicom_state_meta', 'dicom_image_meta'] as const;

@@ -1,6 +1,7 @@
 /** What happens to the process of the service, and to its group. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Victim } from './fault.ts';
 
 export function restart(victim: Victim): void {

@@ -1,6 +1,7 @@
 /** What operators and retention do to the input topic. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
-import { sleep } from '../member.ts';
 import type { Fault, Victim } from './fault.ts';
 
 /** Records of the deleted topic that were not processed yet may be missing; everything sent later must be read from offset 0. */
