@@ -19,7 +19,11 @@ export interface DashboardSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly ready: boolean;
-  readonly input: NodeSnapshot & { readonly topics: readonly string[]; readonly group: string; readonly lag: number | null };
+  readonly input: NodeSnapshot & {
+    readonly topics: readonly string[];
+    readonly group: string;
+    readonly lag: number | null;
+  };
   readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
   readonly records: {
     readonly consumed: number;
@@ -104,7 +108,6 @@ function sumOf(lags: Counts): number | null {
   const sum = lags?.reduce((all, { value }) => all + value, 0) ?? 0;
   return Number.isNaN(sum) ? null : sum;
 }
-
 
 function countOf({ label, path }: Component, counts: Counts): number {
   return counts?.find(({ labels }) => labels.label === label && labels.path === path)?.value ?? 0;
