@@ -1,4 +1,4 @@
-/** Reads the files of a batch: in place where storage is fast, side by side where it is slow. */
+/** Reads the files of a batch: one after the other where storage is fast, concurrently where it is slow. */
 import type { DicomReadError } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
 import { type OnProgress, runConcurrently } from './file-calls.ts';
@@ -8,7 +8,7 @@ import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
 import { StorageSpeed } from './storage-speed.ts';
 
-/** Files that wait for slow storage together. */
+/** Files of a batch that are read at the same time from slow storage. */
 const CONCURRENCY = 32;
 
 export class BatchReader {
@@ -16,29 +16,30 @@ export class BatchReader {
   readonly #onProgress: OnProgress;
   readonly #onFile: (index: number) => void;
   readonly #speed = new StorageSpeed();
-  readonly #lanes: FileHeader[] = [new FileHeader()];
+  /** ReadSlot: the buffers for one file at a time, reused for the next. The first also serves reads in place. */
+  readonly #readSlots: FileHeader[] = [new FileHeader()];
 
-  /** `onProgress` is called after each file system call, `onFile` before each file that is read in place and, with -1, before a batch. */
+  /** `onProgress` is called after each file system call; `onFile` before each file read in place, and with -1 before a batch. */
   constructor(roots: StorageRoots, onProgress: OnProgress, onFile: (index: number) => void) {
     this.#roots = roots;
     this.#onProgress = onProgress;
     this.#onFile = onFile;
   }
 
-  /** Rejects only on errors that no file can cause. */
+  /** Rejects only with errors that no file can cause. */
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
     this.#onFile(-1);
     const winners = new LatestPerKey(request, timestampsJson(new Date()));
     const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
-    // Newest first: then no record is made only to be beaten.
+    // Newest first: the JSON of a record that loses is then never built.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
     const done = this.#readWhileFast(request, order, winners, failures);
-    if (done < order.length) await this.#readSideBySide(request, order.slice(done), winners, failures);
+    if (done < order.length) await this.#readConcurrently(request, order.slice(done), winners, failures);
     this.#roots.releaseIdle();
     return { kind: 'batch', id: request.id, ...winners.rows(), failures };
   }
 
-  /** Returns how many files of `order` it has read: all of them unless the storage turned out to be slow. */
+  /** Returns how many files of `order` were read: all of them unless the storage turned out to be slow. */
   #readWhileFast(
     request: BatchRequest,
     order: readonly number[],
@@ -55,20 +56,20 @@ export class BatchReader {
   }
 
   #readInPlace(request: BatchRequest, index: number, winners: LatestPerKey, failures: FailureLists): void {
-    const lane = this.#lane(0);
-    lane.size = NOT_KNOWN;
+    const slot = this.#readSlot(0);
+    slot.size = NOT_KNOWN;
     this.#onFile(index);
     const start = performance.now();
     try {
-      lane.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
+      slot.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
       this.#speed.record(performance.now() - start);
-      winners.offer(index, lane.header);
+      winners.offer(index, slot.header);
     } catch (error) {
-      addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
+      addFailure(failures, index, toReadError(error), isIncomplete(slot, request.sizes[index]));
     }
   }
 
-  #readSideBySide(
+  #readConcurrently(
     request: BatchRequest,
     indexes: readonly number[],
     winners: LatestPerKey,
@@ -77,7 +78,7 @@ export class BatchReader {
     return new Promise((resolve, reject) => {
       let next = 0;
       let open = 0;
-      const readNext = (lane: FileHeader): void => {
+      const readNext = (slot: FileHeader): void => {
         const index = indexes[next++];
         if (index === undefined) {
           if (open === 0) resolve();
@@ -90,38 +91,36 @@ export class BatchReader {
             use();
           } catch (error) {
             try {
-              addFailure(failures, index, toReadError(error), isIncomplete(lane, request.sizes[index]));
+              addFailure(failures, index, toReadError(error), isIncomplete(slot, request.sizes[index]));
             } catch (bug) {
               reject(bug);
               return;
             }
           }
-          readNext(lane);
+          readNext(slot);
         };
         runConcurrently(
-          lane.read(this.#roots.open(request.paths[index] ?? '')),
+          slot.read(this.#roots.open(request.paths[index] ?? '')),
           this.#onProgress,
-          () => finish(() => winners.offer(index, lane.header)),
+          () => finish(() => winners.offer(index, slot.header)),
           (error) =>
             finish(() => {
               throw error;
             }),
         );
       };
-      for (let lane = 0; lane < Math.min(CONCURRENCY, indexes.length); lane++) readNext(this.#lane(lane));
+      for (let at = 0; at < Math.min(CONCURRENCY, indexes.length); at++) readNext(this.#readSlot(at));
     });
   }
 
-  #lane(number: number): FileHeader {
-    const known = this.#lanes[number];
-    if (known !== undefined) return known;
-    const lane = new FileHeader();
-    this.#lanes[number] = lane;
-    return lane;
+  #readSlot(at: number): FileHeader {
+    const slot = this.#readSlots[at] ?? new FileHeader();
+    this.#readSlots[at] = slot;
+    return slot;
   }
 }
 
-/** Shorter than announced: whatever is wrong with it may be what hasn't been written yet. */
+/** Shorter than the record says: whatever is wrong with the file may not have been written yet. */
 function isIncomplete({ size }: FileHeader, announced = 0): boolean {
   return size !== NOT_KNOWN && size < announced;
 }

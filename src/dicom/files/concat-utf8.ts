@@ -1,14 +1,14 @@
-/** UTF-8 texts one after the other, without anything between. */
+/** UTF-8 texts without separators. */
 export interface ConcatenatedUtf8 {
-  /** Holds nothing else, so that it can be moved to another thread. Longer than the texts, perhaps. */
+  /** Starts with the texts and may be longer. Shared with nothing else, so that it can be transferred to another thread. */
   readonly memory: ArrayBuffer;
-  /** Bytes of each. */
+  /** Length of each text in bytes. */
   readonly lengths: readonly number[];
 }
 
-/** UTF-8 takes no more for a UTF-16 unit. */
+/** UTF-8 needs at most three bytes per UTF-16 unit. */
 const MOST_BYTES_A_UNIT = 3;
-// The last texts can be written without being measured first.
+/** With this much room left, the last texts are written without measuring them first. */
 const SLACK = 4 << 10;
 
 export function concatUtf8(texts: readonly string[]): ConcatenatedUtf8 {
@@ -24,7 +24,7 @@ export function concatUtf8(texts: readonly string[]): ConcatenatedUtf8 {
   return { memory: bytes.buffer, lengths };
 }
 
-/** The same bytes up to `end`, with room for so many more. */
+/** The same bytes up to `end`, with room for `more` bytes. */
 function withRoom(bytes: Buffer<ArrayBuffer>, end: number, more: number): Buffer<ArrayBuffer> {
   if (bytes.length - end >= more) return bytes;
   const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, end + more));

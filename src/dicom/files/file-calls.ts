@@ -1,6 +1,6 @@
 /**
- * The file system calls of the reader as values. The reading itself is written once, as a generator that yields calls; a driver carries
- * them out, waiting in place (`runSync`) or in libuv's threads (`runConcurrently`).
+ * The file system calls of the reader as values. Reading is written once, as a generator that yields calls. A driver makes
+ * the calls: blocking (`runSync`) or in libuv's threads (`runConcurrently`).
  */
 import fs from 'node:fs';
 
@@ -18,17 +18,17 @@ export type FileCall =
   | { readonly call: 'realpath'; readonly path: string }
   | { readonly call: 'readlink'; readonly path: string };
 
-/** What a call gives: a descriptor, a size in bytes (`NOT_REGULAR` for what isn't a regular file), a count of bytes, or a path. */
+/** Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, or a path. */
 export type FileAnswer = number | string;
 
 export type Reading<T> = Generator<FileCall, T, FileAnswer>;
 
 export const NOT_REGULAR = -1;
 
-/** Called after each finished call: that is how a watcher on another thread sees that the storage still answers. */
+/** Called after each finished call, so that another thread can see that the storage still answers. */
 export type OnProgress = () => void;
 
-/** Runs a reading to its end on this thread. */
+/** Runs a reading with blocking calls. */
 export function runSync<T>(reading: Reading<T>, onProgress: OnProgress): T {
   let step = reading.next();
   while (step.done !== true) {
@@ -64,7 +64,7 @@ function callSync(step: FileCall): FileAnswer {
   }
 }
 
-/** Runs a reading without holding up this thread; many may run at once. Callbacks, since promises cost half as much again. */
+/** Runs a reading without blocking; many may run at once. Uses callbacks because promises cost 50 % more. */
 export function runConcurrently<T>(
   reading: Reading<T>,
   onProgress: OnProgress,
@@ -115,7 +115,7 @@ function startCall(step: FileCall, onAnswer: OnAnswer): void {
   }
 }
 
-/** In bytes; `NOT_REGULAR` for what is no regular file. */
+/** In bytes; `NOT_REGULAR` if not a regular file. */
 export function sizeOf(stats: fs.Stats): number {
   return stats.isFile() ? stats.size : NOT_REGULAR;
 }

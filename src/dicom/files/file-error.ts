@@ -1,4 +1,4 @@
-/** What the file system's error codes mean for a file. */
+/** Maps file system error codes to the codes of DicomReadError. */
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
 
 const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
@@ -6,13 +6,13 @@ const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
   ENOTDIR: 'file_missing',
   EACCES: 'file_unreadable',
   EPERM: 'file_unreadable',
-  // A link in the last place (O_NOFOLLOW), a directory, a socket, a FIFO, a device without a driver.
+  // A symbolic link (O_NOFOLLOW), a directory, a socket, a FIFO, a device without a driver.
   ELOOP: 'not_a_regular_file',
   EISDIR: 'not_a_regular_file',
   ENXIO: 'not_a_regular_file',
   ENODEV: 'not_a_regular_file',
   ESPIPE: 'not_a_regular_file',
-  // No file under the roots can have such a name.
+  // No file under the roots can have this name.
   ENAMETOOLONG: 'outside_storage_roots',
   ERR_INVALID_ARG_VALUE: 'outside_storage_roots',
 };
@@ -23,8 +23,8 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * A DicomReadError for any error of a reading. The cause isn't kept: the file system's own message quotes the path. Errors that are no
- * file system errors are bugs and are thrown on.
+ * Converts any file system error to a DicomReadError. The cause is dropped because its message quotes the path. Any other
+ * error is a bug and is rethrown.
  */
 export function toReadError(error: unknown): DicomReadError {
   if (error instanceof DicomReadError) return error;

@@ -1,4 +1,4 @@
-/** One file's header: what a lane of the reader works with, again and again, so that a file costs no allocation of its own. */
+/** Reads the header of one file at a time. Scanner and buffer are reused, so that a file needs no allocations of its own. */
 import fs from 'node:fs';
 import { DicomReadError } from '../../errors.ts';
 import { HeaderScanner } from '../bytes/scan.ts';
@@ -13,18 +13,18 @@ export class FileHeader {
   readonly #sizes: WindowSizes;
   readonly #window: Buffer;
   readonly header = new DicomHeader(this.#scanner);
-  /** Bytes of the file that was read last, or tried to be; `NOT_KNOWN` where it could not even be opened. */
+  /** Size in bytes of the last file; `NOT_KNOWN` if it could not be opened. */
   size = NOT_KNOWN;
 
-  /** `sizes` in bytes; `window` is the memory to read into, for those who want to look at it. */
+  /** `sizes` in bytes; `window` is the buffer to read into, for tests that inspect it. */
   constructor(sizes: WindowSizes = DEFAULT_WINDOWS, window: Buffer = allocateWindow(sizes)) {
     this.#sizes = sizes;
     this.#window = window;
   }
 
   /**
-   * `read` on this thread, of an open file, which it closes. Where the first window is enough, as it mostly is, it makes the calls itself:
-   * the steps of a generator would cost as much as one of them.
+   * Reads an open file with blocking calls, and closes it. Where the first window is enough, which is the usual case, no
+   * generator is used: its steps would cost as much as one of the calls.
    */
   readNow(descriptor: number, onProgress: OnProgress): void {
     this.size = NOT_KNOWN;
@@ -49,7 +49,7 @@ export class FileHeader {
     this.header.refresh();
   }
 
-  /** Reads the file that `opening` opens; afterwards `header` holds its values. */
+  /** Reads the file that `opening` opens. Afterwards `header` has its values. */
   *read(opening: Reading<number>): Reading<void> {
     this.size = NOT_KNOWN;
     const descriptor = yield* opening;
@@ -65,7 +65,7 @@ export class FileHeader {
   }
 }
 
-/** Not from Node's shared pool: nothing else may come to lie in it. */
+/** Not from Node's shared pool, so that no other data shares the memory. */
 export function allocateWindow(sizes: WindowSizes = DEFAULT_WINDOWS): Buffer {
   return Buffer.allocUnsafeSlow(Math.max(sizes.first, sizes.next, NEXT_WINDOW));
 }

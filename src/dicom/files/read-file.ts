@@ -1,4 +1,4 @@
-/** Reads the header of one open file, window by window, as the scanner asks. */
+/** Reads the header of one open file in windows, as the scanner asks for them. */
 import { constants, inflateRawSync } from 'node:zlib';
 import { DicomReadError } from '../../errors.ts';
 import { byteAt } from '../bytes/bytes.ts';
@@ -6,14 +6,14 @@ import type { HeaderScanner } from '../bytes/scan.ts';
 import type { Reading } from './file-calls.ts';
 import { systemCode } from './file-error.ts';
 
-/** Bytes. The first window holds the whole header of 94 % of files; the next ones are for the others. */
+/** In bytes. The first window holds the whole header of 94 % of files. */
 const FIRST_WINDOW = 8 << 10;
 export const NEXT_WINDOW = 64 << 10;
 
-/** The bounds of a deflated data set (contract, "Rules"). Sizes in bytes. */
+/** Bounds of a deflated data set (docs/contract.md, "Between"). In bytes. */
 const FIRST_COMPRESSED = 8 << 10;
 const MAX_INFLATED = 16 << 20;
-// A header of 200 elements fits; larger pieces cost more to allocate than they save.
+// Fits a header of 200 elements; larger chunks cost more to allocate than they save.
 const INFLATED_CHUNK = 16 << 10;
 
 export interface WindowSizes {
@@ -24,9 +24,9 @@ export interface WindowSizes {
 export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
 
 /**
- * Scans an open file of `size` bytes; `window` is the buffer to read into, at least as large as the windows. With `scanned`, that many bytes of
- * the file's beginning are in the window already, and the scanner has asked for more. Throws DicomReadError and file system errors; the
- * descriptor stays open.
+ * Scans an open file of `size` bytes. `window` is the buffer to read into, at least as large as `sizes`. `scanned` is the
+ * number of bytes at the file's start that are in the window and were scanned already. Throws DicomReadError and file
+ * system errors. Does not close the descriptor.
  */
 export function* scanFile(
   descriptor: number,
@@ -45,19 +45,19 @@ export function* scanFile(
     const expected = Math.min(Math.max(length, scanner.wanted), window.length, Math.max(0, size - offset));
     start = offset;
     filled = (yield { call: 'read', descriptor, window, length: expected, offset }) as number;
-    // A file system may give less than it was asked for.
+    // A read may return fewer bytes than requested.
     if (filled > 0 && filled < expected)
       filled += yield* fill(descriptor, window.subarray(filled, expected), offset + filled);
     if (scanner.scan(window, filled, filled < expected || offset + filled >= size)) break;
     length = sizes.next;
   }
   if (!scanner.deflated) return;
-  // What is in the window already is mostly enough.
+  // The bytes in the window are usually enough.
   const inWindow = window.subarray(Math.min(filled, scanner.offset - start), filled);
   yield* scanDeflated(descriptor, scanner, size, sizes, inWindow);
 }
 
-/** Reads until the buffer is full or the file ends; returns how many bytes are in it. */
+/** Reads until the buffer is full or the file ends; returns the number of bytes read. */
 function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<number> {
   let filled = 0;
   while (filled < buffer.length) {
@@ -75,7 +75,7 @@ function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<numb
   return filled;
 }
 
-/** Inflates longer and longer beginnings of the data set until the scanner has enough: a bomb behind the header never goes off. */
+/** Inflates growing prefixes of the data set until the scanner has enough, so that a decompression bomb after the header is never inflated. */
 function* scanDeflated(
   descriptor: number,
   scanner: HeaderScanner,
@@ -95,7 +95,7 @@ function* scanDeflated(
     const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
     if (scanInflated(scanner, inflated, false, sizes)) return;
     if (whole) {
-      // A data set ends where its stream ends, and nowhere before.
+      // The data set is complete only if its stream is.
       inflate(stream, constants.Z_FINISH);
       if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
       return;
@@ -107,7 +107,7 @@ function* scanDeflated(
   }
 }
 
-/** To the end of the first window, which has been read already, unless hardly anything of the data set is in it. */
+/** Up to the end of the first window, which was read already, unless it holds too little of the data set. */
 function firstCompressed(start: number): number {
   const inFirstWindow = FIRST_WINDOW - start;
   return inFirstWindow >= FIRST_COMPRESSED / 4 ? inFirstWindow : FIRST_COMPRESSED;
@@ -118,7 +118,7 @@ function* readPart(descriptor: number, start: number, length: number): Reading<B
   return part.subarray(0, yield* fill(descriptor, part, start));
 }
 
-/** Returns false when `inflated` isn't enough; `whole` says that nothing follows it. */
+/** Returns false when `inflated` isn't enough. `whole`: nothing follows it. */
 function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
   for (;;) {
     const { offset, wanted } = scanner;
@@ -130,7 +130,7 @@ function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, 
   }
 }
 
-/** `flush` tells whether a beginning will do (Z_SYNC_FLUSH) or the stream must reach its end (Z_FINISH). */
+/** `flush`: whether a prefix is enough (Z_SYNC_FLUSH) or the stream must be complete (Z_FINISH). */
 function inflate(stream: Buffer, flush: number): Buffer {
   try {
     return inflateRawSync(stream, { finishFlush: flush, maxOutputLength: MAX_INFLATED, chunkSize: INFLATED_CHUNK });
@@ -141,7 +141,7 @@ function inflate(stream: Buffer, flush: number): Buffer {
   }
 }
 
-/** PS3.5, A.5 asks for a bare deflate stream; some writers put zlib's header (RFC 1950) before it. A stored block is told by its length. */
+/** PS3.5 A.5 requires a raw deflate stream; some writers prepend a zlib header (RFC 1950). A stored block is recognised by its length. */
 function withoutZlibHeader(bytes: Buffer): Buffer {
   if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return bytes;
   const stored = (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) === 0xffff;

@@ -1,10 +1,10 @@
-/** The reader's thread: a batch in, records out. Started by the pool and by nothing else. */
+/** Entry point of a reader thread: receives a batch, answers with its rows. Started by the pool only. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchReader } from './batch-reader.ts';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
 import { StorageRoots } from './storage-roots.ts';
 
-/** Milliseconds after which the handles of directories that nobody asks for any more are closed. */
+/** Interval in milliseconds for closing unused directory handles of an idle worker. */
 const RELEASE_EVERY = 10_000;
 
 const port = parentPort;
@@ -24,7 +24,7 @@ function serve(requests: NonNullable<typeof parentPort>, { storageRoots, counter
   );
   const answer = (message: WorkerMessage): void =>
     requests.postMessage(message, message.kind === 'batch' ? [message.jsons] : []);
-  // One batch after the other: several at once would share the lanes.
+  // One batch at a time, because batches share the read slots.
   let last: Promise<void> = Promise.resolve();
   requests.on('message', (request: BatchRequest) => {
     last = last
@@ -37,7 +37,7 @@ function serve(requests: NonNullable<typeof parentPort>, { storageRoots, counter
   answer({ kind: 'ready' });
 }
 
-/** An error's name and stack without its message, which might quote a value. */
+/** Name and stack frames of an error. Its message is left out because it might quote a value. */
 function placesOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
