@@ -20,6 +20,8 @@ for (let at = 0; at < paths.length; at += 50) {
       tenantId: `tenant${index}`,
       path,
       size: 1,
+      patientId: 'P',
+      studyDate: '2025-01-01',
       version: { time: '2025-01-01T00:00:00.000000', traceId: String(at + index) },
     })),
   );

@@ -9,7 +9,14 @@ const root = join(import.meta.dirname, '../test/fixtures/dicom');
 const folder = join(root, 'files');
 const names = readdirSync(folder);
 const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };
-const batch = names.map((name, at) => ({ tenantId: `tenant${at}`, path: join(folder, name), size: 1, version }));
+const batch = names.map((name, at) => ({
+  tenantId: `tenant${at}`,
+  path: join(folder, name),
+  size: 1,
+  patientId: 'P',
+  studyDate: '2025-01-01',
+  version,
+}));
 
 const pool = createHeaderPool({ storageRoots: [root], workers: 2, readTimeoutMs: 60_000 });
 await pool.read([]);

@@ -55,6 +55,7 @@ export type DicomReadErrorCode =
   | 'empty_required'
   | 'too_long'
   | 'invalid_date'
+  | 'conflicting'
   | 'not_dicom'
   | 'no_transfer_syntax'
   | 'truncated'

@@ -64,6 +64,12 @@ export interface HeaderFailure {
   readonly notAttempted?: boolean;
 }
 
+/**
+ * What becomes of a file without PatientID or StudyDate, which DICOM allows to be empty: the message's values are used, or the record is
+ * dead-lettered (docs/contract.md, "Identity").
+ */
+export type MissingIdentity = 'use_message' | 'dead_letter';
+
 /** Reads DICOM headers, a batch at a time, off the main thread. */
 export interface HeaderReader {
   /** Rejects only if the reader itself failed (a worker died twice); a file's own failure is in `failures`. */

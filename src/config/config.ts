@@ -3,6 +3,7 @@
  * (`redpanda.yaml`). Durations are milliseconds, sizes are bytes.
  */
 import type { DatabaseDriverName } from '../databases/registry.ts';
+import type { MissingIdentity } from '../ports.ts';
 import type { Secret } from './secret.ts';
 
 /** The fields that every component has. */
@@ -126,6 +127,8 @@ export interface GroupConfig extends ComponentConfig {
   readonly fileWaitMs: number;
   /** How long a reader thread may make no progress before it is replaced. */
   readonly readTimeoutMs: number;
+  /** What becomes of a file without PatientID or StudyDate. */
+  readonly missingIdentity: MissingIdentity;
 }
 
 /** `dicom_store`: one database. */

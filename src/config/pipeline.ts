@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isMapping, readComponent } from './component.ts';
 import type { GroupConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
-import { duration, list, mapping, nonEmptyList, nonEmptyText, onlyDefault, wholeNumber } from './fields.ts';
+import { duration, list, mapping, nonEmptyList, nonEmptyText, oneOf, onlyDefault, wholeNumber } from './fields.ts';
 
 const pipelineSchema = mapping({ threads: onlyDefault(-1), processors: list(z.unknown()) });
 
@@ -15,6 +15,7 @@ const groupSchema = mapping({
   workers: wholeNumber(1, 64).default(2),
   file_wait: duration('0s').default(60_000),
   read_timeout: duration().default(10_000),
+  missing_identity: oneOf(['use_message', 'dead_letter']).default('use_message'),
 });
 
 /** Reads `pipeline`: one processor, `group_dicom_state`. */
@@ -42,5 +43,6 @@ export function readPipeline(document: ConfigDocument): GroupConfig | undefined 
     workers: fields.workers,
     fileWaitMs: fields.file_wait,
     readTimeoutMs: fields.read_timeout,
+    missingIdentity: fields.missing_identity,
   };
 }

@@ -3,7 +3,9 @@ import { slotOf } from '../dicom/bytes/attributes.ts';
 import { type Reading, runConcurrently } from '../dicom/files/file-calls.ts';
 import { toReadError } from '../dicom/files/file-error.ts';
 import { FileHeader } from '../dicom/files/file-header.ts';
+import { NO_MESSAGE, readIdentity } from '../dicom/rows/identity.ts';
 import { stateMetaJson } from '../dicom/rows/state-meta.ts';
+import { DicomReadError } from '../errors.ts';
 import type { HeaderOutcome } from './publish-folder.ts';
 import type { StoredHeader } from './stored-file-meta.ts';
 
@@ -36,13 +38,16 @@ function* openForReading(path: string): Reading<number> {
 interface StateColumns {
   readonly study_uid_hash: string;
   readonly series_uid_hash: string;
-  readonly study_date: string;
+  readonly study_date: string | null;
   readonly accession_number: string | null;
 }
 
 function storedHeader({ header }: FileHeader): StoredHeader {
-  const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = header.identity();
-  const columns = JSON.parse(stateMetaJson(header, header.identity(), '', '')) as StateColumns;
+  const identity = readIdentity(header, NO_MESSAGE);
+  const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = identity;
+  const columns = JSON.parse(stateMetaJson(header, identity, '', '')) as StateColumns;
+  // A DicomStoreMeta must have a date, and there is no message to take it from.
+  if (columns.study_date === null) throw new DicomReadError('missing_required', 'STUDY_DATE');
   return {
     patientId,
     studyInstanceUid,

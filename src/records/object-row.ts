@@ -12,6 +12,8 @@ export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): Stored
     tenantId: meta.tenant_id,
     path: meta.file_path,
     size: meta.file_size,
+    patientId: meta.patient_id,
+    studyDate: meta.study_date,
     version,
     object: { identity: meta.trace_id, version, json: objectJson(meta, version) },
   };
@@ -19,7 +21,7 @@ export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): Stored
 
 /** The same for a plain record (plain-store-meta.ts): its value `json` is the row, byte for byte. */
 export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Buffer): StoredFile {
-  const { traceId, tenantId, filePath, fileSize, createdTime } = meta;
+  const { traceId, tenantId, filePath, fileSize, patientId, studyDate, createdTime } = meta;
   const version = { time: withMicroseconds(createdTime), traceId };
   return {
     kind: 'file',
@@ -27,6 +29,8 @@ export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Bu
     tenantId,
     path: filePath,
     size: fileSize,
+    patientId,
+    studyDate,
     version,
     object: { identity: traceId, version, json },
   };

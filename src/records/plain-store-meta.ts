@@ -20,6 +20,9 @@ export interface PlainStoreMeta {
   readonly filePath: string;
   /** Bytes. */
   readonly fileSize: number;
+  readonly patientId: string;
+  /** `YYYY-MM-DD`. */
+  readonly studyDate: string;
   /** As written: at most six fraction digits. */
   readonly createdTime: string;
   /** Whether transfer_status is NeedTransfer. */
@@ -48,6 +51,8 @@ export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
     tenantId: textAt(bytes, TENANT_ID),
     filePath: textAt(bytes, FILE_PATH),
     fileSize: numberAt(bytes, startOf(FILE_SIZE), endOf(FILE_SIZE) - startOf(FILE_SIZE)),
+    patientId: textAt(bytes, PATIENT_ID),
+    studyDate: textAt(bytes, STUDY_DATE),
     createdTime: textAt(bytes, CREATED_TIME),
     needsTransfer: skip(bytes, startOf(TRANSFER_STATUS) + 1, NEED_TRANSFER_BYTES) >= 0,
   };
@@ -92,6 +97,8 @@ const TRACE_ID = DICOM_STORE_META_FIELDS.indexOf('trace_id');
 const TENANT_ID = DICOM_STORE_META_FIELDS.indexOf('tenant_id');
 const FILE_PATH = DICOM_STORE_META_FIELDS.indexOf('file_path');
 const FILE_SIZE = DICOM_STORE_META_FIELDS.indexOf('file_size');
+const PATIENT_ID = DICOM_STORE_META_FIELDS.indexOf('patient_id');
+const STUDY_DATE = DICOM_STORE_META_FIELDS.indexOf('study_date');
 const CREATED_TIME = DICOM_STORE_META_FIELDS.indexOf('created_time');
 const TRANSFER_STATUS = DICOM_STORE_META_FIELDS.indexOf('transfer_status');
 const NEED_TRANSFER_BYTES = Buffer.from(NEED_TRANSFER);

@@ -36,6 +36,10 @@ export interface FileToRead {
   readonly tenantId: string;
   readonly path: string;
   readonly size: number;
+  /** Used where the file has no PatientID. */
+  readonly patientId: string;
+  /** `YYYY-MM-DD`, used where the file has no StudyDate. */
+  readonly studyDate: string;
   readonly version: Version;
 }
 

@@ -3,6 +3,7 @@
 import type { FileAnswer, FileCall } from '../dicom/files/file-calls.ts';
 import { allocateWindow, FileHeader } from '../dicom/files/file-header.ts';
 import { DEFAULT_WINDOWS, type WindowSizes } from '../dicom/files/read-file.ts';
+import { type MessageIdentity, NO_MESSAGE, readIdentity } from '../dicom/rows/identity.ts';
 import { imageMetaJson } from '../dicom/rows/image-meta.ts';
 import { stateMetaJson } from '../dicom/rows/state-meta.ts';
 import { DicomReadError } from '../errors.ts';
@@ -26,7 +27,7 @@ export class MemoryReader {
     this.#file = new FileHeader(windows, this.window);
   }
 
-  read(bytes: Uint8Array, tenantId = 'tenant1'): MemoryReading {
+  read(bytes: Uint8Array, tenantId = 'tenant1', message: MessageIdentity | null = NO_MESSAGE): MemoryReading {
     const reads: { offset: number; length: number }[] = [];
     try {
       const reading = this.#file.read(opened());
@@ -36,7 +37,7 @@ export class MemoryReader {
         step = reading.next(answer(step.value, bytes));
       }
       const { header } = this.#file;
-      const identity = header.identity();
+      const identity = readIdentity(header, message);
       return {
         error: undefined,
         state: stateMetaJson(header, identity, tenantId, ''),

@@ -37,7 +37,7 @@ function start(name: string): ChildProcess {
       storageRoots: ['${folder}'], workers: 1, readTimeoutMs: 60_000, workerScript: '${faultyWorker}',
     });
     const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };
-    pool.read([{ tenantId: 't', path: '${join(folder, name, 'a.dcm')}', size: 1, version }]).then(() => console.log('read'));
+    pool.read([{ tenantId: 't', path: '${join(folder, name, 'a.dcm')}', size: 1, patientId: 'P', studyDate: '2025-01-01', version }]).then(() => console.log('read'));
     process.stdin.once('data', () => endProcess(4));`;
   program = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
   return program;

@@ -59,11 +59,11 @@ test('a readable file gives its state and image record, without timestamps', asy
 });
 
 test('every file gets its line, in the order given, with the code of what is wrong with it', async () => {
-  const { PatientID: _, ...anonymous } = DATA_SET;
+  const { SOPInstanceUID: _, ...unidentified } = DATA_SET;
   await mkdir(join(folder, 'folder'));
   const files = [
     await write('text.txt', 'This is no DICOM file. '.repeat(20)),
-    await write('anonymous.dcm', buildDicomFile({ dataSet: anonymous })),
+    await write('unidentified.dcm', buildDicomFile({ dataSet: unidentified })),
     join(folder, 'nowhere.dcm'),
     join(folder, 'folder'),
     await write('good.dcm', buildDicomFile({ dataSet: DATA_SET })),
@@ -72,7 +72,7 @@ test('every file gets its line, in the order given, with the code of what is wro
   expect(lines.map(({ file }) => file)).toEqual(files);
   expect(lines.map(({ ok, error }) => (ok ? 'ok' : error))).toEqual([
     'not_dicom',
-    'missing_required:PATIENT_ID',
+    'missing_required:SOP_INSTANCE_UID',
     'file_missing',
     'not_a_regular_file',
     'ok',

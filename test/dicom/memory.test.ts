@@ -38,6 +38,8 @@ it('keeps what is read alive without the window that it was read from', async ()
       tenantId: `tenant${tenant}`,
       path,
       size: 1,
+      patientId: 'P',
+      studyDate: '2025-01-01',
       version,
     }));
     // Two rows of about a kilobyte each, with their keys.

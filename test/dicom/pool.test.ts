@@ -64,7 +64,7 @@ function store(name: string, dataSet: Readonly<Record<string, ElementValue>> = S
 
 function file(path: string, seconds = 0, traceId = 'a', tenantId = 'tenant1'): FileToRead {
   const time = `2025-01-01T00:00:${String(seconds).padStart(2, '0')}.000000`;
-  return { tenantId, path, size: 1234, version: { time, traceId } };
+  return { tenantId, path, size: 1234, patientId: 'MESSAGE-1', studyDate: '2025-01-01', version: { time, traceId } };
 }
 
 const instance = (number: number) => ({ ...SAMPLE, SOPInstanceUID: `1.2.3.${number}`, InstanceNumber: String(number) });
@@ -125,10 +125,10 @@ describe('a batch', () => {
   it('tells tenants apart, and takes the winner among the files that can be read', async () => {
     start();
     const good = store('a.dcm');
-    const bad = store('b.dcm', { ...REQUIRED, PatientID: '' });
+    const bad = store('b.dcm', { ...REQUIRED, StudyInstanceUID: '' });
     const { states, failures } = await pool.read([file(good, 1), file(good, 1, 'a', 'tenant2'), file(bad, 9)]);
     expect(states.map(({ index }) => index).sort()).toEqual([0, 1]);
-    expect(failures).toMatchObject([{ index: 2, error: { code: 'empty_required', attribute: 'PATIENT_ID' } }]);
+    expect(failures).toMatchObject([{ index: 2, error: { code: 'empty_required', attribute: 'STUDY_INSTANCE_UID' } }]);
   });
 
   it('says of each file what is wrong with it', async () => {

@@ -101,8 +101,8 @@ describe('whatever is written is read back', () => {
           expect(error).toBeUndefined();
           expect(JSON.parse(state)).toMatchObject({
             patient_id: 'PID-1',
-            patient_name: trimmed(text.name),
-            study_description: text.descriptions.map(trimmed).join('\\'),
+            patient_name: text.name.replace(/ +$/, ''),
+            study_description: text.descriptions.map((each) => each.replace(/^ +| +$/g, '')).join('\\'),
             series_number: series,
           });
           expect(JSON.parse(image)).toMatchObject({
@@ -133,7 +133,3 @@ describe('whatever is written is read back', () => {
     );
   });
 });
-
-function trimmed(text: string): string {
-  return text.replace(/ +$/, '');
-}

@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { hashUid, seaHash } from '../../src/dicom/rows/uid-hash.ts';
 import { numbersText, readNumber } from '../../src/dicom/values/binary-values.ts';
-import {
-  cutCharacters,
-  parseDate,
-  parseDecimal,
-  parseInteger,
-  parseTime,
-  trimValues,
-} from '../../src/dicom/values/values.ts';
+import { parseDate, parseTime, parseWholeDate } from '../../src/dicom/values/dates.ts';
+import { parseDecimal, parseInteger } from '../../src/dicom/values/numbers.ts';
+import { cutCharacters, trimValues, withoutNuls } from '../../src/dicom/values/padding.ts';
 
 function table<T>(read: (bytes: string) => T, rows: readonly (readonly [bytes: string, value: T])[]): void {
   for (const [bytes, value] of rows) {
@@ -19,36 +14,53 @@ function table<T>(read: (bytes: string) => T, rows: readonly (readonly [bytes: s
 }
 
 describe('DA', () => {
-  table(parseDate, [
-    ['20240229', '2024-02-29'],
-    ['20240229 ', '2024-02-29'],
-    ['2024.02.29', '2024-02-29'],
-    ['2024', '2024-01-01'],
-    ['202403', '2024-03-01'],
-    ['20240301\\20240302', '2024-03-01'],
-    ['20240301-20240331', '2024-03-01'],
-    ['20240301101530', '2024-03-01'],
-    ['2024 ', '2024-01-01'],
-    ['2024\0\0', '2024-01-01'],
-    ['2024\\2025', '2024-01-01'],
-    ['202403 ', '2024-03-01'],
-    ['2024031 ', '2024-03-01'],
-    ['20243', '2024-01-01'],
-    ['2024-03-15', null],
-    ['2024/03/15', null],
-    ['2024.3.15', null],
-    ['2024.03', null],
-    ['2024.03.1', null],
-    ['2024 0315', null],
-    ['202403-', null],
-    ['202403AB', null],
-    ['20230229', null],
-    ['20241301', null],
-    ['00000101', null],
-    ['ABCDEFGH', null],
-    [' 20240229', null],
-    ['', null],
-  ]);
+  const DATES: readonly (readonly [bytes: string, date: string | null, whole: string | null])[] = [
+    ['20240229', '2024-02-29', '20240229'],
+    ['20240229 ', '2024-02-29', '20240229'],
+    ['20240229  ', '2024-02-29', '20240229'],
+    ['2024.02.29', '2024-02-29', '20240229'],
+    ['2024', '2024-01-01', null],
+    ['202403', '2024-03-01', null],
+    ['20240301\\20240302', '2024-03-01', '20240301'],
+    ['2024 ', '2024-01-01', null],
+    ['2024\\2025', '2024-01-01', null],
+    ['202403 ', '2024-03-01', null],
+    ['202403019', '2024-03-01', '20240301'],
+    ['2024.03.019', '2024-03-01', '20240301'],
+    ['2024030199', null, null],
+    ['20240301101530', null, null],
+    ['20240301-20240331', null, null],
+    ['20240101-', null, null],
+    ['2024031 ', null, null],
+    ['20243', null, null],
+    ['2024031', null, null],
+    ['2024-03-15', null, null],
+    ['2024/03/15', null, null],
+    ['2024.3.15', null, null],
+    ['2024.03', null, null],
+    ['2024.03.1', null, null],
+    ['2024 0315', null, null],
+    ['202403-', null, null],
+    ['202403AB', null, null],
+    ['20230229', null, null],
+    ['20241301', null, null],
+    ['00000101', null, null],
+    ['ABCDEFGH', null, null],
+    [' 20240229', null, null],
+    ['20240229\t', null, null],
+    ['\0\x0020240229', '2024-02-29', '20240229'],
+    ['20240229\0junk', '2024-02-29', '20240229'],
+    ['2024\x000229', '2024-01-01', null],
+    ['\0\0', null, null],
+    ['***', null, null],
+    ['', null, null],
+  ];
+  for (const [bytes, date, whole] of DATES) {
+    it(`reads ${JSON.stringify(bytes)} as ${date}, and as the whole date ${whole}`, () => {
+      expect(parseDate(bytes)).toBe(date);
+      expect(parseWholeDate(bytes)).toBe(whole);
+    });
+  }
 });
 
 describe('TM', () => {
@@ -66,10 +78,13 @@ describe('TM', () => {
     ['10 ', '10:00:00'],
     ['10:15\0', '10:15:00'],
     ['1015\\1016', '10:15:00'],
-    ['101', '10:00:00'],
     ['101530+0100', '10:15:30'],
     ['101530.', '10:15:30'],
     ['10:15:30 PM', '10:15:30'],
+    ['\x001015', '10:15:00'],
+    ['1015\0junk', '10:15:00'],
+    ['101', null],
+    ['10153', null],
     ['10:15 PM', null],
     ['10.15.30', null],
     ['10-15-30', null],
@@ -94,13 +109,25 @@ describe('IS', () => {
   table(parseInteger, [
     ['7', 7],
     [' +7 ', 7],
+    [' 12 ', 12],
+    ['1.000', 1],
+    ['-1.0 ', -1],
     ['-12\\13', -12],
+    ['\x0012\x0034', 12],
     ['2147483647', 2147483647],
     ['2147483648', null],
+    ['2147483648.0', null],
     ['-2147483648', -2147483648],
-    ['7.0', null],
+    ['1.5', null],
+    ['1.001', null],
+    ['1.', null],
+    ['.0', null],
+    ['1.0.0', null],
     ['1e3', null],
+    ['1.0e3', null],
     ['0x10', null],
+    ['1 2', null],
+    ['\t7', null],
     ['', null],
   ]);
 });
@@ -113,6 +140,9 @@ describe('DS', () => {
     ['+5. ', 5],
     ['-1024\\1', -1024],
     ['1,65', null],
+    ['\x001.25\x00junk', 1.25],
+    ['1e3', 1000],
+    ['1.5 2', null],
     ['NaN', null],
     ['Infinity', null],
     ['1e400', null],
@@ -130,12 +160,22 @@ describe('DS', () => {
 });
 
 describe('text', () => {
-  it('loses the padding of every value, and NULs everywhere', () => {
-    expect(trimValues('A \\ B \\C\0')).toBe('A\\ B\\C');
-    expect(trimValues('  LEFT  ')).toBe('  LEFT');
-    expect(trimValues('A\0B \0')).toBe('AB');
-    expect(trimValues('   ')).toBe('');
-    expect(trimValues('\\')).toBe('\\');
+  it('loses the spaces around every value, but keeps leading ones in person names', () => {
+    expect(trimValues('A \\ B \\C', false)).toBe('A\\B\\C');
+    expect(trimValues('A \\ B \\C', true)).toBe('A\\ B\\C');
+    expect(trimValues('  LEFT  ', false)).toBe('LEFT');
+    expect(trimValues('  LEFT  ', true)).toBe('  LEFT');
+    expect(trimValues('\tA\r\n', false)).toBe('\tA\r\n');
+    expect(trimValues('   ', false)).toBe('');
+    expect(trimValues('\\', false)).toBe('\\');
+  });
+
+  it('starts behind its leading NULs and ends at the first NUL behind them', () => {
+    expect(withoutNuls('A\0B')).toBe('A');
+    expect(withoutNuls('\0\0A\0\0B')).toBe('A');
+    expect(withoutNuls(' \0A')).toBe(' ');
+    expect(withoutNuls('\0\0')).toBe('');
+    expect(withoutNuls('AB')).toBe('AB');
   });
 
   it('is cut to characters, not to bytes or UTF-16 units', () => {

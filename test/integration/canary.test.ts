@@ -77,7 +77,7 @@ await describeWith(['kafka', 'postgres'], 'a patient whose every attribute is a 
       'not_dicom',
       'file_missing',
       'outside_storage_roots',
-      'missing_required:PATIENT_ID',
+      'missing_required:STUDY_INSTANCE_UID',
       '23514',
       'not JSON',
     ];

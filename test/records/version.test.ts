@@ -59,7 +59,14 @@ describe('the newest file of a series, by time and code points,', () => {
   it('is the same for the memory reader', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(version, { minLength: 1, maxLength: 8 }), async (versions) => {
-        const files = versions.map((one) => ({ tenantId: 't', path: '/1/2/3', size: 1, version: one }));
+        const files = versions.map((one) => ({
+          tenantId: 't',
+          path: '/1/2/3',
+          size: 1,
+          patientId: 'P',
+          studyDate: '2026-01-01',
+          version: one,
+        }));
         const { states } = await createMemoryReader().read(files);
         expect(versions[states[0]?.index ?? -1]).toEqual(greatest(versions));
       }),
@@ -82,6 +89,9 @@ describe('the newest file of a series, by time and code points,', () => {
             tenantIds: each('t'),
             paths: each(path),
             sizes: each(1),
+            patientIds: each('P'),
+            studyDates: each('2026-01-01'),
+            missingIdentity: 'use_message',
             times: versions.map(({ time }) => time),
             traceIds: versions.map((one) => one.traceId),
           });

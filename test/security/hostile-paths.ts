@@ -90,10 +90,10 @@ function unreadable(store: string): HostilePath[] {
     write('empty', Buffer.alloc(0), 'not_dicom'),
     write('text', Buffer.from('CANARY^PATIENT has no preamble'), 'not_dicom'),
     write('cut', file.subarray(0, file.length - 200), 'truncated'),
-    write('no-patient', canaryFile(4, { PatientID: null }), 'missing_required:PATIENT_ID'),
-    write('empty-patient', canaryFile(5, { PatientID: ' ' }), 'empty_required:PATIENT_ID'),
+    write('no-study', canaryFile(4, { StudyInstanceUID: null }), 'missing_required:STUDY_INSTANCE_UID'),
+    write('empty-study', canaryFile(5, { StudyInstanceUID: ' ' }), 'empty_required:STUDY_INSTANCE_UID'),
     write('long-patient', canaryFile(6, { PatientID: 'CANARY '.repeat(20) }), 'too_long:PATIENT_ID'),
-    write('impossible-date', canaryFile(7, { StudyDate: '19170230' }), 'invalid_date:STUDY_DATE'),
+    write('long-study', canaryFile(7, { StudyInstanceUID: 'CANARY '.repeat(20) }), 'too_long:STUDY_INSTANCE_UID'),
   ];
 }
 

@@ -31,7 +31,14 @@ afterAll(async () => {
 // Tenants of their own keep the rows of a batch apart.
 function filesOf(paths: readonly string[]): FileToRead[] {
   const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };
-  return paths.map((path, index) => ({ tenantId: `t${index}`, path, size: 1, version }));
+  return paths.map((path, index) => ({
+    tenantId: `t${index}`,
+    path,
+    size: 1,
+    patientId: 'P',
+    studyDate: '2025-01-01',
+    version,
+  }));
 }
 
 function outcomesOf(count: number, { states, failures }: HeaderBatch): string[] {

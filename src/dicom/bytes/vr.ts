@@ -1,27 +1,46 @@
-/** Value representations (DICOM PS3.5, section 6.2) as numbers: the two letters of an explicit VR, as they stand in the file. */
+/** Value representations (DICOM PS3.5, 6.2) as numbers: the two letters of an explicit VR as they are written. */
 
 export function vrCode(letters: string): number {
   return (letters.charCodeAt(0) << 8) | letters.charCodeAt(1);
 }
 
-/** No VR was written: implicit VR little endian. */
+/** Implicit VR, or a VR that PS3.5 does not know: the dictionary says what the value is. */
 export const NO_VR = 0;
 export const SQ = vrCode('SQ');
 export const UN = vrCode('UN');
 
 const SHORT_FORM_VRS = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US';
+const LONG_FORM_VRS = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV';
 
-/** 1 where the length stands in 16 bits right behind the VR; all others, known or not, have a longer header (PS3.5, 7.1.2). */
-export const SHORT_FORM = new Uint8Array(0x10000);
-for (const letters of SHORT_FORM_VRS.split(' ')) SHORT_FORM[vrCode(letters)] = 1;
+/** 1 where the length is in the 16 bits behind the VR (PS3.5, 7.1.2). */
+export const SHORT_FORM = codes(SHORT_FORM_VRS);
+/** 1 where two reserved bytes and a length of 32 bits follow the VR. */
+const LONG_FORM = codes(LONG_FORM_VRS);
 
-/** Whether two bytes could be a VR at all: capital letters. The length of an implicit element has this form only from 16 KB on. */
+function codes(letters: string): Uint8Array {
+  const table = new Uint8Array(0x10000);
+  for (const vr of letters.split(' ')) table[vrCode(vr)] = 1;
+  return table;
+}
+
+export function isLongForm(vr: number): boolean {
+  return LONG_FORM[vr] === 1;
+}
+
+/** Whether this is a VR of PS3.5's table. The length of an implicit element looks like one only from 16 KB on. */
+export function isKnownVr(vr: number): boolean {
+  return SHORT_FORM[vr] === 1 || LONG_FORM[vr] === 1;
+}
+
+/** Whether two bytes could be a VR that PS3.5 does not know yet: capital letters. */
 export function looksLikeVr(first: number, second: number): boolean {
   return first >= 0x41 && first <= 0x5a && second >= 0x41 && second <= 0x5a;
 }
 
-/** Whether two bytes are text at all, if hardly a VR: those of a length aren't. */
-export function isPrintable(first: number, second: number): boolean {
+/** Whether two bytes are printable ASCII, which those of an implicit element's length hardly ever are. */
+export function isPrintable(vr: number): boolean {
+  const first = vr >> 8;
+  const second = vr & 0xff;
   return first >= 0x20 && first <= 0x7e && second >= 0x20 && second <= 0x7e;
 }
 
@@ -47,17 +66,17 @@ const NUMBERS: readonly (readonly [letters: string, number: BinaryVr])[] = [
 ];
 
 const TEXT = 0;
-// These say nothing about what the bytes mean: the dictionary's VR counts instead (contract, "Rules").
-const TELLS_NOTHING = 0xff;
+// These do not say what the bytes mean: the dictionary's VR counts (contract, "Rules").
+const BY_DICTIONARY = 0xff;
 const MEANING = new Uint8Array(0x10000);
 NUMBERS.forEach(([letters], index) => {
   MEANING[vrCode(letters)] = index + 1;
 });
-for (const vr of [NO_VR, UN, vrCode('OB'), vrCode('OW')]) MEANING[vr] = TELLS_NOTHING;
+for (const vr of [NO_VR, UN, vrCode('OB'), vrCode('OW')]) MEANING[vr] = BY_DICTIONARY;
 
 /** How to read the numbers of an element, or undefined where its value is text. */
 export function binaryVr(written: number, dictionary: number): BinaryVr | undefined {
   let meaning = MEANING[written];
-  if (meaning === TELLS_NOTHING) meaning = MEANING[dictionary];
+  if (meaning === BY_DICTIONARY) meaning = MEANING[dictionary];
   return meaning === undefined || meaning === TEXT ? undefined : NUMBERS[meaning - 1]?.[1];
 }

@@ -36,7 +36,7 @@ export class FileHeader {
       const length = Math.min(this.#sizes.first, size);
       const filled = fs.readSync(descriptor, this.#window, 0, length, 0);
       onProgress();
-      this.#scanner.reset();
+      this.#scanner.reset(size);
       const enough = filled === length && filled > 0 && this.#scanner.scan(this.#window, filled, filled >= size);
       if (!enough || this.#scanner.deflated) {
         const scanned = filled === length ? filled : 0;

@@ -3,6 +3,7 @@
  * because copying one list of strings between threads costs a fraction of copying as many objects.
  */
 import type { DicomReadErrorCode } from '../../errors.ts';
+import type { MissingIdentity } from '../../ports.ts';
 
 export interface WorkerSettings {
   readonly storageRoots: readonly string[];
@@ -22,6 +23,10 @@ export interface BatchRequest {
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];
   readonly sizes: readonly number[];
+  readonly patientIds: readonly string[];
+  /** `YYYY-MM-DD`. */
+  readonly studyDates: readonly string[];
+  readonly missingIdentity: MissingIdentity;
   readonly times: readonly string[];
   readonly traceIds: readonly string[];
 }

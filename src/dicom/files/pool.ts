@@ -1,6 +1,6 @@
 /** Reads headers in worker threads, so that the main thread never waits for a file (port `HeaderReader`). */
 import { createRequire } from 'node:module';
-import type { HeaderBatch, HeaderReader } from '../../ports.ts';
+import type { HeaderBatch, HeaderReader, MissingIdentity } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
 import type { WorkerMessage } from './messages.ts';
@@ -15,6 +15,8 @@ export interface HeaderPoolOptions {
   readonly workers: number;
   /** A worker is replaced when the storage answers none of its calls for this long, in milliseconds. */
   readonly readTimeoutMs: number;
+  /** What becomes of a file without PatientID or StudyDate. Default `use_message`. */
+  readonly missingIdentity?: MissingIdentity;
   /** Whether slow storage is read with many files at a time; false reads one after the other. Default true. */
   readonly concurrentReads?: boolean;
   readonly growth?: PoolGrowthOptions;
@@ -73,7 +75,7 @@ class WorkerPool implements HeaderPool {
 
   read(files: readonly FileToRead[]): Promise<HeaderBatch> {
     if (this.#closed) return Promise.reject(new Error('the header reader is closed'));
-    const job = new ReadJob(files);
+    const job = new ReadJob(files, this.#options.missingIdentity ?? 'use_message');
     this.#waiting.push(job);
     this.#dispatch();
     return job.result;

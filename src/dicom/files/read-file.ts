@@ -38,7 +38,7 @@ export function* scanFile(
 ): Reading<void> {
   let start = 0;
   let filled = scanned;
-  if (scanned === 0) scanner.reset();
+  if (scanned === 0) scanner.reset(size);
   let length = scanned === 0 ? sizes.first : sizes.next;
   while (!scanner.deflated) {
     const { offset } = scanner;
@@ -75,8 +75,23 @@ function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<numb
   return filled;
 }
 
-/** Inflates growing prefixes of the data set until the scanner has enough, so that a decompression bomb after the header is never inflated. */
+/** Scans the data set behind `scanner.offset`. An error behind everything that is wanted only ends the search. */
 function* scanDeflated(
+  descriptor: number,
+  scanner: HeaderScanner,
+  size: number,
+  sizes: WindowSizes,
+  beginning: Buffer,
+): Reading<void> {
+  try {
+    yield* scanPrefixes(descriptor, scanner, size, sizes, beginning);
+  } catch (error) {
+    if (!scanner.endsWell(error)) throw error;
+  }
+}
+
+/** Inflates growing prefixes of the data set until the scanner has enough, so that a decompression bomb after the header is never inflated. */
+function* scanPrefixes(
   descriptor: number,
   scanner: HeaderScanner,
   size: number,
@@ -90,21 +105,30 @@ function* scanDeflated(
   let compressed =
     beginning.length >= wanted ? beginning.subarray(0, wanted) : yield* readPart(descriptor, start, wanted);
   for (let length = FIRST_COMPRESSED; ; ) {
-    const whole = compressed.length < wanted || wanted === available;
     const stream = withoutZlibHeader(compressed);
-    const inflated = inflate(stream, constants.Z_SYNC_FLUSH);
-    if (scanInflated(scanner, inflated, false, sizes)) return;
-    if (whole) {
-      // The data set is complete only if its stream is.
-      inflate(stream, constants.Z_FINISH);
-      if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
+    if (compressed.length < wanted || wanted === available) {
+      scanWhole(scanner, stream, sizes);
       return;
     }
+    if (scanInflated(scanner, inflate(stream, constants.Z_SYNC_FLUSH), false, sizes)) return;
     if (scanner.offset > MAX_INFLATED || wanted === MAX_INFLATED) throw new DicomReadError('header_too_large');
     length *= 4;
     wanted = Math.min(length, available, MAX_INFLATED);
     compressed = yield* readPart(descriptor, start, wanted);
   }
+}
+
+/** Scans a stream that no more bytes follow. If it is cut, what is there may still be enough. */
+function scanWhole(scanner: HeaderScanner, stream: Buffer, sizes: WindowSizes): void {
+  let inflated: Buffer;
+  try {
+    inflated = inflate(stream, constants.Z_FINISH);
+  } catch (error) {
+    if (!(error instanceof DicomReadError && error.code === 'truncated')) throw error;
+    if (!scanInflated(scanner, inflate(stream, constants.Z_SYNC_FLUSH), false, sizes)) throw error;
+    return;
+  }
+  if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
 }
 
 /** Up to the end of the first window, which was read already, unless it holds too little of the data set. */

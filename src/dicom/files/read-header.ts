@@ -1,6 +1,7 @@
 /** One file's header for the command line: read at once, on this thread, whatever path the user names. */
 import fs from 'node:fs';
 import type { DicomReadError } from '../../errors.ts';
+import { NO_MESSAGE, readIdentity } from '../rows/identity.ts';
 import { imageMetaJson } from '../rows/image-meta.ts';
 import { stateMetaJson } from '../rows/state-meta.ts';
 import { toReadError } from './file-error.ts';
@@ -29,7 +30,7 @@ export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   try {
     reader.readNow(fs.openSync(path, FLAGS), () => {});
     const { header, size } = reader;
-    const identity = header.identity();
+    const identity = readIdentity(header, NO_MESSAGE);
     return {
       ok: true,
       state: JSON.parse(stateMetaJson(header, identity, tenantId, '')),

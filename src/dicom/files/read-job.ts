@@ -1,6 +1,6 @@
 /** One batch of files in the pool: its request to a worker, the files that failed so far, and its result. */
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
-import type { HeaderBatch, HeaderFailure, HeaderRow } from '../../ports.ts';
+import type { HeaderBatch, HeaderFailure, HeaderRow, MissingIdentity } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
 
@@ -9,6 +9,7 @@ export type WorkerLoss = 'read_timeout' | 'died';
 
 export class ReadJob {
   readonly #files: readonly FileToRead[];
+  readonly #missingIdentity: MissingIdentity;
   /** Positions in `files` that are still to be read. */
   #indexes: readonly number[];
   readonly #failures: HeaderFailure[] = [];
@@ -19,8 +20,9 @@ export class ReadJob {
   /** Rejects only when the reader itself failed or was closed. */
   readonly result: Promise<HeaderBatch>;
 
-  constructor(files: readonly FileToRead[]) {
+  constructor(files: readonly FileToRead[], missingIdentity: MissingIdentity) {
     this.#files = files;
+    this.#missingIdentity = missingIdentity;
     this.#indexes = files.map((_, index) => index);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -41,6 +43,9 @@ export class ReadJob {
       tenantIds: files.map(({ tenantId }) => tenantId),
       paths: files.map(({ path }) => path),
       sizes: files.map(({ size }) => size),
+      patientIds: files.map(({ patientId }) => patientId),
+      studyDates: files.map(({ studyDate }) => studyDate),
+      missingIdentity: this.#missingIdentity,
       times: files.map(({ version }) => version.time),
       traceIds: files.map(({ version }) => version.traceId),
     };

@@ -1,40 +1,20 @@
 /** The wanted attributes of one scanned file as typed values, by the contract's rules. */
-import { DicomReadError } from '../../errors.ts';
-import { ATTRIBUTES, type AttributeKeyword, slotOf } from '../bytes/attributes.ts';
-import { FORM_BACKSLASH, FORM_NOT_ASCII } from '../bytes/found-values.ts';
+import { ATTRIBUTES, slotOf } from '../bytes/attributes.ts';
+import { FORM_BACKSLASH, FORM_LEADING_SPACE, FORM_NOT_ASCII, MAX_EARLIER_VALUES } from '../bytes/found-values.ts';
 import type { HeaderScanner } from '../bytes/scan.ts';
-import { binaryVr, vrCode } from '../bytes/vr.ts';
+import { binaryVr, UN, vrCode } from '../bytes/vr.ts';
 import { numbersText, readNumber } from '../values/binary-values.ts';
 import { initialRepertoire, type Repertoire } from '../values/character-sets.ts';
+import { parseDate, parseTime, parseWholeDate } from '../values/dates.ts';
+import { parseDecimal, parseInteger, toFinite, toInt32 } from '../values/numbers.ts';
+import { cutCharacters, trimValues, withoutNuls } from '../values/padding.ts';
 import { decodeText } from '../values/text.ts';
-import {
-  cutCharacters,
-  isPlainDate,
-  parseDate,
-  parseDecimal,
-  parseInteger,
-  parseTime,
-  toFinite,
-  toInt32,
-  trimValues,
-} from '../values/values.ts';
 
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
 const DICTIONARY_VRS = Uint16Array.from(ATTRIBUTES, ({ vr }) => vrCode(vr));
 const PERSON_NAME = vrCode('PN');
-
-/** The values that tell a file's patient, study, series and instance: without them there is no record. */
-export interface HeaderIdentity {
-  readonly patientId: string;
-  readonly studyInstanceUid: string;
-  readonly seriesInstanceUid: string;
-  readonly sopInstanceUid: string;
-  readonly sopClassUid: string;
-  /** As written: eight digits, a date that exists. */
-  readonly studyDate: string;
-  /** Whether all of them are printable ASCII without quotes and backslashes, as they mostly are: nothing that JSON would escape. */
-  readonly plain: boolean;
-}
+// A space next to a backslash.
+const PADDED_VALUE = / \\|\\ /;
 
 /** A view of what the scanner found last: valid until it is fed the next file. */
 export class DicomHeader {
@@ -46,13 +26,13 @@ export class DicomHeader {
     this.#repertoire = initialRepertoire(undefined);
   }
 
-  /** To be called when the scanner is done with a file. */
+  /** To be called when the scanner has finished a file. */
   refresh(): void {
     this.#repertoire = initialRepertoire(this.#scanner.found.bytes[CHARACTER_SET]);
   }
 
   get transferSyntaxUid(): string {
-    return cutCharacters(trimValues(this.#scanner.transferSyntaxUid), 64);
+    return cutCharacters(this.#scanner.transferSyntaxUid, 64);
   }
 
   /** Multi-valued text stays joined by `\`. Null where the attribute is absent, `''` where it is empty. */
@@ -60,23 +40,53 @@ export class DicomHeader {
     const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined) return null;
     if (bytes === '') return '';
-    const binary = this.#binaryVr(slot);
-    if (binary !== undefined) return numbersText(bytes, binary, this.#scanner.bigEndian);
     const form = this.#scanner.found.forms[slot] ?? FORM_NOT_ASCII;
-    // Most text is plain ASCII, its values not padded one by one.
-    if ((form & FORM_NOT_ASCII) === 0 && ((form & FORM_BACKSLASH) === 0 || !bytes.includes(' \\')))
-      return this.#trimmed(bytes, slot);
-    return trimValues(decodeText(bytes, this.#repertoire, DICTIONARY_VRS[slot] === PERSON_NAME));
+    const vr = this.#scanner.found.vrs[slot] ?? 0;
+    // Most text is plain ASCII whose values are not padded one by one.
+    if ((form & (FORM_NOT_ASCII | FORM_LEADING_SPACE)) === 0 && this.#binaryVr(slot, vr) === undefined) {
+      if ((form & FORM_BACKSLASH) === 0 || !PADDED_VALUE.test(bytes)) return this.#trimmed(bytes, slot);
+    }
+    return this.#decoded(slot, bytes, vr);
   }
 
-  /** The text where it is printable ASCII without quotes and backslashes, as most is; undefined where it isn't, or isn't text. */
+  #decoded(slot: number, bytes: string, vr: number): string {
+    const binary = this.#binaryVr(slot, vr);
+    if (binary !== undefined) return numbersText(bytes, binary, this.#isBigEndian(vr));
+    const personName = DICTIONARY_VRS[slot] === PERSON_NAME;
+    return trimValues(decodeText(withoutNuls(bytes), this.#repertoire, personName), personName);
+  }
+
+  /** The text where it is printable ASCII without quotes and backslashes, as most is. Undefined for other text and for numbers. */
   plainText(slot: number): string | undefined {
     const bytes = this.#scanner.found.bytes[slot];
-    return bytes === undefined || !this.#isPlain(slot) ? undefined : this.#trimmed(bytes, slot);
+    return bytes === undefined || !this.isPlain(slot) ? undefined : this.#trimmed(bytes, slot);
   }
 
-  #isPlain(slot: number): boolean {
-    return this.#scanner.found.forms[slot] === 0 && this.#binaryVr(slot) === undefined;
+  /** Whether the last element of this attribute holds what `plainText` returns. */
+  isPlain(slot: number): boolean {
+    const { forms, vrs } = this.#scanner.found;
+    return forms[slot] === 0 && this.#binaryVr(slot, vrs[slot] ?? 0) === undefined;
+  }
+
+  /** Whether the file has an identity attribute more than once. */
+  get hasRepeatedIdentity(): boolean {
+    return this.#scanner.found.earlier.length > 0;
+  }
+
+  /** Whether the file has this identity attribute more than once. */
+  isRepeated(slot: number): boolean {
+    return this.hasRepeatedIdentity && this.#scanner.found.earlier.some((value) => value.slot === slot);
+  }
+
+  /** The texts of this identity attribute before the last one. */
+  earlierTexts(slot: number): string[] {
+    const values = this.#scanner.found.earlier.filter((value) => value.slot === slot);
+    return values.map(({ bytes, vr }) => this.#decoded(slot, bytes, vr));
+  }
+
+  /** Whether the scanner stopped keeping the values of repeated identity attributes. */
+  get hasTooManyValues(): boolean {
+    return this.#scanner.found.earlier.length === MAX_EARLIER_VALUES;
   }
 
   #trimmed(bytes: string, slot: number): string {
@@ -87,73 +97,50 @@ export class DicomHeader {
   integer(slot: number): number | null {
     const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined || bytes === '') return null;
-    const binary = this.#binaryVr(slot);
+    const vr = this.#scanner.found.vrs[slot] ?? 0;
+    const binary = this.#binaryVr(slot, vr);
     if (binary === undefined) return parseInteger(bytes);
-    const value = readNumber(bytes, 0, binary, this.#scanner.bigEndian);
+    const value = readNumber(bytes, 0, binary, this.#isBigEndian(vr));
     return value === undefined ? null : toInt32(value);
   }
 
   decimal(slot: number): number | null {
     const bytes = this.#scanner.found.bytes[slot];
     if (bytes === undefined || bytes === '') return null;
-    const binary = this.#binaryVr(slot);
+    const vr = this.#scanner.found.vrs[slot] ?? 0;
+    const binary = this.#binaryVr(slot, vr);
     if (binary === undefined) return parseDecimal(bytes);
-    const value = readNumber(bytes, 0, binary, this.#scanner.bigEndian);
+    const value = readNumber(bytes, 0, binary, this.#isBigEndian(vr));
     return value === undefined ? null : toFinite(value);
   }
 
   date(slot: number): string | null {
-    const bytes = this.#scanner.found.bytes[slot];
-    return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseDate(bytes);
+    const bytes = this.#textBytes(slot);
+    return bytes === undefined ? null : parseDate(bytes);
+  }
+
+  /** Eight digits; null where month or day is missing. */
+  wholeDate(slot: number): string | null {
+    const bytes = this.#textBytes(slot);
+    return bytes === undefined ? null : parseWholeDate(bytes);
   }
 
   time(slot: number): string | null {
-    const bytes = this.#scanner.found.bytes[slot];
-    return bytes === undefined || this.#binaryVr(slot) !== undefined ? null : parseTime(bytes);
+    const bytes = this.#textBytes(slot);
+    return bytes === undefined ? null : parseTime(bytes);
   }
 
-  /** Checks in the contract's order; throws a DicomReadError that names the first attribute at fault. */
-  identity(): HeaderIdentity {
-    const identity = {
-      patientId: this.#required(PATIENT_ID),
-      studyInstanceUid: this.#required(STUDY_INSTANCE_UID),
-      seriesInstanceUid: this.#required(SERIES_INSTANCE_UID),
-      sopInstanceUid: this.#required(SOP_INSTANCE_UID),
-      sopClassUid: this.#required(SOP_CLASS_UID),
-      studyDate: this.#required(STUDY_DATE),
-      plain: REQUIRED.every(({ slot }) => this.#isPlain(slot)),
-    };
-    if (!isPlainDate(identity.studyDate)) throw new DicomReadError('invalid_date', STUDY_DATE.name);
-    return identity;
+  #textBytes(slot: number): string | undefined {
+    const { bytes, vrs } = this.#scanner.found;
+    return this.#binaryVr(slot, vrs[slot] ?? 0) === undefined ? bytes[slot] : undefined;
   }
 
-  #required({ name, slot, max }: RequiredAttribute): string {
-    const value = this.text(slot);
-    if (value === null) throw new DicomReadError('missing_required', name);
-    if (value === '') throw new DicomReadError('empty_required', name);
-    if (cutCharacters(value, max) !== value) throw new DicomReadError('too_long', name);
-    return value;
+  #binaryVr(slot: number, vr: number) {
+    return binaryVr(vr, DICTIONARY_VRS[slot] ?? 0);
   }
 
-  #binaryVr(slot: number) {
-    return binaryVr(this.#scanner.found.vrs[slot] ?? 0, DICTIONARY_VRS[slot] ?? 0);
+  /** The values of UN are little endian in every transfer syntax (PS3.5, 6.2.2). */
+  #isBigEndian(vr: number): boolean {
+    return this.#scanner.bigEndian && vr !== UN;
   }
 }
-
-interface RequiredAttribute {
-  readonly name: string;
-  readonly slot: number;
-  readonly max: number;
-}
-
-function required(name: string, keyword: AttributeKeyword, max: number): RequiredAttribute {
-  return { name, slot: slotOf(keyword), max };
-}
-
-const PATIENT_ID = required('PATIENT_ID', 'PatientID', 64);
-const STUDY_INSTANCE_UID = required('STUDY_INSTANCE_UID', 'StudyInstanceUID', 64);
-const SERIES_INSTANCE_UID = required('SERIES_INSTANCE_UID', 'SeriesInstanceUID', 64);
-const SOP_INSTANCE_UID = required('SOP_INSTANCE_UID', 'SOPInstanceUID', 64);
-const SOP_CLASS_UID = required('SOP_CLASS_UID', 'SOPClassUID', 64);
-const STUDY_DATE = required('STUDY_DATE', 'StudyDate', 8);
-const REQUIRED = [PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID, STUDY_DATE];

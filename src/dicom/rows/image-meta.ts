@@ -1,6 +1,7 @@
 /** DicomImageMeta: the record of an instance (contract, "Between"), as JSON in the contract's order. */
 
-import type { DicomHeader, HeaderIdentity } from './header.ts';
+import type { DicomHeader } from './header.ts';
+import type { HeaderIdentity } from './identity.ts';
 import { date, decimal, fieldsJson, integer, quote, quotePlain, quoteRepeated, text, time } from './json-field.ts';
 import { sharedFields } from './shared-fields.ts';
 

@@ -1,6 +1,6 @@
 /** Columns that come straight from one attribute: how each is written into a record's JSON text. */
 import { type AttributeKeyword, slotOf } from '../bytes/attributes.ts';
-import { cutCharacters } from '../values/values.ts';
+import { cutCharacters } from '../values/padding.ts';
 import type { DicomHeader } from './header.ts';
 
 /** A column's name with its comma, quotes and colon, and what writes its value. */

@@ -5,6 +5,7 @@ import { compareVersions, type Version } from '../../records/version.ts';
 import { concatUtf8 } from '../files/concat-utf8.ts';
 import type { BatchRequest, RowLists } from '../files/messages.ts';
 import type { DicomHeader } from './header.ts';
+import { type MessageIdentity, readIdentity } from './identity.ts';
 import { imageMetaJson } from './image-meta.ts';
 import { quote } from './json-field.ts';
 import { stateMetaJson } from './state-meta.ts';
@@ -30,7 +31,7 @@ export class LatestPerKey {
 
   /** Keeps the rows of the file at `index` where they are newer than those kept so far. Throws a DicomReadError if the header lacks a required attribute. */
   offer(index: number, header: DicomHeader): void {
-    const identity = header.identity();
+    const identity = readIdentity(header, this.#messageIdentity(index));
     const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = identity;
     const tenantId = this.#request.tenantIds[index] ?? '';
     const series = `${tenantId}\0${studyInstanceUid}\0${seriesInstanceUid}`;
@@ -45,6 +46,13 @@ export class LatestPerKey {
       const json = imageMetaJson(header, identity, tenantId, size, this.#endOf(index));
       this.#images.set(image, { index, identity: image, key: hash('md5', `${seriesKey}_${sopInstanceUid}`), json });
     }
+  }
+
+  /** What the message says, or null where the file itself must have it. */
+  #messageIdentity(index: number): MessageIdentity | null {
+    const { missingIdentity, patientIds, studyDates } = this.#request;
+    if (missingIdentity === 'dead_letter') return null;
+    return { patientId: patientIds[index] ?? '', studyDate: studyDates[index] ?? null };
   }
 
   rows(): { readonly states: RowLists; readonly images: RowLists; readonly jsons: ArrayBuffer } {

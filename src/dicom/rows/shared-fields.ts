@@ -1,6 +1,6 @@
 /** What the state and the image record of one file have in common, made once for both. */
 
-import type { HeaderIdentity } from './header.ts';
+import type { HeaderIdentity } from './identity.ts';
 import { quote, quotePlain, quoteRepeated } from './json-field.ts';
 import { hashUid } from './uid-hash.ts';
 

@@ -1,6 +1,7 @@
 /** DicomStateMeta: the record of a series (contract, "Between"), as JSON in the contract's order. */
 
-import type { DicomHeader, HeaderIdentity } from './header.ts';
+import type { DicomHeader } from './header.ts';
+import type { HeaderIdentity } from './identity.ts';
 import { date, decimal, fieldsJson, integer, text, time } from './json-field.ts';
 import { sharedFields } from './shared-fields.ts';
 
@@ -35,7 +36,11 @@ export function stateMetaJson(header: DicomHeader, identity: HeaderIdentity, ten
   const { studyDate } = identity;
   return (
     `${keys}${hashes},"study_date_origin":"${studyDate}"${fieldsJson(BEFORE_STUDY_DATE, header)}` +
-    `,"study_date":"${studyDate.slice(0, 4)}-${studyDate.slice(4, 6)}-${studyDate.slice(6)}"` +
-    `${fieldsJson(AFTER_STUDY_DATE, header)}${ending}}`
+    `,"study_date":${dateJson(studyDate)}${fieldsJson(AFTER_STUDY_DATE, header)}${ending}}`
   );
+}
+
+/** A date of eight digits, or null where there is none. */
+function dateJson(digits: string): string {
+  return digits === '' ? 'null' : `"${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}"`;
 }

@@ -3,6 +3,7 @@
  * character a byte, since that is how the scanner keeps them.
  */
 import iconv from 'iconv-lite';
+import { firstValue, withoutNuls } from './padding.ts';
 
 /** Decodes a run of bytes without escape sequences. Bytes that have no character become U+FFFD. */
 export type Decode = (bytes: string) => string;
@@ -58,37 +59,37 @@ export const hebrew = singleByte('iso-8859-8');
 export const thai = singleByte('tis-620');
 
 /** By the number of the ISO-IR registry. */
-const BY_REGISTRY_NUMBER: Readonly<Record<string, Decode>> = {
-  '6': latin1,
-  '100': latin1,
-  '101': latin2,
-  '109': latin3,
-  '110': latin4,
-  '144': cyrillic,
-  '127': arabic,
-  '126': greek,
-  '138': hebrew,
-  '148': latin5,
-  '203': latin9,
-  '166': thai,
-  '13': shiftJis,
-  '149': korean,
-  '58': gb18030,
-  '192': utf8,
-  // Two-byte sets of G0: only an escape sequence calls them in.
-  '87': latin1,
-  '159': latin1,
-};
+const BY_REGISTRY_NUMBER: ReadonlyMap<string, Decode> = new Map([
+  ['6', latin1],
+  ['100', latin1],
+  ['101', latin2],
+  ['109', latin3],
+  ['110', latin4],
+  ['144', cyrillic],
+  ['127', arabic],
+  ['126', greek],
+  ['138', hebrew],
+  ['148', latin5],
+  ['203', latin9],
+  ['166', thai],
+  ['13', shiftJis],
+  ['149', korean],
+  ['58', gb18030],
+  ['192', utf8],
+  // The two-byte sets of G0 count only behind an escape sequence.
+  ['87', latin1],
+  ['159', latin1],
+]);
 
-const BY_NAME: Readonly<Record<string, Decode>> = {
-  GB18030: gb18030,
-  GBK: gb18030,
-  GB2312: gb18030,
-  'ISO 2022 GBK': gb18030,
-  'ISO 2022 GB18030': gb18030,
-  'UTF-8': utf8,
-  UTF8: utf8,
-};
+/** By name, in capitals without separators. */
+const BY_NAME: ReadonlyMap<string, Decode> = new Map([
+  ['GB18030', gb18030],
+  ['GBK', gb18030],
+  ['GB2312', gb18030],
+  ['ISO2022GBK', gb18030],
+  ['ISO2022GB18030', gb18030],
+  ['UTF8', utf8],
+]);
 
 /** What value 1 of SpecificCharacterSet says: how bytes are read before any escape sequence, and whether there may be any. */
 export interface Repertoire {
@@ -115,16 +116,16 @@ export function initialRepertoire(specificCharacterSet: string | undefined): Rep
 }
 
 function parseRepertoire(written: string): Repertoire {
-  const name = (written.split('\\')[0] ?? '')
-    .replace(/[\s\0]+$/, '')
-    .trimStart()
+  // Writers vary in case, `_`, `-` and spaces: ISO_IR 100, ISO_IR_100, ISO-IR 100, iso ir 100.
+  const name = firstValue(withoutNuls(written))
+    .replaceAll(/[_\- ]/g, '')
     .toUpperCase();
-  // `ISO_IR 100`, `ISO 2022 IR 100`, and the spellings of careless writers: ISO_IR_100, ISO-IR 100, ISO IR 100.
-  const number = /^ISO[ _-](?:2022[ _-])?IR[ _-]?(\d+)$/.exec(name)?.[1];
-  const decode = (number === undefined ? BY_NAME[name] : BY_REGISTRY_NUMBER[number]) ?? latin1;
+  const number = /^ISO(?:2022)?IR(\d+)$/.exec(name)?.[1];
+  const byName = BY_NAME.get(name);
+  const decode = (number === undefined ? byName : BY_REGISTRY_NUMBER.get(number)) ?? latin1;
   return {
     decode,
-    extensible: decode !== utf8 && BY_NAME[name] === undefined,
+    extensible: decode !== utf8 && byName === undefined,
     definesHighBytes: decode !== latin1 || number === '100',
   };
 }

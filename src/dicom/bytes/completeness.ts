@@ -1,0 +1,26 @@
+/** Whether a data set may be left before its Pixel Data (contract, "Order"). */
+import { ATTRIBUTES, slotOf } from './attributes.ts';
+import { FORM_NOT_ASCII, type FoundValues } from './found-values.ts';
+
+const NEEDED = (
+  [
+    'StudyInstanceUID',
+    'SeriesInstanceUID',
+    'SOPInstanceUID',
+    'SOPClassUID',
+    'PatientID',
+    'StudyDate',
+    'Modality',
+    'Rows',
+    'Columns',
+  ] as const
+).map(slotOf);
+const CHARACTER_SET = slotOf('SpecificCharacterSet');
+const TEXTS = ATTRIBUTES.flatMap(({ vr }, slot) => (vr === 'US' ? [] : [slot]));
+
+/** Whether everything was found whose absence would matter. */
+export function isComplete({ bytes, forms }: FoundValues): boolean {
+  for (const slot of NEEDED) if (bytes[slot] === undefined) return false;
+  if (bytes[CHARACTER_SET] !== undefined) return true;
+  return TEXTS.every((slot) => bytes[slot] === undefined || ((forms[slot] ?? 0) & FORM_NOT_ASCII) === 0);
+}

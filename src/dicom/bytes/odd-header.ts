@@ -1,0 +1,138 @@
+/**
+ * Finds the length of an element whose header is none of PS3.5's (contract, "Odd headers"): a VR that is in no table, no VR at all in an
+ * explicit data set, or reserved bytes that are not zero. What follows the element decides which form its length has.
+ */
+import { tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';
+import { type Cursor, MORE } from './cursor.ts';
+import type { ElementHeader } from './element-header.ts';
+import { ITEM, ITEM_END, SEQUENCE_END, UNDEFINED_LENGTH } from './tags.ts';
+import { isKnownVr, isLongForm, isPrintable, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
+
+// The forms of a length, in the order in which they are tried: 16 bits, 32 bits, implicit VR with an explicit element behind it, and implicit
+// VR with another implicit element behind it.
+const [SHORT, LONG, , IMPLICIT_RUN, FORMS] = [0, 1, 2, 3, 4] as const;
+
+const HEADER_BYTES = 12;
+const NO_ELEMENT = -1;
+
+type Verdict = 'plausible' | 'implausible' | typeof MORE;
+
+export class OddHeaders {
+  /** Byte of the file at which the element starts whose form is being looked for, or was found last. */
+  #position = NO_ELEMENT;
+  #probing = false;
+  #form: number = SHORT;
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerLength = 0;
+  #tag = 0;
+  #vr = NO_VR;
+  #bigEndian = false;
+
+  reset(): void {
+    this.#position = NO_ELEMENT;
+    this.#probing = false;
+  }
+
+  /** Whether the next window is one that this asked for: then it goes to `resume`. */
+  get isProbing(): boolean {
+    return this.#probing;
+  }
+
+  /** Sets size, length and VR of the element at `at`. Returns false when the cursor asks for another window. */
+  resolve(
+    header: ElementHeader,
+    tag: number,
+    window: Buffer,
+    at: number,
+    end: number,
+    bigEndian: boolean,
+    cursor: Cursor,
+  ): boolean {
+    const position = cursor.offset + at;
+    if (position !== this.#position) {
+      if (at + HEADER_BYTES > end && cursor.offset + end < cursor.size) {
+        cursor.pause(at, HEADER_BYTES);
+        return false;
+      }
+      this.#start(position, tag, header.vr, bigEndian);
+      this.#headerLength = window.copy(this.#header, 0, at, Math.min(at + HEADER_BYTES, end));
+      this.#probing = !this.#probe(window, end, cursor);
+      if (this.#probing) return false;
+    }
+    this.#apply(header);
+    return true;
+  }
+
+  /** Goes on with a window that was asked for, and asks for the element itself again when its form is known. */
+  resume(window: Buffer, end: number, cursor: Cursor): void {
+    if (!this.#probe(window, end, cursor)) return;
+    this.#probing = false;
+    cursor.seek(this.#position, HEADER_BYTES);
+  }
+
+  #start(position: number, tag: number, vr: number, bigEndian: boolean): void {
+    this.#position = position;
+    this.#tag = tag;
+    this.#vr = vr;
+    this.#bigEndian = bigEndian;
+    this.#form = SHORT;
+    this.#header.fill(0);
+  }
+
+  #apply(header: ElementHeader): void {
+    header.size = this.#form === LONG ? 12 : 8;
+    header.length = lengthIn(this.#header, 0, this.#form, this.#bigEndian);
+    // What the bytes of any other VR mean is the dictionary's to say.
+    header.vr = this.#vr === SQ || this.#vr === UN ? this.#vr : NO_VR;
+  }
+
+  /** Tries one form after the other. Returns false when the cursor asks for another window. */
+  #probe(window: Buffer, end: number, cursor: Cursor): boolean {
+    for (; this.#form < FORMS; this.#form++) {
+      const verdict = this.#judge(window, end, cursor);
+      if (verdict === MORE) return false;
+      if (verdict === 'plausible') return true;
+    }
+    this.#form = LONG;
+    return true;
+  }
+
+  #judge(window: Buffer, end: number, cursor: Cursor): Verdict {
+    if (this.#form === LONG && this.#headerLength < HEADER_BYTES) return 'implausible';
+    if (this.#form === IMPLICIT_RUN && isPrintable(this.#vr)) return 'implausible';
+    const length = lengthIn(this.#header, 0, this.#form, this.#bigEndian);
+    const hasItems = length === UNDEFINED_LENGTH;
+    const next = this.#position + (this.#form === LONG ? 12 : 8) + (hasItems ? 0 : length);
+    if (next > cursor.size) return 'implausible';
+    if (next === cursor.size && !hasItems) return 'plausible';
+    const at = next - cursor.offset;
+    if (at < 0 || (at + HEADER_BYTES > end && cursor.offset + end < cursor.size))
+      return cursor.seek(next, HEADER_BYTES);
+    if (at + 8 > end) return 'implausible';
+    const tag = this.#bigEndian ? tagBigEndian(window, at) : tagLittleEndian(window, at);
+    if (hasItems) return tag === ITEM || tag === SEQUENCE_END ? 'plausible' : 'implausible';
+    if (tag === ITEM_END || tag === SEQUENCE_END) return 'plausible';
+    return tag > this.#tag && this.#fits(window, at, end, cursor) ? 'plausible' : 'implausible';
+  }
+
+  /** Whether the element at `at` has a VR that may follow, and a length with which it ends within the file. */
+  #fits(window: Buffer, at: number, end: number, cursor: Cursor): boolean {
+    const vr = window.readUInt16BE(at + 4);
+    let form = this.#form;
+    if (form === IMPLICIT_RUN) {
+      if (isKnownVr(vr) || isPrintable(vr)) return false;
+    } else if (SHORT_FORM[vr] === 1) form = SHORT;
+    else if (isLongForm(vr)) {
+      if (window[at + 6] === 0 && window[at + 7] === 0) form = LONG;
+    } else if (vr !== this.#vr) return false;
+    const size = form === LONG ? 12 : 8;
+    if (at + size > end) return false;
+    const length = lengthIn(window, at, form, this.#bigEndian);
+    return length === UNDEFINED_LENGTH || cursor.offset + at + size + length <= cursor.size;
+  }
+}
+
+function lengthIn(window: Buffer, at: number, form: number, bigEndian: boolean): number {
+  if (form === SHORT) return bigEndian ? window.readUInt16BE(at + 6) : window.readUInt16LE(at + 6);
+  return unsigned32(window, form === LONG ? at + 8 : at + 4, bigEndian);
+}
