@@ -15,7 +15,9 @@ async function heldCodes(codes: readonly DicomReadErrorCode[], path: string): Pr
     close: async () => undefined,
   };
   const held = holdForRoots(reader, { isUnusable: (file) => file.startsWith('/lost/') });
-  const { failures } = await held.read([{ tenantId: 't', path, size: 1, patientId: 'P', studyDate: '2025-01-01', version }]);
+  const { failures } = await held.read([
+    { tenantId: 't', path, size: 1, patientId: 'P', studyDate: '2025-01-01', version },
+  ]);
   return failures.filter(({ notAttempted }) => notAttempted === true).map(({ error }) => error.code);
 }
 
