@@ -148,3 +148,8 @@ export class SourceError extends Error {
     this.detail = detail;
   }
 }
+
+/** The code of a failed system call or of another error of Node's (`ENOENT`, `ERR_INVALID_ARG_VALUE`); undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

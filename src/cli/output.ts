@@ -1,3 +1,4 @@
+import { systemCode } from '../errors.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 /** stdout and its reader. `readerGone` is set once the reader has closed the pipe (`offsets show --json | head -1`). */
@@ -33,5 +34,5 @@ function isClosedPipe(error: Error): boolean {
 }
 
 function codeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.name;
+  return systemCode(error) ?? error.name;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, type ConfigIssue } from '../errors.ts';
+import { ConfigError, type ConfigIssue, systemCode } from '../errors.ts';
 import { isMapping } from './component.ts';
 import type { Config } from './config.ts';
 import { ConfigDocument } from './document.ts';
@@ -11,7 +11,6 @@ import { readInput } from './input.ts';
 import { readOutput } from './output.ts';
 import { readPipeline } from './pipeline.ts';
 import { readService } from './service.ts';
-import { systemCode } from './variables.ts';
 
 export interface LoadOptions {
   /** The variables; default: the process's environment. */
@@ -93,7 +92,8 @@ function readText(file: string, issues: ConfigIssue[]): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const message = error instanceof TypeError ? 'is not UTF-8 text' : `cannot be read (${systemCode(error)})`;
+    const message =
+      error instanceof TypeError ? 'is not UTF-8 text' : `cannot be read (${systemCode(error) ?? 'unknown error'})`;
     issues.push({ file, line: 1, column: 1, message });
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { systemCode } from '../errors.ts';
 import type { Environment } from './environment.ts';
 
 /** The result of looking up a variable. */
@@ -23,12 +24,9 @@ function readValue(name: string, file: string): Lookup {
   try {
     return { kind: 'value', value: readFileSync(file, 'utf8').replace(/\r?\n$/, ''), fromFile: true };
   } catch (error) {
-    return { kind: 'unreadable', message: `${name}_FILE names ${file}, which can't be read (${systemCode(error)})` };
+    return {
+      kind: 'unreadable',
+      message: `${name}_FILE names ${file}, which can't be read (${systemCode(error) ?? 'unknown error'})`,
+    };
   }
-}
-
-/** The bare code of a failed system call, such as ENOENT. */
-export function systemCode(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return 'unknown error';
 }

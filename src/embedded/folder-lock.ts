@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -34,7 +35,7 @@ export async function lockFolder(folder: string, waitMs = 0): Promise<FolderLock
       await handle.close();
       return { release: () => rm(file, { force: true }) };
     } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
     }
     const owner = Number(await readFile(file, 'utf8').catch(() => ''));
     if (!isAlive(owner)) await rm(file, { force: true });
@@ -49,10 +50,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return isCode(error, 'EPERM');
+    return systemCode(error) === 'EPERM';
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -2,7 +2,7 @@
  * What PostgreSQL's and the driver's errors mean for a write (docs/dispositions.md). Classes are those of PostgreSQL's Appendix A,
  * "PostgreSQL Error Codes", every one of them; what isn't named here is `unknown`, and the service stops.
  */
-import type { SinkErrorCode } from '../../errors.ts';
+import { type SinkErrorCode, systemCode } from '../../errors.ts';
 
 /** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or a word of ours. Never a message. */
 export interface PostgresFailure {
@@ -118,7 +118,7 @@ const SASL_MESSAGE = 'SASL: ';
 /** What `error`, thrown by the driver, means for a write. Pure; an error nobody has classified is `unknown`. */
 export function classifyPostgresError(error: unknown): PostgresFailure {
   if (!(error instanceof Error)) return { code: 'unknown', detail: 'not_an_error' };
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const code = systemCode(error);
   if (code !== undefined && isFromServer(error)) return { code: sqlStateMeans(code), detail: code };
   if (code !== undefined && (SYSTEM_CODES.has(code) || TLS_CODE.test(code)))
     return { code: 'unavailable', detail: code };

@@ -1,5 +1,5 @@
 /** Maps file system error codes to the codes of DicomReadError. */
-import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
+import { DicomReadError, type DicomReadErrorCode, systemCode } from '../../errors.ts';
 
 const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
   ENOENT: 'file_missing',
@@ -16,11 +16,6 @@ const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
   ENAMETOOLONG: 'outside_storage_roots',
   ERR_INVALID_ARG_VALUE: 'outside_storage_roots',
 };
-
-/** The bare code of a file system error (`ENOENT`), or undefined for anything else. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /**
  * Converts any file system error to a DicomReadError. The cause is dropped because its message quotes the path. Any other

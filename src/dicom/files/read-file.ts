@@ -1,10 +1,9 @@
 /** Reads the header of one open file in windows, as the scanner asks for them. */
 import { constants, inflateRawSync } from 'node:zlib';
-import { DicomReadError } from '../../errors.ts';
+import { DicomReadError, systemCode } from '../../errors.ts';
 import { byteAt } from '../bytes/bytes.ts';
 import type { HeaderScanner } from '../bytes/scan.ts';
 import type { Reading } from './file-calls.ts';
-import { systemCode } from './file-error.ts';
 
 /** In bytes. The first window holds the whole header of 94 % of files. */
 const FIRST_WINDOW = 8 << 10;

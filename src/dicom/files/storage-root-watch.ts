@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { systemCode } from './file-error.ts';
+import { systemCode } from '../../errors.ts';
 
 /** Resolves to undefined when the root can be used, else to the reason as a bare system code (`ENOENT`, `ENOTDIR`, `ESTALE`). */
 export type RootProbe = (root: string) => Promise<string | undefined>;

@@ -9,10 +9,9 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { DicomReadError } from '../../errors.ts';
+import { DicomReadError, systemCode } from '../../errors.ts';
 import { DirectoryHandles, HAS_HANDLES, handleLink } from './directory-handles.ts';
 import { type OnProgress, type Reading, runSync } from './file-calls.ts';
-import { systemCode } from './file-error.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
 // O_NONBLOCK: opening a FIFO returns at once; it is then refused because it isn't a regular file.
