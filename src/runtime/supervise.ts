@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SourceError } from '../errors.ts';
 import type { RunningTopology } from './start-topology.ts';
 
 /**
@@ -52,7 +53,7 @@ export async function supervise(start: () => RunningTopology, supervision: Super
       return await closed(running, outcome, forced);
     } catch (error) {
       if ((await closed(running, 'drained', forced)) === 'forced') return 'forced';
-      if (supervision.stop.aborted) throw error;
+      if (supervision.stop.aborted || isPermanent(error)) throw error;
       const now = performance.now();
       breaks.push(now);
       while ((breaks[0] ?? now) < now - policy.windowMs) breaks.shift();
@@ -65,6 +66,11 @@ export async function supervise(start: () => RunningTopology, supervision: Super
       supervision.stop.removeEventListener('abort', stop);
     }
   }
+}
+
+/** Whether a restart can't help: no offset to start from, or another process that a restart would shut out in turn. */
+function isPermanent(error: unknown): boolean {
+  return error instanceof SourceError && (error.code === 'no_committed_offset' || error.code === 'fenced');
 }
 
 /** Closes; a forced end doesn't wait for those that don't answer, whether it began with a drain or not. */

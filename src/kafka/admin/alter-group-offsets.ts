@@ -1,14 +1,6 @@
 import { SourceError } from '../../errors.ts';
-import {
-  connect,
-  disconnect,
-  ERRORS,
-  errorCode,
-  errorName,
-  type NativeConfig,
-  newConsumer,
-  type PartitionOffset,
-} from '../client/client.ts';
+import { connect, disconnect, ERRORS, errorCode, errorName, type NativeConfig, newConsumer } from '../client/client.ts';
+import type { CommittedOffset } from '../consumer/committed-offsets.ts';
 
 const TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -20,7 +12,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export async function alterGroupOffsets(
   config: NativeConfig,
   group: string,
-  offsets: readonly PartitionOffset[],
+  offsets: readonly CommittedOffset[],
 ): Promise<void> {
   if (offsets.length === 0) return;
   // The client waits up to session.timeout.ms for a coordinator. The default is 45 s, and `commitSync` blocks the event loop.
@@ -32,7 +24,7 @@ export async function alterGroupOffsets(
   });
   try {
     await connect(consumer, TIMEOUT_MS);
-    consumer.commitSync(offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })));
+    consumer.commitSync(offsets.map((each) => ({ ...each })));
   } catch (error) {
     throw new SourceError(FOREIGN.has(errorCode(error)) ? 'fenced' : 'unavailable', errorName(error));
   } finally {

@@ -3,8 +3,8 @@ import type { InputConfig, KafkaConnectionConfig, ProducerConfig, SaslConfig, Tl
 import type { NativeConfig } from './client.ts';
 
 /**
- * Classic works on every broker. `eager` is classic too, stopping everyone at each rebalance, for a group whose other members know no
- * cooperative assignor. `consumer` (KIP-848) needs Kafka 4.0 and then rebalances without stopping anyone.
+ * `classic` works on every broker. `eager` is classic too, but stops every member at each rebalance: for a group whose other members have
+ * no cooperative assignor. `consumer` (KIP-848) needs Kafka 4.0 and rebalances without stopping members.
  */
 export type GroupProtocol = 'classic' | 'eager' | 'consumer';
 
@@ -21,17 +21,24 @@ export function consumerSettings(input: InputConfig, protocol: GroupProtocol): N
     'fetch.max.bytes': input.fetchMaxBytes,
     'max.partition.fetch.bytes': input.fetchMaxPartitionBytes,
     'fetch.min.bytes': input.fetchMinBytes,
-    'fetch.wait.max.ms': input.fetchMaxWaitMs,
-    // The default, a second's pause whenever the local queue is full, makes a fast consumer 25 times slower.
+    'fetch.wait.max.ms': Math.min(input.fetchMaxWaitMs, MAX_SOCKET_TIMEOUT_MS - FETCH_MARGIN_MS),
+    // The default, a pause of 1 s whenever the local queue is full, makes a fast consumer 25 times slower.
     'fetch.queue.backoff.ms': 10,
-    // Enough ahead for full speed; what is more only takes memory, half a kilobyte a record beside its own bytes.
+    // Enough prefetch for full speed. More only takes memory: half a kilobyte per record besides its bytes.
     'queued.min.messages': 2_000,
     'queued.max.messages.kbytes': 8_192,
     'statistics.interval.ms': 5_000,
+    // Partitions and topics that are created later, or granted later, are consumed within this time. The default is five minutes.
+    'topic.metadata.refresh.interval.ms': 15_000,
+    // Requests wait behind a fetch at the broker; one that times out would make the client drop the connection.
+    'socket.timeout.ms': Math.max(
+      SOCKET_TIMEOUT_MS,
+      Math.min(input.fetchMaxWaitMs + FETCH_MARGIN_MS, MAX_SOCKET_TIMEOUT_MS),
+    ),
   };
 }
 
-/** Under `consumer` the broker decides these, and the client refuses to be told. */
+/** Under `consumer` the broker decides these, and the client rejects them. */
 function groupSettings(input: InputConfig, protocol: GroupProtocol): NativeConfig {
   if (protocol === 'consumer') return { 'group.protocol': 'consumer' };
   return {
@@ -47,7 +54,7 @@ export function producerSettings(producer: ProducerConfig): NativeConfig {
     ...connectionSettings(producer),
     'enable.idempotence': producer.idempotentWrite,
     acks: -1,
-    // Java's and Redpanda Connect's choice: the same key goes to the same partition whoever writes it.
+    // The default of Java and Redpanda Connect: every producer sends the same key to the same partition.
     partitioner: 'murmur2_random',
     'compression.codec': producer.compression,
     'request.timeout.ms': producer.timeoutMs,
@@ -64,17 +71,22 @@ export function producerSettings(producer: ProducerConfig): NativeConfig {
 /** How long librdkafka itself tries to deliver a record. */
 export const MESSAGE_TIMEOUT_MS = 20_000;
 
+const SOCKET_TIMEOUT_MS = 10_000;
+/** librdkafka's limit of `socket.timeout.ms`. */
+const MAX_SOCKET_TIMEOUT_MS = 300_000;
+const FETCH_MARGIN_MS = 5_000;
+
 export function connectionSettings(connection: KafkaConnectionConfig): NativeConfig {
   return {
     'bootstrap.servers': connection.seedBrokers.join(','),
     'client.id': connection.clientId,
     'socket.keepalive.enable': true,
-    // Found within seconds when a broker returns, without hammering one that doesn't.
+    // A broker that returns is found within seconds; one that doesn't is tried at most every 2 s.
     'reconnect.backoff.ms': 100,
     'reconnect.backoff.max.ms': 2_000,
-    // With nothing to publish, a silent broker is noticed by these two alone, one after the other: an answer that doesn't come, then a new
-    // connection that doesn't come to stand. Within 30 s in all.
-    'socket.timeout.ms': 10_000,
+    // With nothing to publish, only these two detect a silent broker: an answer that doesn't arrive, then a connection that isn't
+    // accepted. Within 30 s in all.
+    'socket.timeout.ms': SOCKET_TIMEOUT_MS,
     'api.version.request.timeout.ms': 5_000,
     'security.protocol': `${connection.sasl === undefined ? '' : 'sasl_'}${connection.tls === undefined ? 'plaintext' : 'ssl'}`,
     ...(connection.tls === undefined ? {} : tlsSettings(connection.tls)),
@@ -106,7 +118,7 @@ function saslSettings(sasl: SaslConfig): NativeConfig {
     };
   return {
     'sasl.mechanisms': 'OAUTHBEARER',
-    // Read anew at each refresh, so that a rotated token file is picked up.
+    // The file is read at each refresh, so that a rotated token is used.
     oauthbearer_token_refresh_cb: async () => {
       const tokenValue = sasl.token.reveal();
       return { tokenValue, lifetime: expiryOf(tokenValue), principal: '', extensions: {} };
@@ -116,7 +128,7 @@ function saslSettings(sasl: SaslConfig): NativeConfig {
 
 const UNKNOWN_LIFETIME_MS = 5 * 60_000;
 
-/** When a JWT says that it ends (RFC 7519, `exp`), in milliseconds since the epoch; five minutes from now for an opaque token. */
+/** The expiry of a JWT (RFC 7519, `exp`) in milliseconds since the epoch; five minutes from now for an opaque token. */
 function expiryOf(token: string): number {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
+import { encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
+import { freshName } from './support/fresh.ts';
+import { TestTopics, until } from './support/kafka-topics.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const LONG = { timeout: 120 * SECONDS };
+
+await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
+  const topics = new TestTopics(kafka.brokers);
+
+  async function topicOf(records: number, partitions = 1): Promise<string> {
+    const topic = freshName('positions');
+    await topics.create(topic, partitions);
+    if (records > 0) await topics.fill(topic, records);
+    return topic;
+  }
+
+  /** Consumes and commits all that is there. */
+  async function consumed(topic: string, config: object = {}): Promise<void> {
+    await using member = topics.member(topic, { config: { ...config } });
+    const end = (await topics.ends(topic)).reduce((sum, { offset }) => sum + offset, 0);
+    await until(() => member.seen.length === end, 30 * SECONDS, 'everything is consumed');
+  }
+
+  it.each(['earliest', 'latest', 'error'])(
+    'goes on at the first record that exists when retention deleted the committed offset (%s)',
+    LONG,
+    async (reset) => {
+      const topic = await topicOf(10);
+      await consumed(topic);
+      await topics.fill(topic, 30, 'w');
+      await topics.deleteRecordsBelow(topic, 25);
+      await using member = topics.member(topic, { config: { 'auto.offset.reset': reset } });
+      await until(() => member.seen.length >= 15, 30 * SECONDS, 'what still exists is consumed');
+      expect(member.seen[0]?.place).toBe('0:25');
+      expect(member.moved).toEqual([{ reason: 'retention', skipped: 15 }]);
+      expect(member.starts.get('0')).toEqual({ offset: 25, reason: 'retention' });
+    },
+  );
+
+  it('reports records that retention deletes while the member is full', LONG, async () => {
+    const topic = await topicOf(1);
+    let acknowledges = false;
+    await using member = topics.member(topic, {
+      limit: 1,
+      // One batch of one record is prefetched, no more.
+      config: { 'queued.min.messages': 1, 'max.partition.fetch.bytes': 1, 'fetch.max.bytes': 1_000_000 },
+      acknowledges: () => acknowledges,
+    });
+    await until(() => member.seen.length === 1, 30 * SECONDS, 'the first record is consumed');
+    for (let n = 0; n < 20; n++) await topics.fill(topic, 1, `w${n}-`);
+    await topics.deleteRecordsBelow(topic, 15);
+    acknowledges = true;
+    member.source.ack(member.origins);
+    await until(() => member.values('w19') === 1, 30 * SECONDS, 'the last record is consumed');
+    const [moved] = member.moved;
+    expect(moved?.reason).toBe('retention');
+    // Records 1 to 14 at most, without the prefetched ones.
+    expect(moved?.skipped).toBe(21 - member.seen.length);
+  });
+
+  it('goes on at the beginning of a log that ends below the committed offset', LONG, async () => {
+    const topic = await topicOf(40);
+    await consumed(topic);
+    await alterGroupOffsets({ 'bootstrap.servers': kafka.brokers }, topic, [{ topic, partition: 0, offset: 400 }]);
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+    await until(() => member.seen.length === 40, 30 * SECONDS, 'the whole log is consumed');
+    expect(member.moved).toEqual([{ reason: 'truncated', skipped: 0 }]);
+  });
+
+  it('breaks the source under start_offset committed when the group has no offset', LONG, async () => {
+    const topic = await topicOf(5);
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'error' } });
+    await until(() => member.failure !== undefined, 30 * SECONDS, 'the source fails');
+    expect(member.failure).toMatchObject({ code: 'no_committed_offset', detail: `${topic}/0` });
+    expect(member.seen).toEqual([]);
+  });
+
+  it('is committed at the start, so that latest means the first start only', LONG, async () => {
+    const topic = await topicOf(5);
+    {
+      await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+      await until(
+        async () => (await topics.committed(topic, topic)).length === 1,
+        30 * SECONDS,
+        'the start offset is committed',
+      );
+      expect(member.seen).toEqual([]);
+    }
+    await topics.fill(topic, 3, 'w');
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+    await until(() => member.values('w') === 3, 30 * SECONDS, 'the records since are consumed');
+    expect(member.seen).toHaveLength(3);
+  });
+
+  it('starts a topic over that was recreated while it was consumed, though the new log is longer', LONG, async () => {
+    const topic = await topicOf(600);
+    await using member = topics.member(topic, { config: { 'topic.metadata.refresh.interval.ms': 300_000 } });
+    await until(() => member.seen.length === 600, 30 * SECONDS, 'the old log is consumed');
+    await topics.recreate(topic);
+    await topics.fill(topic, 2_000, 'new');
+    await until(() => member.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
+    expect(member.moved).toContainEqual({ reason: 'recreated', skipped: 0 });
+    await until(
+      async () => (await topics.committed(topic, topic))[0]?.offset === 2_000,
+      10 * SECONDS,
+      'the end of the new log is committed',
+    );
+  });
+
+  it('starts a topic over that was recreated while the service was stopped', LONG, async () => {
+    const topic = await topicOf(600);
+    await consumed(topic);
+    await topics.recreate(topic);
+    await topics.fill(topic, 2_000, 'new');
+    // The broker deletes a topic's offsets with it; a member that committed after that has brought the old one back.
+    const metadata = encodeMetadata({ topicId: 'AAAAr6ldS7W9BlsRwOCikw', firstPartitions: 1 });
+    await alterGroupOffsets({ 'bootstrap.servers': kafka.brokers }, topic, [
+      { topic, partition: 0, offset: 600, metadata },
+    ]);
+    await using late = topics.member(topic);
+    await until(() => late.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
+    expect(late.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
+  });
+
+  it('starts partitions at their beginning that are added while the group runs, also under latest', LONG, async () => {
+    const topic = await topicOf(10);
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+    await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+    await topics.addPartitions(topic, 3);
+    await topics.fill(topic, 300, 'w');
+    await until(() => member.values('w') === 300, 40 * SECONDS, 'every record of the new partitions is consumed');
+    expect(member.seen).toHaveLength(300);
+  });
+
+  it('starts added partitions at their beginning also in a process that starts later', LONG, async () => {
+    const topic = await topicOf(10);
+    {
+      await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+      await until(async () => (await topics.committed(topic, topic)).length === 1, 30 * SECONDS, 'a first commit');
+      expect(member.seen).toEqual([]);
+    }
+    await topics.addPartitions(topic, 3);
+    await topics.fill(topic, 300, 'w');
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+    await until(() => member.values('w') === 300, 40 * SECONDS, 'every record is consumed');
+  });
+
+  it('starts a topic at its beginning that is created after the process, also under latest', LONG, async () => {
+    const topic = freshName('positions-late');
+    await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
+    await until(() => member.problem?.endsWith(`:${topic}`) === true, 30 * SECONDS, 'the topic is missed');
+    await topics.create(topic, 2);
+    await topics.fill(topic, 100);
+    await until(() => member.values('v') === 100, 40 * SECONDS, 'every record is consumed');
+    expect(member.problem).toBeUndefined();
+  });
+
+  it.each([
+    ['committed records and their marker', 'read_uncommitted', 'commit'],
+    ['aborted records that are never delivered', 'read_committed', 'abort'],
+  ] as const)('moves behind %s (%s)', LONG, async (_, isolation, end) => {
+    const topic = await topicOf(3);
+    await using member = topics.member(topic, { config: { 'isolation.level': isolation } });
+    await until(() => member.seen.length === 3, 30 * SECONDS, 'the first records are consumed');
+    await topics.transaction(topic, 20, end);
+    await until(async () => (await topics.ends(topic))[0]?.offset === 24, 10 * SECONDS, 'the marker is written');
+    await until(
+      async () => (await topics.committed(topic, topic))[0]?.offset === 24,
+      15 * SECONDS,
+      'the position behind the marker is committed',
+    );
+    await until(() => member.lags.get(0) === 0, 15 * SECONDS, 'the lag is 0');
+  });
+
+  it('stays below a record that is not acknowledged, whatever control records follow', LONG, async () => {
+    const topic = await topicOf(3);
+    await using member = topics.member(topic, { acknowledges: () => false });
+    await until(() => member.seen.length === 3, 30 * SECONDS, 'the records are consumed');
+    await topics.transaction(topic, 1, 'commit');
+    await until(() => member.seen.length === 4, 30 * SECONDS, 'the record of the transaction is consumed');
+    await sleep(3 * SECONDS);
+    expect(await topics.committed(topic, topic)).toEqual([{ topic, partition: 0, offset: 0 }]);
+  });
+});
