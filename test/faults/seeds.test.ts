@@ -5,7 +5,7 @@ import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import type { Fault, Victim } from './support/faults/fault.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
-import { gentleFault, randomFault } from './support/random-faults.ts';
+import { randomSequence } from './support/random-faults.ts';
 
 const FAULTS = 5;
 /** More than a sequence needs: the load is stopped when the last fault is over. */
@@ -50,16 +50,13 @@ interface Outcome {
 async function sequence(machine: Machine, seed: number, outcome: Outcome): Promise<readonly string[]> {
   const random = seededRandom(seed);
   const exactlyOnce = random.between(1, 4) === 1;
-  const gentle = random.between(1, 8) === 1 && WADO_FAULTS_KIND === undefined;
+  const { faults, gentle } = randomSequence(random, FAULTS, WADO_FAULTS_KIND);
   await using run = await FaultRun.create(machine, { partitions: random.pick([1, 3, 6]), exactlyOnce, gentle });
   const options = kindOfMember(random);
   const kind = `${exactlyOnce ? 'exactly' : 'at least'} once, ${options.args?.at(-1)} protocol`;
   outcome.kind = gentle ? `${kind}, gentle faults` : kind;
-  const faults = Array.from({ length: FAULTS }, () =>
-    gentle ? gentleFault(random) : randomFault(random, WADO_FAULTS_KIND),
-  );
-  if (!gentle && WADO_FAULTS_KIND === undefined && random.between(1, 6) === 1)
-    faults[0] = await missingDeadLetterTopic(run, random);
+  const withoutTopic = !gentle && WADO_FAULTS_KIND === undefined && random.between(1, 6) === 1;
+  const first = withoutTopic ? [await missingDeadLetterTopic(run, random)] : [];
   const victim: Victim = { run, member: run.start(options), options };
   const load = run.load({
     seed,
@@ -72,7 +69,7 @@ async function sequence(machine: Machine, seed: number, outcome: Outcome): Promi
 
   const busy = new Map<string, Promise<void>>();
   try {
-    for (const fault of faults) {
+    for (const fault of [...first, ...faults.slice(first.length)]) {
       const overlaps = random.between(1, 10) <= 4;
       await sleep(random.between(100, 900));
       outcome.faults.push(`${fault.title}${overlaps ? ', and meanwhile' : ''}`);

@@ -15,7 +15,7 @@ type Kinds = Readonly<Record<string, readonly [weight: number, make: (random: Ra
 
 /** No process, connection or partition is lost in these, so that nothing has to be processed twice. */
 const GENTLE: Kinds = {
-  quota: [0, throttleProducer],
+  quota: [3, throttleProducer],
   lock: [2, lockRow],
   trigger: [0, slowTrigger],
   column: [0, addColumn],
@@ -60,17 +60,29 @@ const KINDS: Kinds = {
   'fill-disk': [2, fillDisk],
 };
 
-/** With `kind` always a fault of that kind. */
-export function randomFault(random: Random, kind?: string): Fault {
-  if (kind === undefined) return draw(random, KINDS);
-  const known = KINDS[kind];
-  if (known === undefined) throw new RangeError(`unknown kind ${kind}; the kinds are ${Object.keys(KINDS).join(', ')}`);
-  return known[1](random);
+export interface Sequence {
+  readonly faults: readonly Fault[];
+  /** None of the faults may make the service process a record twice. */
+  readonly gentle: boolean;
 }
 
-/** A fault that must not make the service process a record twice. */
-export function gentleFault(random: Random): Fault {
-  return draw(random, GENTLE);
+const GENTLE_ONE_IN = 8;
+
+/** Random faults; with `kind`, all of that kind. */
+export function randomSequence(random: Random, length: number, kind?: string): Sequence {
+  if (kind !== undefined) return sequence(length, () => known(kind)(random), Object.hasOwn(GENTLE, kind));
+  const gentle = random.between(1, GENTLE_ONE_IN) === 1;
+  return sequence(length, () => draw(random, gentle ? GENTLE : KINDS), gentle);
+}
+
+function sequence(length: number, next: () => Fault, gentle: boolean): Sequence {
+  return { faults: Array.from({ length }, next), gentle };
+}
+
+function known(kind: string): (random: Random) => Fault {
+  const found = KINDS[kind];
+  if (found === undefined) throw new RangeError(`unknown kind ${kind}; the kinds are ${Object.keys(KINDS).join(', ')}`);
+  return found[1];
 }
 
 function draw(random: Random, kinds: Kinds): Fault {
