@@ -1,6 +1,6 @@
 /**
- * The dashboard: one page with its style and script inside, so that it works without a network. It shows counts and states, nothing of any record.
- * What comes from the service is put in as text, never as markup.
+ * The dashboard: one page that contains its style and script, so that it works without a network. It shows counts and states, never record
+ * content. Values from the service are inserted as text, never as markup.
  */
 const STYLE = `
 :root { color-scheme: light dark; --bg: #f5f6f8; --card: #fff; --ink: #1b2330; --soft: #667085; --line: #d7dce4; --ok: #12805c; --bad: #c4320a; --accent: #2f6fde; }
@@ -22,7 +22,7 @@ h2 { font-size: 12px; letter-spacing: .06em; text-transform: uppercase; color: v
 .tile span { color: var(--soft); font-size: 13px; }
 svg { display: block; width: 100%; height: 64px; margin-top: 4px; }
 svg path.area { fill: var(--accent); opacity: .14; } svg path.line { fill: none; stroke: var(--accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
-.graph { display: grid; grid-template-columns: 1fr 28px 1fr 28px 1.25fr; align-items: center; }
+.topology { display: grid; grid-template-columns: 1fr 28px 1fr 28px 1.25fr; align-items: center; }
 .arrow { text-align: center; color: var(--soft); font-size: 20px; }
 .stack { display: grid; gap: 10px; }
 .node .name { font-weight: 600; overflow-wrap: anywhere; } .node .figure { font-variant-numeric: tabular-nums; }
@@ -31,7 +31,7 @@ svg path.area { fill: var(--accent); opacity: .14; } svg path.line { fill: none;
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 td { padding: 5px 0; border-bottom: 1px solid var(--line); } tr:last-child td { border: 0; } td:last-child { text-align: right; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
-@media (max-width: 760px) { .graph, .two { grid-template-columns: 1fr; } .arrow { transform: rotate(90deg); padding: 4px 0; } }
+@media (max-width: 760px) { .topology, .two { grid-template-columns: 1fr; } .arrow { transform: rotate(90deg); padding: 4px 0; } }
 `;
 
 const SCRIPT = `
@@ -49,6 +49,8 @@ const history = [];
 const SMOOTH = 3;
 let recent = [];
 let previous;
+/** When the first answer came. */
+let opened;
 
 function rate(now, field) {
   if (!previous || now.at <= previous.at) return 0;
@@ -62,7 +64,7 @@ function tiles(now) {
     ['lag', lagOf(input)],
   ];
   const counted = Object.entries(totals);
-  // Without somebody who counts the tables, what went to the topics tells of series and images.
+  // Where nothing counts the tables, the records published to the topics show series and images.
   const published = outputs.filter((each) => each.kind === 'topic').map((each) => ['to ' + each.target, each.count]);
   for (const [name, value] of counted.length ? counted : published) figures.push([name, number(value)]);
   figures.push(['dead letters', number(records.deadLettered)]);
@@ -88,7 +90,7 @@ function node(each, title, kind, lines) {
   return card;
 }
 
-function graph(now) {
+function topology(now) {
   const { input, outputs, records } = now.snapshot;
   const perSecond = (field) => number(rate(now, field)) + '/s';
   const group = element('div', 'card node');
@@ -104,7 +106,7 @@ function graph(now) {
     line('consumed', number(records.consumed) + '  (' + perSecond((snapshot) => snapshot.records.consumed) + ')'),
     line('lag', lagOf(input)),
   ]);
-  byId('graph').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
+  byId('topology').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
 }
 
 function table(id, rows, empty) {
@@ -123,14 +125,27 @@ function table(id, rows, empty) {
 }
 
 function sparkline(now) {
-  history.push(rate(now, (each) => each.records.acked + each.records.deadLettered));
+  // One answer alone has no rate.
+  if (!previous) return;
+  history.push({ at: now.at, rate: rate(now, (each) => each.records.acked + each.records.deadLettered) });
   if (history.length > HISTORY) history.shift();
-  const top = Math.max(1, ...history);
-  const points = history.map((value, index) => [(HISTORY - history.length + index) * (600 / (HISTORY - 1)), 60 - (value / top) * 56]);
+  const peak = Math.max(...history.map((each) => each.rate));
+  const top = Math.max(1, peak);
+  const points = history.map((each, index) => [(HISTORY - history.length + index) * (600 / (HISTORY - 1)), 60 - (each.rate / top) * 56]);
   const path = points.map(([x, y], index) => (index ? 'L' : 'M') + x.toFixed(1) + ' ' + y.toFixed(1)).join(' ');
   byId('line').setAttribute('d', path);
   byId('area').setAttribute('d', path + ' L600 64 L' + points[0][0].toFixed(1) + ' 64 Z');
-  byId('peak').textContent = 'peak ' + number(top) + '/s in the last two minutes';
+  byId('peak').textContent = 'peak ' + number(peak) + '/s in the last ' + duration(now.at - watchedSince());
+}
+
+/** When the oldest rate that is shown was measured: the page knows nothing from before it was opened. */
+function watchedSince() {
+  return history.length < HISTORY ? opened : history[0].at;
+}
+
+function duration(milliseconds) {
+  const seconds = Math.round(milliseconds / 1000);
+  return seconds < 100 ? seconds + ' s' : Math.round(seconds / 60) + ' minutes';
 }
 
 function show(now) {
@@ -139,25 +154,26 @@ function show(now) {
   state.className = 'pill ' + (snapshot.ready ? 'ok' : 'bad');
   state.textContent = snapshot.ready ? 'ready' : 'not ready';
   byId('about').textContent = 'version ' + snapshot.version + ' · up ' + number(snapshot.uptimeSeconds) + ' s';
-  tiles(now); graph(now); sparkline(now);
+  tiles(now); topology(now); sparkline(now);
   table('letters', Object.entries(snapshot.deadLetters), 'none');
   const { records } = snapshot;
-  table('books', [['consumed', records.consumed], ['acked', records.acked], ['dead-lettered', records.deadLettered],
-    ['released with their partition', records.released], ['in flight', records.inFlight], ['waiting', records.waiting]], '');
+  table('accounting', [['consumed', records.consumed], ['acked', records.acked], ['dead-lettered', records.deadLettered],
+    ['released with revoked partitions', records.released], ['in flight', records.inFlight], ['waiting', records.waiting]], '');
 }
 
 async function poll() {
   try {
     const response = await fetch('dashboard.json', { cache: 'no-store', signal: AbortSignal.timeout(3000) });
     const now = { at: performance.now(), snapshot: await response.json() };
+    opened ??= now.at;
     show(now);
-    // Rates are taken over the last few answers: a batch a second would make them jump.
+    // Rates span the last few answers: with one batch per second they would jump otherwise.
     recent = [...recent, now].slice(-SMOOTH);
     previous = recent[0];
   } catch {
     const state = byId('state');
     state.className = 'pill bad';
-    state.textContent = 'no answer';
+    state.textContent = 'no answer from the service';
   }
   setTimeout(poll, 1000);
 }
@@ -179,11 +195,11 @@ export const DASHBOARD_PAGE = `<!doctype html>
 <div id="tiles" class="tiles"></div>
 <h2>Records per second</h2>
 <div class="card"><svg viewBox="0 0 600 64" preserveAspectRatio="none" aria-hidden="true"><path id="area" class="area"/><path id="line" class="line"/></svg><div id="peak" class="soft"></div></div>
-<h2>Graph</h2>
-<div id="graph" class="graph"></div>
+<h2>Topology</h2>
+<div id="topology" class="topology"></div>
 <div class="two">
 <section><h2>Dead letters by error</h2><div class="card"><table id="letters"></table></div></section>
-<section><h2>Books</h2><div class="card"><table id="books"></table></div></section>
+<section><h2>Accounting</h2><div class="card"><table id="accounting"></table></div></section>
 </div>
 </main>
 <script>${SCRIPT}</script>

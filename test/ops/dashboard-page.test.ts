@@ -1,0 +1,98 @@
+import { runInNewContext } from 'node:vm';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DashboardSnapshot } from '../../src/ops/dashboard.ts';
+import { DASHBOARD_PAGE } from '../../src/ops/dashboard-page.ts';
+
+/** As much of an element as the page's script uses. */
+class FakeElement {
+  className = '';
+  textContent = '';
+  children: unknown[] = [];
+  append(...children: unknown[]): void {
+    this.children.push(...children);
+  }
+  replaceChildren(...children: unknown[]): void {
+    this.children = children;
+  }
+  setAttribute(): void {}
+}
+
+const script = /<script>([\s\S]*)<\/script>/.exec(DASHBOARD_PAGE)?.[1] ?? '';
+let elements: Map<string, FakeElement>;
+let acked: number;
+let now: number;
+let next: () => unknown;
+
+/** Opens the page; `poll` lets it fetch the next snapshot a second later. */
+async function open(): Promise<void> {
+  elements = new Map();
+  acked = 0;
+  now = 50_000;
+  runInNewContext(script, {
+    document: {
+      getElementById: (id: string) => elements.get(id) ?? elements.set(id, new FakeElement()).get(id),
+      createElement: () => new FakeElement(),
+    },
+    fetch: async () => ({ json: async () => snapshot() }),
+    setTimeout: (callback: () => unknown) => {
+      next = callback;
+    },
+    performance: { now: () => now },
+    AbortSignal: { timeout: () => undefined },
+  });
+  await settle();
+}
+
+async function poll(records: number): Promise<void> {
+  now += 1_000;
+  acked += records;
+  next();
+  await settle();
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+}
+
+function snapshot(): DashboardSnapshot {
+  const node = { label: '', path: 'root.input', connected: true, count: acked, errors: 0 };
+  return {
+    version: '1.2.3',
+    uptimeSeconds: 5,
+    ready: true,
+    input: { ...node, topics: ['t'], group: 'g', lag: 0 },
+    outputs: [],
+    records: { consumed: acked, acked, deadLettered: 0, released: 0, inFlight: 0, waiting: 0 },
+    deadLetters: {},
+    totals: {},
+  };
+}
+
+const peak = () => elements.get('peak')?.textContent ?? '';
+
+describe('the peak on the dashboard', () => {
+  beforeEach(open);
+
+  it('is not shown before the page has measured a rate', () => {
+    expect(elements.get('state')?.textContent).toBe('ready');
+    expect(peak()).toBe('');
+  });
+
+  it('covers only the time that the page has watched', async () => {
+    await poll(20);
+    expect(peak()).toBe('peak 20/s in the last 1 s');
+    for (let i = 0; i < 9; i++) await poll(0);
+    expect(peak()).toBe('peak 20/s in the last 10 s');
+  });
+
+  it('is 0 where nothing was processed, not the 1 that scales the line', async () => {
+    await poll(0);
+    expect(peak()).toBe('peak 0/s in the last 1 s');
+  });
+
+  it('forgets what is older than two minutes', async () => {
+    await poll(500);
+    for (let i = 0; i < 200; i++) await poll(4);
+    expect(peak()).toBe('peak 4/s in the last 2 minutes');
+  });
+});
