@@ -1,11 +1,11 @@
-/** From a folder of DICOM files to DicomStoreMeta records: what a receiver would have published had it stored them. */
+/** Publishes a DicomStoreMeta for each DICOM file of a folder, as a receiver does when it stores a file. */
 import { realpath, stat } from 'node:fs/promises';
 import { posix, relative, sep } from 'node:path';
 import { dicomStoreMetaSchema } from '../records/dicom-store-meta.ts';
 import { type StoredHeader, storeMeta } from './stored-file-meta.ts';
 import { walkFiles } from './walk.ts';
 
-/** What could be read of one file; a code and not an error, since most files of a folder may be something else. */
+/** The header of one file, or the code of why there is none: most files of a folder may not be DICOM. */
 export type HeaderOutcome =
   | { readonly ok: true; readonly header: StoredHeader }
   | { readonly ok: false; readonly error: string };
@@ -14,12 +14,12 @@ export interface PublishOptions {
   readonly folder: string;
   readonly topic: string;
   readonly tenantId: string;
-  /** Files read at once. */
+  /** Maximum number of files read concurrently. */
   readonly concurrency: number;
-  /** How the service sees `folder`, if not under the same path: `/data/dicom` inside its container. */
+  /** Path of `folder` as the service sees it, if different: `/data/dicom` in its container. */
   readonly folderAs?: string | undefined;
   readonly readHeader: (path: string) => Promise<HeaderOutcome>;
-  /** Resolves when every record is acknowledged. */
+  /** Resolves when the broker has acknowledged every record. */
   readonly send: (
     records: readonly { readonly topic: string; readonly key: string; readonly value: string }[],
   ) => Promise<void>;
@@ -27,18 +27,18 @@ export interface PublishOptions {
 }
 
 export interface PublishProgress {
-  /** Files looked at. */
+  /** Files read so far. */
   readonly files: number;
   /** Records that the broker acknowledged. */
   readonly published: number;
-  /** Files passed over, by the code of the reason. `not_dicom` is no failure: a folder may hold anything. */
+  /** Skipped files by code. `not_dicom` does not count as a failure, since a folder may contain anything. */
   readonly skipped: ReadonlyMap<string, number>;
 }
 
-/** Records of one `send`. Two such chunks are in memory at once: one is read while the other is sent. */
+/** Records per `send`. At most two chunks are in memory: one is read while the other is sent. */
 const CHUNK = 200;
 
-/** Publishes every DICOM file below the folder. Rejects when the folder can't be listed or `send` fails; what was sent before stays sent. */
+/** Publishes every DICOM file below the folder. Rejects when the folder can't be listed or `send` fails; records sent before stay published. */
 export async function publishFolder(given: PublishOptions): Promise<PublishProgress> {
   const options = { ...given, folder: await realpath(given.folder) };
   const skipped = new Map<string, number>();
@@ -61,7 +61,7 @@ export async function publishFolder(given: PublishOptions): Promise<PublishProgr
       progress.published += ready.length;
       options.onProgress?.(progress);
     });
-    // Looked at when the next chunk is ready; until then its failure is nobody's surprise.
+    // Awaited when the next chunk is ready; until then the rejection must not count as unhandled.
     sending.catch(() => undefined);
   }
 
@@ -90,7 +90,7 @@ async function recordOf(path: string, options: PublishOptions): Promise<RecordOu
   );
   if (size === undefined) return { ok: false, error: 'file_missing' };
   const meta = storeMeta(outcome.header, { tenantId: options.tenantId, path: pathForService(path, options), size });
-  // The service would dead-letter what breaks the contract: better said here, where the file is at hand.
+  // The service would dead-letter an invalid record. Reporting it here names the file's fault to the person who has the file.
   const checked = dicomStoreMetaSchema.safeParse(meta);
   if (!checked.success) return { ok: false, error: `unpublishable:${String(checked.error.issues[0]?.path[0])}` };
   return { ok: true, record: { topic: options.topic, key: meta.trace_id, value: JSON.stringify(meta) } };

@@ -11,7 +11,7 @@ import type { StoredHeader } from './stored-file-meta.ts';
 
 const NUMBER_OF_FRAMES = slotOf('NumberOfFrames');
 
-/** Reads headers without holding up this thread; for paths that the user's own folder gave. As many readers are kept as were used at once. */
+/** Returns a function that reads headers without blocking, for paths from the user's own folder. Keeps as many readers as were used concurrently. */
 export function storedHeaderReader(): (path: string) => Promise<HeaderOutcome> {
   const idle: FileHeader[] = [];
   return async (path) => {
@@ -34,7 +34,7 @@ function* openForReading(path: string): Reading<number> {
   return (yield { call: 'open', path, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW }) as number;
 }
 
-/** The part of the state record that a DicomStoreMeta has too: the contract's rules of cutting and hashing are applied in one place. */
+/** Fields that the state record and a DicomStoreMeta share, so that the contract's limits and hashes are applied in one place. */
 interface StateColumns {
   readonly study_uid_hash: string;
   readonly series_uid_hash: string;
@@ -56,7 +56,7 @@ function storedHeader({ header }: FileHeader): StoredHeader {
     studyUidHash: columns.study_uid_hash,
     seriesUidHash: columns.series_uid_hash,
     transferSyntaxUid: header.transferSyntaxUid,
-    // Only multi-frame objects have it (PS3.3, C.7.6.6); no frame at all can't be meant.
+    // Only multi-frame objects have NumberOfFrames (PS3.3 C.7.6.6). Values below 1 are invalid.
     numberOfFrames: Math.max(1, header.integer(NUMBER_OF_FRAMES) ?? 1),
     accessionNumber: columns.accession_number,
     studyDate: columns.study_date,

@@ -2,7 +2,7 @@ import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { localTimestamp } from '../records/local-timestamp.ts';
 import { uuidV7 } from './uuid-v7.ts';
 
-/** What a DicomStoreMeta takes from the file's header. */
+/** The fields of a DicomStoreMeta that come from the file's header. */
 export interface StoredHeader {
   readonly patientId: string;
   readonly studyInstanceUid: string;
@@ -11,7 +11,7 @@ export interface StoredHeader {
   readonly studyUidHash: string;
   readonly seriesUidHash: string;
   readonly transferSyntaxUid: string;
-  /** NumberOfFrames (0028,0008); 1 where the header has none. */
+  /** NumberOfFrames (0028,0008); 1 if the header has none. */
   readonly numberOfFrames: number;
   readonly accessionNumber: string | null;
   /** `YYYY-MM-DD`. */
@@ -20,15 +20,15 @@ export interface StoredHeader {
 
 export interface StoredFileFacts {
   readonly tenantId: string;
-  /** The path by which the service opens the file. */
+  /** The path under which the service opens the file. */
   readonly path: string;
   /** In bytes. */
   readonly size: number;
-  /** Which program says so; `source_ae` too. */
+  /** Name of the publishing program, for `worker_node_id` and `source_ae` [WADO_PUBLISH]. */
   readonly origin?: string;
 }
 
-/** The record that a receiver publishes for a file that it has just stored (contract, "In"). */
+/** The record that a receiver publishes for a file that it has stored (docs/contract.md, "In"). */
 export function storeMeta(header: StoredHeader, file: StoredFileFacts, now = new Date()): DicomStoreMeta {
   const origin = file.origin ?? 'WADO_PUBLISH';
   return {

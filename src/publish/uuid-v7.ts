@@ -5,14 +5,14 @@ let counter = 0;
 const random = Buffer.alloc(16);
 
 /**
- * A UUID version 7 (RFC 9562, 5.7): the first 48 bits are the time in milliseconds. Those made by one process sort in the order in
- * which they were made: within a millisecond the 12 bits after the time count (6.2, method 1), and a clock that steps back is ignored.
+ * A UUID version 7 (RFC 9562, 5.7): the first 48 bits are the time in milliseconds. UUIDs of one process sort in the order
+ * of their creation: the 12 bits after the time are a counter (6.2, method 1), and a clock that is set back is ignored.
  */
 export function uuidV7(now = Date.now()): string {
   randomFillSync(random);
   if (now > lastMilliseconds) {
     lastMilliseconds = now;
-    // A start in the lower half leaves room to count.
+    // Starting in the lower half leaves room to count up.
     counter = random.readUInt16BE(0) & 0x7ff;
   } else if (++counter > 0xfff) {
     lastMilliseconds += 1;
