@@ -10,7 +10,7 @@ const text = fc.oneof(
 );
 
 describe('concatUtf8', () => {
-  it('writes texts of any characters one after the other, and tells where each ends', () => {
+  it('concatenates texts of any characters and returns the length of each', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 8 }), (texts) => {
         const { memory, lengths } = concatUtf8(texts);
@@ -25,7 +25,7 @@ describe('concatUtf8', () => {
     );
   });
 
-  it('keeps the texts in memory of their own, which can be moved to another thread', () => {
+  it('uses memory of its own, which can be transferred to another thread', () => {
     const { memory } = concatUtf8(['one', 'two']);
     expect(() => structuredClone(memory, { transfer: [memory] })).not.toThrow();
     expect(memory.byteLength).toBe(0);

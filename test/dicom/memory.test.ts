@@ -15,7 +15,7 @@ const collectGarbage: () => void = runInNewContext('gc');
 const WINDOW = 8 << 10;
 const FILES = 2_000;
 
-/** Bytes of heap that each of many results keeps alive. */
+/** Bytes of heap that each result retains, averaged over many. */
 async function retained(read: () => Promise<readonly unknown[]>): Promise<number> {
   await read();
   collectGarbage();
@@ -27,7 +27,7 @@ async function retained(read: () => Promise<readonly unknown[]>): Promise<number
   return bytes;
 }
 
-it('keeps what is read alive without the window that it was read from', async () => {
+it('retains the values of a header without the buffer that they were read from', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'header-memory-'));
   const pool = createHeaderPool({ storageRoots: [folder], workers: 1, readTimeoutMs: 30_000 });
   try {

@@ -33,14 +33,14 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  const descriptors = answerPendingRebalances();
+  const descriptors = unblockThreads();
   await pool.close();
   rmSync(folder, { recursive: true });
   for (const descriptor of descriptors) closeSync(descriptor);
 });
 
-/** Lets go of the threads that hang. Opened for reading too, a FIFO waits for nobody. */
-function answerPendingRebalances(): number[] {
+/** Unblocks the stuck threads: opening a FIFO for reading and writing gives each reader a writer. */
+function unblockThreads(): number[] {
   const fifos = readdirSync(folder).filter((name) => name.startsWith('fifo-'));
   return fifos.map((name) => openSync(join(folder, name), constants.O_RDWR | constants.O_NONBLOCK));
 }
@@ -69,20 +69,20 @@ function file(path: string, seconds = 0, traceId = 'a', tenantId = 'tenant1'): F
 
 const instance = (number: number) => ({ ...SAMPLE, SOPInstanceUID: `1.2.3.${number}`, InstanceNumber: String(number) });
 
-describe('the threads', () => {
+describe('the number of threads', () => {
   const batches = (count: number) =>
     Array.from({ length: count }, (_, number) => [file(store(`${number}.dcm`, instance(number)), number)]);
   const sops = (found: Awaited<ReturnType<HeaderPool['read']>>[]) =>
     found.map(({ images }) => JSON.parse(String(images[0]?.json)).sop_uid);
 
-  it('stay one where one keeps up, however many batches come at once', async () => {
+  it('stays at one while one thread keeps up, however many batches arrive at once', async () => {
     start({ workers: 4 });
     const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
     expect(sops(found)).toEqual(found.map((_, number) => `1.2.3.${number}`));
     expect(pool.threads).toBe(1);
   });
 
-  it('become more where batches go on waiting, up to the number that is allowed', async () => {
+  it('grows while batches keep waiting, up to the configured maximum', async () => {
     start({ workers: 3, growth: { afterMs: 0, watchProcessors: () => () => 0.5 } });
     for (let round = 0; round < 10; round++) {
       const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
@@ -122,7 +122,7 @@ describe('a batch', () => {
     expect((await pool.read(files.toReversed())).states.map(({ index }) => index)).toEqual([2]);
   });
 
-  it('tells tenants apart, and takes the winner among the files that can be read', async () => {
+  it('keeps tenants apart, and chooses the winner among the readable files', async () => {
     start();
     const good = store('a.dcm');
     const bad = store('b.dcm', { ...REQUIRED, StudyInstanceUID: '' });
@@ -131,7 +131,7 @@ describe('a batch', () => {
     expect(failures).toMatchObject([{ index: 2, error: { code: 'empty_required', attribute: 'STUDY_INSTANCE_UID' } }]);
   });
 
-  it('says of each file what is wrong with it', async () => {
+  it('reports the fault of each file', async () => {
     start();
     const files = [file('/etc/passwd'), file(join(folder, 'missing.dcm')), file(folder), file(store('good.dcm'))];
     const { states, failures } = await pool.read(files);
@@ -143,7 +143,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('says which of its bad files are shorter than announced: those may still be being written', async () => {
+  it('reports which invalid files are shorter than announced, as they may still be being written', async () => {
     start();
     const whole = buildDicomFile({ dataSet: SAMPLE });
     // Nothing yet; inside the preamble; inside `DICM`; inside the file meta group; inside the data set; no DICOM at all.
@@ -164,7 +164,7 @@ describe('a batch', () => {
     expect([0, 1, 2, 5].map((at) => complete[at]?.error.code)).toEqual(new Array(4).fill('not_dicom'));
   });
 
-  it('may be empty, and many may be read at once', async () => {
+  it('may be empty, and many batches may be read at once', async () => {
     start();
     expect(await pool.read([])).toEqual({ states: [], images: [], failures: [] });
     const paths = Array.from({ length: 20 }, (_, number) => store(`${number % 4}/${number}.dcm`, instance(number)));
@@ -174,7 +174,7 @@ describe('a batch', () => {
 });
 
 describe('a worker', () => {
-  it('that hangs once costs its batch a retry and nothing else', async () => {
+  it('that is blocked once costs its batch one retry and nothing else', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
     const { images, failures } = await pool.read([
       file(store('a.dcm', instance(1))),
@@ -186,7 +186,7 @@ describe('a worker', () => {
     expect(pool.stuckWorkers).toBe(1);
   });
 
-  it('that hangs does not hold up the batches that wait for a thread: another one is started', async () => {
+  it('that is blocked does not delay batches that wait for a thread, because another one is started', async () => {
     const growth = { afterMs: 100, watchProcessors: () => () => 0 };
     start({ workerScript: faultyWorker, workers: 2, readTimeoutMs: 5_000, growth });
     let hangs = true;
@@ -194,13 +194,13 @@ describe('a worker', () => {
       hangs = false;
     });
     hanging.catch(() => undefined);
-    // The one behind it in the thread's own queue comes back with it; the next ones have not been given to a thread.
+    // The second batch in the blocked worker's queue is returned with it; the later ones were never sent to a worker.
     void pool.read([file(store('b.dcm', instance(2)))]).catch(() => undefined);
     const { images } = await pool.read([file(store('c.dcm', instance(3)))]);
     expect([images.length, hangs, pool.threads]).toEqual([1, true, 2]);
   }, 20_000);
 
-  it('that hangs at one file again and again fails that file alone', async () => {
+  it('that is blocked by the same file repeatedly fails only that file', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
     const paths = [store('a.dcm', instance(1)), store('hang/b.dcm', instance(2)), store('c.dcm', instance(3))];
     const { images, failures } = await pool.read(paths.map((path, at) => file(path, at)));
@@ -209,7 +209,7 @@ describe('a worker', () => {
     expect(lost).toEqual(['read_timeout', 'read_timeout']);
   });
 
-  it('that dies at one file fails that file alone, and leaves other batches alone', async () => {
+  it('that dies at one file fails only that file, and no other batch', async () => {
     start({ workerScript: faultyWorker, workers: 1 });
     const good = [file(store('a.dcm', instance(1)))];
     const [bad, ...others] = await Promise.all([
@@ -223,7 +223,7 @@ describe('a worker', () => {
     expect(lost).toEqual(['died', 'died']);
   });
 
-  it('that meets a bug rejects its batch, without telling a value', async () => {
+  it('that throws an unexpected error rejects its batch without quoting a value', async () => {
     start({ workerScript: faultyWorker });
     const error = await pool.read([file(store('bug/a.dcm'))]).catch((thrown: Error) => thrown);
     expect(error).toBeInstanceOf(Error);
@@ -232,34 +232,34 @@ describe('a worker', () => {
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
   });
 
-  it('that can’t start rejects what waits for it', async () => {
+  it('that cannot start rejects the waiting batches', async () => {
     start({ workerScript: join(folder, 'no-such-script.mjs') });
     await expect(pool.read([file(store('a.dcm'))])).rejects.toThrow('does not start');
   });
 });
 
-describe('storage that hangs for good', () => {
-  it('costs a bounded number of threads, and every read still ends', async () => {
+describe('storage that never answers', () => {
+  it('blocks a bounded number of threads, and every read still ends', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
     const paths = Array.from({ length: 12 }, (_, number) => store(`hang/${number}.dcm`, instance(number)));
     const { failures } = await pool.read(paths.map((path) => file(path)));
     expect(failures.map(({ index }) => index).sort((a, b) => a - b)).toEqual(paths.map((_, index) => index));
     for (const { error } of failures) expect(error.code).toBe('read_timeout');
-    // Those that hung themselves may be at fault; of the others nothing is known.
+    // Files that blocked a worker may be at fault; the others were not attempted.
     const notAttempted = failures.filter((failure) => failure.notAttempted === true);
     expect(notAttempted.length).toBeGreaterThanOrEqual(3);
     expect(notAttempted.length).toBeLessThan(paths.length);
     expect((await pool.read([file(store('a.dcm'))])).failures).toMatchObject([{ index: 0, notAttempted: true }]);
-    // Eight, and the second of the two workers that hung at that moment.
+    // The limit of eight, plus the second worker that was blocked at that moment.
     expect(pool.stuckWorkers).toBeLessThanOrEqual(9);
-    // It comes back as soon as the storage lets go.
-    const descriptors = answerPendingRebalances();
+    // The threads end as soon as the storage answers.
+    const descriptors = unblockThreads();
     await expect.poll(() => pool.stuckWorkers, { timeout: 10_000 }).toBe(0);
     for (const descriptor of descriptors) closeSync(descriptor);
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
   }, 40_000);
 
-  it('does not hold up close', async () => {
+  it('does not delay close', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 60_000 });
     const reading = pool.read([file(store('hang/a.dcm'))]).catch((error: Error) => error);
     await expect

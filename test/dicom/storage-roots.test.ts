@@ -51,12 +51,12 @@ function openDescriptors(): string[] {
 }
 
 describe('storage roots', () => {
-  it('let files be read that lie under them', () => {
+  it('allow files under them to be read', () => {
     expect(outcome(join(store, 'study', 'a.dcm'))).toBe('ok');
     expect(outcome(join(store, 'study', '..', 'study', 'a.dcm'))).toBe('ok');
   });
 
-  it('keep everything else closed', () => {
+  it('reject every other path', () => {
     for (const path of [
       join(outside, 'a.dcm'),
       `${store}/../outside/a.dcm`,
@@ -74,7 +74,7 @@ describe('storage roots', () => {
     }
   });
 
-  it('tell at once that a path leads outside, even if nothing is there', () => {
+  it('reject a path outside at once, even if no file is there', () => {
     fs.symlinkSync(outside, join(store, 'way-out'));
     fs.symlinkSync(store, join(folder, 'way-in'));
     for (const path of [
@@ -89,7 +89,7 @@ describe('storage roots', () => {
       expect(outcome(path), path).toBe('outside_storage_roots');
   });
 
-  it('wait for a file that may still come under them, by whatever way it is named', () => {
+  it('report a file that could still appear under them as missing, however its path is written', () => {
     for (const path of [
       join(store, 'study', 'missing.dcm'),
       join(store, 'new', 'study', 'a.dcm'),
@@ -99,13 +99,13 @@ describe('storage roots', () => {
       expect(outcome(path), path).toBe('file_missing');
   });
 
-  it('take a root’s sibling with the same beginning for what it is', () => {
+  it('reject a sibling whose name starts with the name of a root', () => {
     fs.mkdirSync(`${store}-like`);
     fs.writeFileSync(`${store}-like/a.dcm`, file);
     expect(outcome(`${store}-like/a.dcm`)).toBe('outside_storage_roots');
   });
 
-  it('follow a link that stays inside, and none that leads out', () => {
+  it('follow a link to a file inside, and none to a file outside', () => {
     fs.symlinkSync(join(store, 'study', 'a.dcm'), join(store, 'inside.dcm'));
     fs.symlinkSync(join(outside, 'a.dcm'), join(store, 'leads-out.dcm'));
     fs.symlinkSync(outside, join(store, 'directory-leads-out'));
@@ -116,7 +116,7 @@ describe('storage roots', () => {
     expect(outcome(join(store, 'loop.dcm'))).toBe('not_a_regular_file');
   });
 
-  it('may themselves be reached by links', () => {
+  it('may be configured through symbolic links', () => {
     fs.symlinkSync(store, join(folder, 'alias'));
     const aliased = new StorageRoots([join(folder, 'alias')]);
     expect(outcome(join(store, 'study', 'a.dcm'), aliased)).toBe('ok');
@@ -124,7 +124,7 @@ describe('storage roots', () => {
     aliased.close();
   });
 
-  it('hold no files while they don’t exist, and do once they are mounted', () => {
+  it('contain no files until they exist, and are used as soon as they are mounted', () => {
     const late = join(folder, 'late');
     const lateRoots = new StorageRoots([late]);
     expect(outcome(join(late, 'a.dcm'), lateRoots)).toBe('file_missing');
@@ -134,7 +134,7 @@ describe('storage roots', () => {
     lateRoots.close();
   });
 
-  it('read regular files only, and wait for none', () => {
+  it('allow regular files only, and never block on others', () => {
     execFileSync('mkfifo', [join(store, 'fifo')]);
     fs.mkdirSync(join(store, 'directory.dcm'));
     fs.symlinkSync('/dev/zero', join(store, 'zero'));
@@ -153,7 +153,7 @@ describe('storage roots', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('tell a file that is missing from one that can’t be read', () => {
+  it('distinguish a missing file from an unreadable one', () => {
     expect(outcome(join(store, 'study', 'missing.dcm'))).toBe('file_missing');
     expect(outcome(join(store, 'missing', 'a.dcm'))).toBe('file_missing');
     expect(outcome(join(store, 'study', 'a.dcm', 'x.dcm'))).toBe('file_missing');
@@ -166,7 +166,7 @@ describe('storage roots', () => {
     expect(toReadError(Object.assign(new Error('EIO: /secret/path'), { code: 'EIO' })).message).toBe('read_failed');
   });
 
-  it('see a file that comes later into a directory they know, and a directory that was replaced', () => {
+  it('see a file that appears later in a cached directory, and a directory that was replaced', () => {
     const series = join(store, 'series');
     fs.mkdirSync(series);
     expect(outcome(join(series, 'late.dcm'))).toBe('file_missing');
@@ -179,7 +179,7 @@ describe('storage roots', () => {
   });
 
   it.skipIf(process.platform !== 'linux')(
-    'are not deceived by a directory that is swapped for a link after it was checked',
+    'are not deceived by a directory that is replaced by a link after the check',
     () => {
       const swapped = join(store, 'swapped');
       fs.mkdirSync(swapped);
@@ -187,7 +187,7 @@ describe('storage roots', () => {
       const fresh = new StorageRoots([store]);
       const reading = fresh.open(join(swapped, 'b.dcm'));
       let step = reading.next();
-      // Right between the resolving of the directory and its opening.
+      // Between resolving the directory and opening it.
       while (step.done !== true && step.value.call !== 'open') {
         step = reading.next(fs.realpathSync(step.value.call === 'realpath' ? step.value.path : store));
       }
@@ -198,7 +198,7 @@ describe('storage roots', () => {
       expect(() => fs.openSync(path, flags)).toThrow(/ENOTDIR|ELOOP/);
       fs.unlinkSync(swapped);
       fs.renameSync(join(folder, 'moved-away'), swapped);
-      // And swapped under a handle that is kept.
+      // Replaced while its handle is cached.
       expect(outcome(join(swapped, 'a.dcm'), fresh)).toBe('ok');
       fs.renameSync(swapped, join(store, 'elsewhere'));
       fs.symlinkSync(outside, swapped);
@@ -208,7 +208,7 @@ describe('storage roots', () => {
     },
   );
 
-  it('do not even open what lies outside', () => {
+  it('never open a file outside', () => {
     const calls: string[] = [];
     const watched = new StorageRoots([store]);
     for (const path of [
@@ -236,7 +236,7 @@ describe('storage roots', () => {
   });
 
   it.skipIf(process.platform !== 'linux')(
-    'ask where a directory really is, should one above it have been swapped for a link',
+    'check where an opened directory really is, in case a parent was replaced by a link',
     () => {
       fs.mkdirSync(join(store, 'parent', 'series'), { recursive: true });
       fs.mkdirSync(join(outside, 'series'));
@@ -259,7 +259,7 @@ describe('storage roots', () => {
     },
   );
 
-  it.skipIf(process.platform !== 'linux')('open nothing outside, and leave nothing open', async () => {
+  it.skipIf(process.platform !== 'linux')('leave no descriptor open', async () => {
     const fresh = new StorageRoots([store]);
     const before = openDescriptors().length;
     const paths = Array.from({ length: 200 }, (_, index) => {

@@ -13,12 +13,12 @@ import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
 const FILE_WAIT_MS = 60_000;
 let driver: TopologyTestDriver;
 let failure: Omit<HeaderFailure, 'index'> | undefined;
-let looks: number;
+let attempts: number;
 
-/** Every file fails with `failure`, or is read where there is none. */
+/** Fails every file with `failure`; reads it when there is none. */
 const reader: HeaderReader = {
   read: async (files) => {
-    looks++;
+    attempts++;
     if (failure === undefined) return await createMemoryReader().read(files);
     const given = failure;
     return { states: [], images: [], failures: files.map((_, index) => ({ index, ...given })) };
@@ -28,12 +28,12 @@ const reader: HeaderReader = {
 
 function start(first: Omit<HeaderFailure, 'index'>): void {
   failure = first;
-  looks = 0;
+  attempts = 0;
   driver = new TopologyTestDriver({ reader, batchCount: 1, fileWaitMs: FILE_WAIT_MS });
   driver.pipe(storeMeta());
 }
 
-/** Reading goes on between two moves of the clock, so that it has to be moved in steps. */
+/** Moves the clock in steps, because reading continues between two steps. */
 async function pass(milliseconds: number, step = 250): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += step) await driver.advance(step);
 }
@@ -41,7 +41,7 @@ async function pass(milliseconds: number, step = 250): Promise<void> {
 afterEach(() => driver.stop());
 
 describe('a file that is shorter than announced', () => {
-  it('is waited for whatever is wrong with it, and stored once it is whole', async () => {
+  it('is retried whatever its fault is, and stored once it is complete', async () => {
     start({ error: new DicomReadError('not_dicom'), incomplete: true });
     await pass(30_000);
     expect(driver.deadLetters).toHaveLength(0);
@@ -51,7 +51,7 @@ describe('a file that is shorter than announced', () => {
     expect(driver.deadLetters).toHaveLength(0);
   });
 
-  it('becomes a dead letter when the wait is over, and at once if it is as long as announced', async () => {
+  it('is dead-lettered after file_wait, and at once if it is as long as announced', async () => {
     start({ error: new DicomReadError('not_dicom'), incomplete: true });
     await pass(FILE_WAIT_MS);
     expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['not_dicom']);
@@ -62,24 +62,24 @@ describe('a file that is shorter than announced', () => {
   });
 });
 
-describe('a file that nobody could look at, since the storage hangs', () => {
-  const UNTRIED = { error: new DicomReadError('read_timeout'), notAttempted: true };
+describe('a file that could not be attempted because the storage does not answer', () => {
+  const NOT_ATTEMPTED = { error: new DicomReadError('read_timeout'), notAttempted: true };
 
-  it('is tried again for as long as that lasts, and never becomes a dead letter', async () => {
-    start(UNTRIED);
+  it('is retried until the storage answers, and never dead-lettered', async () => {
+    start(NOT_ATTEMPTED);
     await pass(50 * FILE_WAIT_MS, 5_000);
     expect(driver.deadLetters).toHaveLength(0);
     expect(driver.states).toHaveLength(0);
-    // Every five seconds.
-    expect(looks).toBeGreaterThan(500);
-    expect(looks).toBeLessThan(700);
+    // One attempt every five seconds.
+    expect(attempts).toBeGreaterThan(500);
+    expect(attempts).toBeLessThan(700);
     failure = undefined;
     await pass(5_000);
     expect(driver.states).toHaveLength(1);
   });
 
-  it('still has its whole wait before it when the storage is back and the file isn’t there', async () => {
-    start(UNTRIED);
+  it('gets its full file_wait when the storage answers and the file is missing', async () => {
+    start(NOT_ATTEMPTED);
     await pass(2 * FILE_WAIT_MS);
     failure = { error: new DicomReadError('file_missing') };
     await pass(FILE_WAIT_MS - 5_000);
@@ -88,11 +88,11 @@ describe('a file that nobody could look at, since the storage hangs', () => {
     expect(driver.deadLetters).toHaveLength(1);
   });
 
-  it('is no dead letter either when its wait ends while the storage hangs', async () => {
+  it('is not dead-lettered either when its file_wait ends while the storage does not answer', async () => {
     start({ error: new DicomReadError('file_missing') });
-    // Between the last look but one and the last.
+    // Between the last attempt but one and the last.
     await pass(FILE_WAIT_MS - 1_000);
-    failure = UNTRIED;
+    failure = NOT_ATTEMPTED;
     await pass(2 * FILE_WAIT_MS);
     expect(driver.deadLetters).toHaveLength(0);
     failure = undefined;

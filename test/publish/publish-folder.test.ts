@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HeaderOutcome, type PublishOptions, publishFolder } from '../../src/publish/publish-folder.ts';
 import { uuidV7 } from '../../src/publish/uuid-v7.ts';
 import { dicomStoreMetaSchema } from '../../src/records/dicom-store-meta.ts';
@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Reads a header from a file's name: `1.dcm` is fine, everything else isn't DICOM. */
+/** Makes a header from the file name: `1.dcm` is valid, other extensions are not DICOM. */
 async function readHeader(path: string): Promise<HeaderOutcome> {
   const name = basename(path);
   if (!name.endsWith('.dcm')) return { ok: false, error: 'not_dicom' };
@@ -59,7 +59,7 @@ async function files(count: number, under = ''): Promise<void> {
 }
 
 describe('publishing a folder', () => {
-  test('makes one record of the contract per DICOM file, keyed by its trace_id', async () => {
+  it('sends one valid record per DICOM file, keyed by its trace_id', async () => {
     await files(3, 'a/b');
     await files(2);
     const { result, sent, metas } = await publish();
@@ -72,7 +72,7 @@ describe('publishing a folder', () => {
     }
   });
 
-  test('counts what it passes over by the reason, and goes on', async () => {
+  it('counts skipped files by reason and continues', async () => {
     await files(2);
     await writeFile(join(folder, 'readme.txt'), 'no DICOM');
     await writeFile(join(folder, 'long.dcm'), '');
@@ -81,19 +81,19 @@ describe('publishing a folder', () => {
     expect(Object.fromEntries(result.skipped)).toEqual({ not_dicom: 1, 'unpublishable:patient_id': 1 });
   });
 
-  test('names files as the service sees them when the folder is mounted elsewhere', async () => {
+  it('writes paths as the service sees them when the folder is mounted elsewhere', async () => {
     await files(1, 'a');
     const { metas } = await publish({ folderAs: '/data/dicom' });
     expect(metas[0]?.file_path).toBe('/data/dicom/a/0.dcm');
   });
 
-  test('does not follow symbolic links, so that a loop ends', async () => {
+  it('does not follow symbolic links, so that a loop ends', async () => {
     await files(1, 'a');
     await symlink(folder, join(folder, 'a', 'loop'));
     expect((await publish()).result.files).toBe(1);
   });
 
-  test('keeps few records in memory: the next chunk is read while one is sent, no more', async () => {
+  it('keeps at most two chunks in memory: one being sent and one being read', async () => {
     await files(1_000);
     let read = 0;
     let acknowledged = 0;
@@ -113,7 +113,7 @@ describe('publishing a folder', () => {
     expect(most).toBeLessThanOrEqual(400);
   });
 
-  test('reads no more files at once than it was told', async () => {
+  it('reads at most the given number of files concurrently', async () => {
     await files(60);
     let open = 0;
     let most = 0;
@@ -129,7 +129,7 @@ describe('publishing a folder', () => {
     expect(most).toBe(4);
   });
 
-  test('stops when a record is not acknowledged', async () => {
+  it('stops when a record is not acknowledged', async () => {
     await files(500);
     const sends: number[] = [];
     const failing = publish({
@@ -142,19 +142,19 @@ describe('publishing a folder', () => {
     expect(sends.length).toBe(1);
   });
 
-  test('rejects when there is no such folder', async () => {
+  it('rejects when the folder does not exist', async () => {
     await expect(publish({ folder: join(folder, 'nowhere') })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 
 describe('a version 7 UUID', () => {
-  test('has its version, its variant and the time in its first 48 bits', () => {
+  it('has its version, its variant, and the time in its first 48 bits', () => {
     const uuid = uuidV7(Date.parse('2060-01-01T00:00:00Z'));
     expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(Number.parseInt(uuid.replaceAll('-', '').slice(0, 12), 16)).toBe(Date.parse('2060-01-01T00:00:00Z'));
   });
 
-  test('sorts in the order of making, within a millisecond and when the clock steps back', () => {
+  it('sorts in the order of creation, within a millisecond and when the clock is set back', () => {
     const now = Date.parse('2061-01-01T00:00:00Z');
     const made = Array.from({ length: 20_000 }, (_, i) => uuidV7(i % 2 === 0 ? now : now - 5_000));
     expect(made).toEqual([...made].sort());

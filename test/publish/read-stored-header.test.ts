@@ -19,13 +19,13 @@ async function framesOf(more: Readonly<Record<string, ElementValue>>): Promise<n
 }
 
 describe('a record for a stored file', () => {
-  it('announces as many frames as the header does', async () => {
+  it('has the number of frames of the header', async () => {
     expect(await framesOf({ NumberOfFrames: '120' })).toBe(120);
     expect(await framesOf({ NumberOfFrames: ' 12 ' })).toBe(12);
     expect(await framesOf({ NumberOfFrames: { vr: 'US', value: 3 } })).toBe(3);
   });
 
-  it('announces one frame where the header has no number, or none that makes sense', async () => {
+  it('has one frame when the header has no valid number of frames', async () => {
     expect(await framesOf({})).toBe(1);
     for (const nonsense of ['', 'many', '0', '-4', '99999999999'])
       expect(await framesOf({ NumberOfFrames: nonsense })).toBe(1);
