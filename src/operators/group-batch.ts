@@ -3,29 +3,29 @@ import type { HeaderFailure, HeaderReader, HeaderRow } from '../ports.ts';
 import type {
   GroupedBatch,
   GroupedRecord,
-  Origin,
   ParsedRecord,
   PoisonRecord,
   PublishedRow,
   StoredFile,
 } from '../records/records.ts';
 
-/** A batch without the records whose files may come to be readable, and these. */
+/** A batch, and the records that left it because their files may become readable. */
 export interface Grouping {
   readonly batch: GroupedBatch;
+  /** Their files are missing, incomplete or temporarily unreadable. */
   readonly waiting: readonly StoredFile[];
-  /** Some of them nobody has looked at: the storage hangs, and the time until the next look is no time that a file was waited for. */
-  readonly stalled: boolean;
+  /** The storage could not be asked for their files. The time until the next attempt doesn't count as waiting for a file. */
+  readonly notAttempted: readonly StoredFile[];
 }
 
 export interface GroupBatchOptions {
-  /** Whether files that may become readable by themselves are set aside, instead of being dead-lettered. */
+  /** Whether files that may become readable later are retried instead of being dead-lettered. */
   readonly mayWait: boolean;
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
 
-/** Reads and groups one batch, once. Files that no thread could read are set aside whatever `mayWait` says. */
+/** Makes one attempt to read and group a batch. Files that were not attempted are retried whatever `mayWait` says. */
 export async function groupBatch(
   reader: HeaderReader,
   records: readonly ParsedRecord[],
@@ -37,12 +37,12 @@ export async function groupBatch(
   const poison: PoisonRecord[] = records.filter((record) => record.kind === 'poison');
   const waiting: StoredFile[] = [];
   const failed = new Set<number>();
-  let stalled = false;
+  const notAttempted: StoredFile[] = [];
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
-    if (failure.notAttempted === true) stalled = true;
-    if (failure.notAttempted === true || (mayWait && isWorthWaiting(failure))) waiting.push(file);
+    if (failure.notAttempted === true) notAttempted.push(file);
+    else if (mayWait && isWorthWaiting(failure)) waiting.push(file);
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 
@@ -53,10 +53,12 @@ export async function groupBatch(
     if (!failed.has(i)) grouped.push({ file, object: file.object, state: states[i] ?? null, image: images[i] ?? null });
   });
   const origins = records.map((record) => record.source.origin);
-  return { batch: { origins: without(origins, waiting), grouped, poison, closedAt }, waiting, stalled };
+  const held = new Set([...waiting, ...notAttempted].map((file) => file.source.origin));
+  const settled = held.size === 0 ? origins : origins.filter((origin) => !held.has(origin));
+  return { batch: { origins: settled, grouped, poison, closedAt }, waiting, notAttempted };
 }
 
-/** The rows in the files' places. */
+/** The rows by the position of their file. */
 function rowsByFile(rows: readonly HeaderRow[], files: readonly StoredFile[]): (PublishedRow | undefined)[] {
   const byFile = new Array<PublishedRow | undefined>(files.length).fill(undefined);
   for (const { index, identity, key, json } of rows)
@@ -64,8 +66,8 @@ function rowsByFile(rows: readonly HeaderRow[], files: readonly StoredFile[]): (
   return byFile;
 }
 
-/** Not there yet, cut short, or the storage's trouble rather than the file's. */
-const PASSING: ReadonlySet<DicomReadErrorCode> = new Set([
+/** The file is missing or cut short, or the storage failed: a later attempt may succeed. */
+const TEMPORARY: ReadonlySet<DicomReadErrorCode> = new Set([
   'file_missing',
   'file_unreadable',
   'truncated',
@@ -74,13 +76,7 @@ const PASSING: ReadonlySet<DicomReadErrorCode> = new Set([
 ]);
 
 function isWorthWaiting({ error, incomplete }: HeaderFailure): boolean {
-  return incomplete === true || PASSING.has(error.code);
-}
-
-function without(origins: readonly Origin[], waiting: readonly StoredFile[]): readonly Origin[] {
-  if (waiting.length === 0) return origins;
-  const aside = new Set(waiting.map((file) => file.source.origin));
-  return origins.filter((origin) => !aside.has(origin));
+  return incomplete === true || TEMPORARY.has(error.code);
 }
 
 function at<T>(items: readonly T[], index: number): T {

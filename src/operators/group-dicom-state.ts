@@ -6,6 +6,7 @@ import {
   filter,
   finalize,
   map,
+  merge,
   mergeMap,
   type OperatorFunction,
   ReplaySubject,
@@ -15,18 +16,18 @@ import {
   timer,
 } from 'rxjs';
 import type { HeaderReader } from '../ports.ts';
-import type { GroupedBatch, ParsedRecord } from '../records/records.ts';
+import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 
 export interface GroupOptions {
-  /** Batches whose headers are read at once. */
+  /** Maximum number of batches whose headers are read at the same time. */
   readonly concurrency: number;
-  /** How long a file that isn't there, or isn't complete, is waited for. Milliseconds. */
+  /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
-  /** A batch waits as a whole for its last file, instead of going on without it: for who must keep the order. Default false. */
+  /** A batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other records go on. */
   readonly together?: boolean;
-  /** Told whenever the number of records that wait for their file changes: by how much. */
+  /** Called with the change whenever the number of records that wait for their file changes. */
   readonly onWaiting?: (change: number) => void;
 }
 
@@ -41,10 +42,10 @@ const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * Reads the header of every file of a batch and groups what they say: one state per series, one image per instance (contract, "Between"
- * and "Group"). A file that can't be read becomes a poison record; one that isn't there yet, or is still being written, leaves its batch,
- * is looked at again with growing pauses, and becomes poison only after `fileWaitMs`. Its record stays unacked all the while, and the rest
- * of its batch goes on. While the storage hangs so that nobody can look at all, that clock stands still.
+ * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
+ * (docs/contract.md, "Between" and "Group"). A file that can't be read becomes a poison record. A missing or incomplete file
+ * leaves its batch, is retried with growing pauses, and becomes poison after `fileWaitMs`; its record stays unacknowledged
+ * and the rest of its batch goes on. Attempts that the storage did not answer don't count towards `fileWaitMs`.
  */
 export function groupDicomState(
   reader: HeaderReader,
@@ -59,32 +60,41 @@ export function groupDicomState(
 
   return (batches$) =>
     defer(() => {
-      // At the end of the intake nobody waits any more: what is unacked comes again after the restart.
+      // When the intake ends nothing waits any longer: unacknowledged records are redelivered after the restart.
       const ended$ = new ReplaySubject<void>(1);
+      const retry = (held: readonly StoredFile[], pauseMs: number, next: () => Promise<Attempt>) => {
+        if (held.length === 0) return EMPTY;
+        onWaiting?.(held.length);
+        return timer(pauseMs, scheduler).pipe(
+          takeUntil(ended$),
+          finalize(() => onWaiting?.(-held.length)),
+          concatMap(next),
+        );
+      };
       return batches$.pipe(
         tap({ complete: () => ended$.next() }),
         map((records) => ({ records, closedAt: performance.now() })),
         mergeMap(({ records, closedAt }) => attempt(records, 0, closedAt), concurrency),
-        expand(({ batch, records, waiting, waitedMs, stalled }) => {
-          if (waiting.length === 0) return EMPTY;
-          const pauseMs = stalled ? LONGEST_WAIT_MS : Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
-          onWaiting?.(waiting.length);
-          return timer(pauseMs, scheduler).pipe(
-            takeUntil(ended$),
-            finalize(() => onWaiting?.(-waiting.length)),
-            concatMap(() =>
-              attempt(together ? records : waiting, stalled ? waitedMs : waitedMs + pauseMs, batch.closedAt),
-            ),
+        expand(({ batch: { closedAt }, records, waiting, notAttempted, waitedMs }) => {
+          const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
+          if (together) {
+            const held = [...waiting, ...notAttempted];
+            const [pause, waited] = notAttempted.length > 0 ? [LONGEST_WAIT_MS, 0] : [pauseMs, pauseMs];
+            return retry(held, pause, () => attempt(records, waitedMs + waited, closedAt));
+          }
+          return merge(
+            retry(waiting, pauseMs, () => attempt(waiting, waitedMs + pauseMs, closedAt)),
+            retry(notAttempted, LONGEST_WAIT_MS, () => attempt(notAttempted, waitedMs, closedAt)),
           );
         }),
-        filter(({ waiting }) => !together || waiting.length === 0),
+        filter(({ waiting, notAttempted }) => !together || waiting.length + notAttempted.length === 0),
         map(({ batch }) => batch),
         filter((batch) => batch.origins.length > 0),
       );
     });
 }
 
-/** As long again as was waited already: 250 ms, 250, 500, 1 s, 2 s, 4 s, then every 5 s. */
+/** The time waited so far, within bounds: 250 ms, 250, 500, 1 s, 2 s, 4 s, then every 5 s. */
 function pauseAfter(waitedMs: number): number {
   return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
 }

@@ -101,6 +101,29 @@ describe('a file that could not be attempted because the storage does not answer
   });
 });
 
+describe('a batch whose files lie on two storages', () => {
+  it('dead-letters a file that stays missing on one while the other does not answer', async () => {
+    const lost: HeaderReader = {
+      read: async (files) => ({
+        states: [],
+        images: [],
+        failures: files.map(({ path }, index) =>
+          path.startsWith('/lost/')
+            ? { index, error: new DicomReadError('read_timeout'), notAttempted: true }
+            : { index, error: new DicomReadError('file_missing') },
+        ),
+      }),
+      close: async () => undefined,
+    };
+    driver = new TopologyTestDriver({ reader: lost, batchCount: 2, fileWaitMs: FILE_WAIT_MS });
+    driver.pipe(storeMeta({ file_path: '/lost/a.dcm' }));
+    driver.pipe(storeMeta({ file_path: '/good/b.dcm' }));
+    await pass(2 * FILE_WAIT_MS, 1_000);
+    expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['file_missing']);
+    expect(driver.states).toHaveLength(0);
+  });
+});
+
 describe('the clock of a batch', () => {
   const batch = (path: string): ParsedRecord[] => [
     parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path }))))),

@@ -250,7 +250,7 @@ describe('parseRecord', () => {
       }),
       { numRuns: 2_000 },
     );
-  });
+  }, 60_000);
 
   it('agrees with the schema on a compact record with bytes changed, inserted or removed', () => {
     const text = JSON.stringify(storeMeta({ source_ae: 'CT1' }));
@@ -273,7 +273,7 @@ describe('parseRecord', () => {
       }),
       { numRuns: 5_000 },
     );
-  });
+  }, 60_000);
 
   it('never throws, whatever the bytes are', () => {
     fc.assert(
