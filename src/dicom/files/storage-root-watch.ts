@@ -21,7 +21,7 @@ export interface StorageRootWatchOptions {
 
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-/** A check of a dead mount blocks one of libuv's four threads until the storage answers. The other two stay free. */
+/** A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage answers. */
 const MAX_PENDING = 2;
 const UNCHECKED = 'not_checked_yet';
 
