@@ -1,77 +1,118 @@
-/** The graph as text: Kafka Streams' `Topology#describe()` form, and Mermaid. */
-import { type Config, nameOf } from '../src/config/config.ts';
+/** The topology of a configuration as data, and as text: the form of Kafka Streams' `Topology#describe()`, and Mermaid. */
+import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 
-type GraphNode =
-  | {
-      readonly kind: 'source';
-      readonly name: string;
-      readonly topics: readonly string[];
-      readonly to: readonly string[];
-    }
-  | { readonly kind: 'processor'; readonly name: string; readonly to: readonly string[] }
-  | { readonly kind: 'sink'; readonly name: string; readonly topic?: string; readonly to: readonly string[] };
+/** Where a node stands in the configuration; see `Component` in `src/ops/metrics.ts`. */
+interface ConfiguredNode {
+  readonly label: string;
+  readonly path: string;
+}
 
-/** The nodes in the order in which records pass them; `to` names what follows. */
-export type Graph = readonly GraphNode[];
+export interface SourceNode extends ConfiguredNode {
+  readonly kind: 'source';
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly group: string;
+  readonly to: readonly string[];
+}
 
-/** The graph of `topology.ts` with the names that a configuration gives its nodes. */
-export function graphOf(config: Config): Graph {
-  const { state, image, deadLetter } = config.topics;
-  const databases = config.databases.map(
-    (database): GraphNode => ({ kind: 'sink', name: nameOf(database), to: [COMMIT] }),
-  );
-  const topics = [state, image].map(
-    (topic): GraphNode => ({ kind: 'sink', name: nameOf(topic), topic: topic.topic, to: [COMMIT] }),
-  );
-  const deadLetters: GraphNode = { kind: 'sink', name: nameOf(deadLetter), topic: deadLetter.topic, to: [COMMIT] };
-  const outputs = [...databases, ...topics, deadLetters];
-  return [
-    { kind: 'source', name: nameOf(config.input), topics: config.input.topics, to: [PARSE] },
-    { kind: 'processor', name: PARSE, to: [BUFFER] },
-    { kind: 'processor', name: BUFFER, to: [GROUP] },
-    { kind: 'processor', name: GROUP, to: outputs.map((node) => node.name) },
-    ...outputs,
-    { kind: 'processor', name: COMMIT, to: [] },
-  ];
+export interface ProcessorNode {
+  readonly kind: 'processor';
+  readonly name: string;
+  readonly to: readonly string[];
+}
+
+export interface SinkNode extends ConfiguredNode {
+  readonly kind: 'sink';
+  readonly name: string;
+  readonly output: 'database' | 'topic' | 'dead_letter';
+  /** The driver or the topic: `postgres`, `dicom_state_queue`. */
+  readonly target: string;
+  readonly to: readonly string[];
+}
+
+export interface TopologyDescription {
+  readonly source: SourceNode;
+  readonly processors: readonly ProcessorNode[];
+  readonly sinks: readonly SinkNode[];
+  /** The last processor: all sinks lead to it. */
+  readonly end: ProcessorNode;
 }
 
 const PARSE = 'parse_records';
 const BUFFER = 'buffer_time';
 const GROUP = 'group_dicom_state';
-const COMMIT = 'commit_offsets';
+const ACKNOWLEDGE = 'acknowledge_records';
 
-/** Kafka Streams' text form. A sink here has a successor, which Kafka Streams' have not: offsets are committed behind all of them. */
-export function describe(graph: Graph): string {
+/** The nodes of `topology.ts` with the names from the configuration; `to` names the next nodes. */
+export function topologyOf({ input, topics: { state, image, deadLetter }, databases }: Config): TopologyDescription {
+  const sinks = [
+    ...databases.map((database) => sinkOf(database, 'database', database.driver)),
+    sinkOf(state, 'topic', state.topic),
+    sinkOf(image, 'topic', image.topic),
+    sinkOf(deadLetter, 'dead_letter', deadLetter.topic),
+  ];
+  const { label, path, topics, consumerGroup } = input;
+  return {
+    source: { kind: 'source', name: nameOf(input), label, path, topics, group: consumerGroup, to: [PARSE] },
+    processors: [
+      { kind: 'processor', name: PARSE, to: [BUFFER] },
+      { kind: 'processor', name: BUFFER, to: [GROUP] },
+      { kind: 'processor', name: GROUP, to: sinks.map((node) => node.name) },
+    ],
+    sinks,
+    end: { kind: 'processor', name: ACKNOWLEDGE, to: [] },
+  };
+}
+
+function sinkOf(config: DatabaseConfig | TopicConfig, output: SinkNode['output'], target: string): SinkNode {
+  const { label, path } = config;
+  return { kind: 'sink', name: nameOf(config), label, path, output, target, to: [ACKNOWLEDGE] };
+}
+
+type TopologyNode = SourceNode | ProcessorNode | SinkNode;
+
+/** All nodes in the order in which records pass them. */
+function nodesOf({ source, processors, sinks, end }: TopologyDescription): readonly TopologyNode[] {
+  return [source, ...processors, ...sinks, end];
+}
+
+/** Kafka Streams' text form. Unlike there, sinks have a successor: records are acknowledged after all sinks. */
+export function describe(topology: TopologyDescription): string {
   const lines = ['Topologies:', '   Sub-topology: 0'];
-  for (const node of graph) {
+  const nodes = nodesOf(topology);
+  for (const node of nodes) {
     lines.push(`    ${titleOf(node)}`);
     lines.push(`      --> ${node.to.length === 0 ? 'none' : node.to.join(', ')}`);
-    const from = graph.filter((other) => other.to.includes(node.name)).map((other) => other.name);
+    const from = nodes.filter((other) => other.to.includes(node.name)).map((other) => other.name);
     if (from.length > 0) lines.push(`      <-- ${from.join(', ')}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-function titleOf(node: GraphNode): string {
+function titleOf(node: TopologyNode): string {
   switch (node.kind) {
     case 'source':
       return `Source: ${node.name} (topics: [${node.topics.join(', ')}])`;
     case 'processor':
       return `Processor: ${node.name} (stores: [])`;
     case 'sink':
-      return node.topic === undefined ? `Sink: ${node.name} (database)` : `Sink: ${node.name} (topic: ${node.topic})`;
+      return node.output === 'database'
+        ? `Sink: ${node.name} (database)`
+        : `Sink: ${node.name} (topic: ${node.target})`;
   }
 }
 
-export function toMermaid(graph: Graph): string {
-  const id = (name: string) => `n${graph.findIndex((node) => node.name === name)}`;
+/** A Mermaid flowchart, left to right. */
+export function toMermaid(topology: TopologyDescription): string {
+  const nodes = nodesOf(topology);
+  const id = (name: string) => `n${nodes.findIndex((node) => node.name === name)}`;
   const lines = ['flowchart LR'];
-  for (const node of graph) lines.push(`  ${id(node.name)}${shapeOf(node)}`);
-  for (const node of graph) for (const next of node.to) lines.push(`  ${id(node.name)} --> ${id(next)}`);
+  for (const node of nodes) lines.push(`  ${id(node.name)}${shapeOf(node)}`);
+  for (const node of nodes) for (const next of node.to) lines.push(`  ${id(node.name)} --> ${id(next)}`);
   return `${lines.join('\n')}\n`;
 }
 
-function shapeOf(node: GraphNode): string {
+function shapeOf(node: TopologyNode): string {
   const text = (...parts: string[]) => `"${parts.join('<br/>').replaceAll('"', '#quot;')}"`;
   switch (node.kind) {
     case 'source':
@@ -79,6 +120,6 @@ function shapeOf(node: GraphNode): string {
     case 'processor':
       return `[${text(node.name)}]`;
     case 'sink':
-      return node.topic === undefined ? `[(${text(node.name)})]` : `([${text(node.name, node.topic)}])`;
+      return node.output === 'database' ? `[(${text(node.name)})]` : `([${text(node.name, node.target)}])`;
   }
 }

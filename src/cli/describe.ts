@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { describe, graphOf, toMermaid } from '../../topology/describe.ts';
+import { describe, toMermaid, topologyOf } from '../../topology/describe.ts';
 import { loadConfig } from '../config/load.ts';
 import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
 import { print } from './output.ts';
@@ -10,7 +10,7 @@ export function describeCommand(): Command {
     .description("Print the topology in Kafka Streams' text form")
     .option('--mermaid', 'print a Mermaid flowchart instead')
     .action(async (file: string, options: ConfigOptions & { readonly mermaid?: boolean }) => {
-      const graph = graphOf(loadConfig(file, configArguments(options)));
-      await print(options.mermaid === true ? toMermaid(graph) : describe(graph));
+      const topology = topologyOf(loadConfig(file, configArguments(options)));
+      await print(options.mermaid === true ? toMermaid(topology) : describe(topology));
     });
 }

@@ -1,12 +1,12 @@
-/** What the dashboard shows: the graph's nodes with their connection and counts, the books of the records, lag. No value of any record. */
+/** What the dashboard shows: source and sinks with their connection and counts, the accounting of records, lag. Never record content. */
 import type { ComponentStatus, Health } from './health.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
 export type OutputKind = 'database' | 'topic' | 'dead_letter';
 
-/** The graph's ends, as the configuration names them. */
-export interface DashboardGraph {
+/** The source and the sinks of the topology, by their labels and places in the configuration. */
+export interface DashboardNodes {
   readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
   readonly outputs: readonly (Component & {
     readonly kind: OutputKind;
@@ -34,7 +34,7 @@ export interface DashboardSnapshot {
     readonly waiting: number;
   };
   readonly deadLetters: Readonly<Record<string, number>>;
-  /** What the tables hold in all, where something counts them: studies, series, images. */
+  /** Rows of the tables (studies, series, images); empty where nothing counts them. */
   readonly totals: Readonly<Record<string, number>>;
 }
 
@@ -48,18 +48,18 @@ export interface NodeSnapshot extends Component {
 
 export interface Dashboard {
   snapshot(): Promise<DashboardSnapshot>;
-  /** Sets what the tables hold now. Counting costs a query, so only a demo does it. */
+  /** Sets the totals. Counting costs a query, so only the demo does it. */
   totals(totals: Readonly<Record<string, number>>): void;
 }
 
 export interface DashboardOptions {
-  readonly graph: DashboardGraph;
+  readonly nodes: DashboardNodes;
   readonly version: VersionInfo;
   readonly metrics: Metrics;
   readonly health: Health;
 }
 
-export function createDashboard({ graph, version, metrics, health }: DashboardOptions): Dashboard {
+export function createDashboard({ nodes, version, metrics, health }: DashboardOptions): Dashboard {
   const startedAt = performance.now();
   let totals: Readonly<Record<string, number>> = {};
 
@@ -83,12 +83,12 @@ export function createDashboard({ graph, version, metrics, health }: DashboardOp
         uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
         ready: readiness.ready,
         input: {
-          ...node(graph.input, received, []),
-          topics: graph.input.topics,
-          group: graph.input.group,
+          ...node(nodes.input, received, []),
+          topics: nodes.input.topics,
+          group: nodes.input.group,
           lag: sumOf(lag),
         },
-        outputs: graph.outputs.map((output) => ({
+        outputs: nodes.outputs.map((output) => ({
           ...node(output, sent, errors),
           kind: output.kind,
           target: output.target,

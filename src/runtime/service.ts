@@ -1,9 +1,10 @@
 /** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config, TopicConfig } from '../config/config.ts';
+import { type TopologyDescription, topologyOf } from '../../topology/describe.ts';
+import type { Config } from '../config/config.ts';
 import { StorageRootWatch } from '../dicom/files/storage-root-watch.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
-import { createDashboard, type Dashboard, type DashboardGraph, type OutputKind } from '../ops/dashboard.ts';
+import { createDashboard, type Dashboard, type DashboardNodes } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
@@ -40,7 +41,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const metrics = createMetrics();
   const health = createHealth();
   const version = readVersion();
-  const dashboard = createDashboard({ graph: graphOf(config), version, metrics, health });
+  const dashboard = createDashboard({ nodes: dashboardNodes(topologyOf(config)), version, metrics, health });
   const server: AdminServer | undefined = config.http.enabled
     ? await startHttpServer({ config: config.http, version, metrics, health, dashboard })
     : undefined;
@@ -106,15 +107,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
   };
 }
 
-function graphOf({ input, databases, topics }: Config): DashboardGraph {
-  const topic = ({ label, path, topic: target }: TopicConfig, kind: OutputKind) => ({ label, path, kind, target });
+function dashboardNodes({ source, sinks }: TopologyDescription): DashboardNodes {
   return {
-    input: { label: input.label, path: input.path, topics: input.topics, group: input.consumerGroup },
-    outputs: [
-      ...databases.map(({ label, path, driver }) => ({ label, path, kind: 'database' as const, target: driver })),
-      topic(topics.state, 'topic'),
-      topic(topics.image, 'topic'),
-      topic(topics.deadLetter, 'dead_letter'),
-    ],
+    input: source,
+    outputs: sinks.map(({ label, path, output, target }) => ({ label, path, kind: output, target })),
   };
 }

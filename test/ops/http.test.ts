@@ -21,7 +21,7 @@ async function start(rootPath = '/benthos') {
   const health = createHealth();
   const version = { version: '1.2.3', built: '2026-01-01T00:00:00.000Z' };
   const dashboard = createDashboard({
-    graph: {
+    nodes: {
       input: { ...INPUT, topics: ['storage_queue'], group: 'dicom-consumer-group' },
       outputs: [{ ...POSTGRES, kind: 'database', target: 'postgres' }],
     },
