@@ -1,19 +1,19 @@
-# wado-consumer as an image. Plain Dockerfile: works with and without BuildKit.
+# The image of wado-consumer. Works with and without BuildKit.
 #
 #   docker build -t wado-consumer .
 #   docker run --read-only -v /data/dicom:/data/dicom:ro -e KAFKA_BROKERS=… -e POSTGRES_DSN=… -p 127.0.0.1:4195:4195 wado-consumer
 #
-# Both images are arguments: pin them to a digest or take them from a registry of your own.
+# Both base images are arguments: pin them to a digest or use your own registry.
 ARG NODE_IMAGE=node:24-bookworm-slim
-# Where the Kafka client's prebuilt binary can't be downloaded it is compiled, and an image with compilers saves installing them:
-# --build-arg BUILD_IMAGE=node:24-bookworm. Its C library must be the one of NODE_IMAGE.
+# If the Kafka client's prebuilt binary can't be downloaded it is compiled. An image with compilers saves installing them:
+# --build-arg BUILD_IMAGE=node:24-bookworm. Its C library must be that of NODE_IMAGE.
 ARG BUILD_IMAGE=${NODE_IMAGE}
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY scripts ./scripts
-# The slow part, and it changes only with the lock file: packages, and the Kafka client downloaded or compiled.
+# The slow part, which changes only with the lock file: the packages and the Kafka client.
 RUN node scripts/setup.mjs
 COPY tsconfig.json tsconfig.build.json ./
 COPY drizzle ./drizzle
@@ -22,9 +22,9 @@ COPY src ./src
 RUN node scripts/setup.mjs --build && node scripts/setup/prune.mjs
 
 FROM ${NODE_IMAGE}
-# tini: as process 1, Node would neither reap the children that it doesn't know of nor die of a signal without a handler. In the image
-# and not by `docker run --init`, so that Kubernetes has it too.
-# The libraries are those that a compiled Kafka client is linked to; the prebuilt one brings its own.
+# tini: as process 1, Node would neither reap orphaned processes nor end on a signal without a handler. It is in the image instead of
+# `docker run --init`, so that it is used in Kubernetes, too.
+# The libraries are those of a compiled Kafka client; the prebuilt one contains its own.
 COPY --from=build /app/node_modules/@confluentinc/kafka-javascript/build /tmp/client
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tini $(ldd /tmp/client/Release/*.node /tmp/client/deps/*.so* 2>/dev/null | grep -q 'not found' \
@@ -39,16 +39,16 @@ COPY package.json LICENSE ./
 COPY drizzle ./drizzle
 COPY redpanda.yaml /etc/wado-consumer/redpanda.yaml
 
-# The endpoints listen on all of the container's interfaces: what is published of them is the host's decision.
+# The endpoints listen on all interfaces of the container; the host decides what is published.
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 MALLOC_ARENA_MAX=2 HTTP_ADDRESS=0.0.0.0:4195
 USER node
 EXPOSE 4195
 STOPSIGNAL SIGTERM
-# /ping, not /ready: it says that the process lives. With PostgreSQL away /ready is 503, and a restart would mend nothing.
+# /ping, not /ready: /ready is 503 while PostgreSQL is down, and a restart would not help.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_ADDRESS.split(':').pop()}/ping`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Twice Node's young generation (megabytes; there is no variable for it): records are under way for longer than the default lets pass
-# between two collections, and were copied several times over.
+# Twice Node's default young generation (megabytes; there is no environment variable): records are in flight for longer than the time
+# between two collections with the default, and were copied several times.
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "/app/dist/src/cli/wado-consumer.cjs"]
 CMD ["run", "/etc/wado-consumer/redpanda.yaml"]
 

@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four suites, fastest first. `unit` needs nothing; `embedded` starts librdkafka's mock broker and PGlite itself; `integration` and
- * `faults` want a real Kafka and PostgreSQL (testcontainers, or what `scripts/services.sh up` started) and name what they skip.
+ * Four suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `integration` and `faults` need a real Kafka
+ * and PostgreSQL (testcontainers, or those of `scripts/services.sh up`) and name what they skip.
  */
 export default defineConfig({
   test: {
-    // The native Kafka client and worker threads want a process of their own.
+    // The native Kafka client and worker threads need separate processes.
     pool: 'forks',
     projects: [
       {

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * Reads millions of damaged DICOM files and says what came out; see src/testing/dicom-fuzz.ts for what must never happen. Needs a build.
+ * Reads millions of damaged DICOM files and prints the outcomes. src/testing/dicom-fuzz.ts has the invariants. Needs a build.
  *
  *   node scripts/fuzz-dicom.mjs [--mutants 1000000] [--seed 1] [--from 0]
  *
- * The same seed makes the same files. Exit code 1 after a violation; `--from NUMBER --mutants 1` with the same seed shows it again.
+ * The same seed makes the same files. Exit code 1 after a violation; `--from NUMBER --mutants 1` with the same seed repeats it.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,10 +46,10 @@ for (let at = from; at < from + mutants; at += STEP) {
   slowest = Math.max(slowest, report.slowestMs);
   bad += report.violations.length;
   for (const { number, what } of report.violations.slice(0, 10)) console.log(`mutant ${number}: ${what}`);
-  // zlib frees what it held for a broken stream in a later turn of the event loop.
+  // zlib frees the memory of a broken stream in a later turn of the event loop.
   await setImmediate();
   const read = at + count - from;
-  // The heap has its size after the first steps.
+  // The heap has reached its size after the first steps.
   if (read === STEP * STEPS_A_LINE) settled = megabytes();
   if (read % (STEP * STEPS_A_LINE) > 0 && read < mutants) continue;
   const perSecond = Math.round(read / ((performance.now() - began) / 1000));

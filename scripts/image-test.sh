@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image and runs it for real: read-only and as its own user, in the compose stack beside Kafka and PostgreSQL. Publishes sample
-# studies, kills the service half way, starts it again, and counts tables and topics from outside. Prints one line a check and a summary.
+# Builds the image and runs it, read-only and as its own user, in the compose stack with Kafka and PostgreSQL. Publishes sample studies,
+# kills the service half way, starts it again, and counts tables and topics from outside. Prints one line per check and a summary.
 #
 #   scripts/image-test.sh
 #
@@ -34,7 +34,7 @@ sql() { compose exec -T postgres psql -qAt -h 127.0.0.1 -U postgres -d dicom -c 
 kafka() { compose exec -T redpanda java -Xmx128m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp '/opt/kafka/*' "$@"; }
 keys() { kafka org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server localhost:29092 --topic "$1" --from-beginning \
   --timeout-ms 15000 --property print.key=true --property print.value=false 2>/dev/null || true; }
-# One line a partition: committed offset and end offset.
+# One line per partition: committed offset and end offset.
 offsets() { kafka org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server localhost:29092 --describe --group dicom-consumer-group \
   2>/dev/null | awk '$2 == "storage_queue" {print $4, $5}'; }
 inspect() { docker inspect -f "$1" "$container"; }
@@ -42,7 +42,7 @@ wait_for() {
   local end=$((SECONDS + $1)) what=$2
   shift 2
   until "$@"; do
-    [ "$SECONDS" -lt "$end" ] || { say "gave up waiting for $what"; return 1; }
+    [ "$SECONDS" -lt "$end" ] || { say "timeout while waiting for $what"; return 1; }
     sleep 0.3
   done
 }
@@ -74,7 +74,7 @@ check 'its root is read-only' "$(inspect '{{.HostConfig.ReadonlyRootfs}}')" true
 check 'HEALTHCHECK says' "$(inspect '{{.State.Health.Status}}')" healthy
 check '/ready from outside' "$(node scripts/ci/answers.mjs "http://127.0.0.1:$HTTP_PORT/ready" 30 && echo 200)" 200
 
-# The service stands still while records come in, then has little CPU: so that the kill below falls in the middle.
+# The service is suspended while records arrive and then has little CPU, so that it is killed in the middle of its work.
 compose stop service >/dev/null 2>&1
 check 'exit code of a stop' "$(inspect '{{.State.ExitCode}}')" 0
 sample=$(SAMPLE_STUDIES=$studies compose run --rm --no-deps -T sample 2>&1) || { echo "$sample"; exit 1; }
@@ -110,6 +110,6 @@ docker stop -t 12 "$container" >/dev/null
 check 'exit code of the last stop' "$(inspect '{{.State.ExitCode}}')" 0
 check 'stopped within 10 s' "$([ $((SECONDS - stopping)) -le 10 ] && echo yes)" yes
 
-say "$(docker --version), Kafka in Redpanda's place; $((SECONDS - began)) s in all"
+say "$(docker --version), Kafka instead of Redpanda; $((SECONDS - began)) s in total"
 echo "image-test: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Asks the real Redpanda Connect what it thinks of redpanda.yaml. Passes when it says nothing: once as it is, where only the
-# components that are this project's plugins may be unknown, and once with those described by manifests.
+# Lints redpanda.yaml with Redpanda Connect: once as it is, where only this project's plugins may be unknown components, and once with the
+# plugins declared by manifests, where nothing may be reported.
 #
 #   scripts/lint-with-connect.sh [FILE]        default: redpanda.yaml
 #
-# The engine is built from its Go sources (CONNECT_SOURCE, default ../shared/connect) into a cache folder, once per version of
-# them. Without the sources or without Go this prints "skipped" and exits 0.
+# Redpanda Connect is built from its Go sources (CONNECT_SOURCE, default ../shared/connect) into a cache folder, once per version. Without
+# the sources or without Go this prints "skipped" and exits with 0.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -25,9 +25,9 @@ connect=$cache/redpanda-connect-$version
 
 if [ ! -x "$connect" ]; then
   command -v go >/dev/null || skip 'no go to build Redpanda Connect with'
-  echo "building Redpanda Connect into $cache (some minutes, once)"
+  echo "building Redpanda Connect into $cache (several minutes, once)"
   mkdir -p "$cache"
-  # Under another name first: a build that is interrupted must not look like a finished one.
+  # Under another name first: an interrupted build must not look like a finished one.
   (cd "$source" && go build -o "$connect.new" .)
   mv "$connect.new" "$connect"
 fi
@@ -39,11 +39,11 @@ trap 'rm -rf "$work"' EXIT
 "$connect" lint "$file" >"$work/bare" 2>&1 || true
 if grep -vE 'unable to infer (component|processor|output) type from candidates: \[[a-z_, ]*(group_dicom_state|dicom_store)[a-z_, ]*\]' \
   "$work/bare" >&2; then
-  echo "Redpanda Connect objects to $file" >&2
+  echo "Redpanda Connect reports problems in $file" >&2
   exit 1
 fi
 
-# With the plugins' fields declared, it reads everything, and must be silent.
+# With the plugins' fields declared, nothing may be reported.
 mkdir "$work/plugins"
 cat >"$work/plugins/group_dicom_state.yaml" <<'MANIFEST'
 name: group_dicom_state
@@ -71,11 +71,11 @@ fields:
 MANIFEST
 RPC_PLUGINS="$work/plugins/*.yaml" "$connect" lint "$file" >"$work/silent" 2>&1 || {
   cat "$work/silent" >&2
-  echo "Redpanda Connect objects to $file" >&2
+  echo "Redpanda Connect reports problems in $file" >&2
   exit 1
 }
 if [ -s "$work/silent" ]; then
   cat "$work/silent" >&2
   exit 1
 fi
-echo "passed: Redpanda Connect has nothing to say about $file"
+echo "passed: Redpanda Connect reports no problem in $file"

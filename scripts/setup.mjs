@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /**
- * Makes a fresh clone ready: installs the packages that package-lock.json names, sees to it that the Kafka client's native module loads,
- * and with `--build` compiles src/ to dist/. Says nothing when there is nothing to do. Plain Node, because nothing is installed yet.
+ * Prepares a fresh clone: installs the packages of package-lock.json, makes sure that the Kafka client's native module loads, and with
+ * `--build` compiles src/ to dist/. Prints nothing if there is nothing to do. Plain Node, because nothing is installed yet.
  *
  *   node scripts/setup.mjs [--build | --rebuild]
  *
- * `--rebuild` compiles even when dist/ is newer than src/. Exit code 1 when something is missing that only you can install; the lines
- * to type are printed then.
+ * `--rebuild` compiles even when dist/ is newer than src/. Exit code 1 if something is missing that has to be installed by hand; the
+ * commands are printed then.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,9 +21,9 @@ const options = process.argv.slice(2);
 
 try {
   if (major < 20 || (major === 20 && minor < 19))
-    throw new SetupError(`Node ${process.versions.node} is too old: 20.19 or newer`);
+    throw new SetupError(`Node ${process.versions.node} is too old: 20.19 or newer is required`);
   const unknown = options.find((option) => !['--build', '--rebuild'].includes(option));
-  if (unknown !== undefined) throw new SetupError(`'${unknown}' is not an option: --build, --rebuild`);
+  if (unknown !== undefined) throw new SetupError(`'${unknown}' is not an option (options: --build, --rebuild)`);
   const rebuild = options.includes('--rebuild');
   const build = rebuild || options.includes('--build');
 

@@ -1,4 +1,4 @@
-/** Waits until a URL answers 200: `node scripts/ci/answers.mjs URL SECONDS`. Exit 1 when it doesn't in time. */
+/** Waits until a URL answers 200: `node scripts/ci/answers.mjs URL SECONDS`. Exit code 1 after a timeout. */
 const [url, seconds] = process.argv.slice(2);
 const end = performance.now() + Number(seconds) * 1000;
 let last = 'no answer';

@@ -1,6 +1,6 @@
 /**
- * Prints ports that are free now: one for Kafka with its next one free too, PostgreSQL, MariaDB, HTTP. Some are bound minutes later: they
- * are of a range that no outgoing connection is given one of.
+ * Prints free ports: one for Kafka whose next one is also free, then PostgreSQL, MariaDB and HTTP. Some are used minutes later, so they
+ * are outside the range of outgoing connections.
  */
 import { createServer } from 'node:net';
 

@@ -1,7 +1,6 @@
 /**
- * Every command in the README must have been run by this CI: compares the lines of its `sh` blocks with the record that `readme` and
- * `readme_differs` wrote while the stages ran. Prints how each was run; exit 1 when one was not, or when the record holds one that the
- * README no longer has.
+ * Checks that this CI has run every command of the README: compares the lines of its `sh` blocks with the record that `readme` and
+ * `readme_differs` wrote. Prints how each was run. Exit code 1 if one was not run, or if the record has one that the README lacks.
  *
  *   node scripts/ci/readme-commands.mjs RECORD
  */
@@ -24,5 +23,5 @@ const never = commands.filter((command) => !run.has(command));
 const gone = [...run.keys()].filter((command) => !commands.includes(command));
 
 for (const command of new Set(commands)) console.log(`${run.get(command) ?? 'NEVER RUN'}: ${command}`);
-for (const command of gone) console.log(`NOT IN THE README, though CI runs it for it: ${command}`);
+for (const command of gone) console.log(`NOT IN THE README: ${command}`);
 process.exitCode = never.length + gone.length > 0 ? 1 : 0;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does scripts/ci/stages.sh count honestly? Run by .ci/run before anything else; a CI that can't fail is worth nothing.
+# Tests scripts/ci/stages.sh: failures must be counted. Run by .ci/run before anything else.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -24,4 +24,4 @@ is_fine() { true; }
 got="$total_passed $total_failed $total_skipped"
 [ "$got" = '8 4 5' ] || { cat "$work/out"; echo "counted $got, not 8 4 5"; exit 1; }
 ! grep -q 'not reached' "$work/out"
-if conclude >/dev/null; then echo 'a failed run concluded well'; exit 1; fi
+if conclude >/dev/null; then echo 'a failed run ended with success'; exit 1; fi

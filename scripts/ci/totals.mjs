@@ -1,4 +1,4 @@
-/** Adds up the test results in a log: vitest's summary lines and image-test's. Prints `passed failed skipped`. */
+/** Adds up the test results in a log: the summary lines of vitest and image-test. Prints `passed failed skipped`. */
 import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 

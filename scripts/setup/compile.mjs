@@ -19,7 +19,7 @@ const stamp = join(dist, '.compiled');
 const sources = ['src', 'topology', 'drizzle'];
 const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
-/** True when nothing that goes into dist/ changed since it was made. A folder's time changes when a file in it goes away. */
+/** Whether dist/ is newer than all of its sources. A folder's time changes when a file in it is deleted. */
 export function isCompiled() {
   if (!existsSync(stamp)) return false;
   const made = statSync(stamp).mtimeMs;
@@ -32,9 +32,9 @@ export function isCompiled() {
   return [...entries, ...settings].every((path) => statSync(join(root, path)).mtimeMs < made);
 }
 
-/** Compiles, and removes what an older state of the sources left in dist/. */
+/** Compiles, and removes outdated files from dist/. */
 export function compile() {
-  // Taken before: what is edited while tsc runs must count as newer.
+  // Taken before tsc runs: a file that is edited meanwhile must count as newer.
   const began = new Date();
   const tsc = spawnSync(
     process.execPath,
@@ -58,7 +58,7 @@ export function compile() {
   say(`compiled ${emitted.size} files to dist/`);
 }
 
-/** Makes `npx wado-consumer` work in the clone itself; npm links only the commands of dependencies. */
+/** Links the command in node_modules/.bin of the clone; npm links the commands of dependencies only. */
 function linkCommands() {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });

@@ -7,7 +7,7 @@ import { cache, npm, root, run, SetupError, say } from './run.mjs';
 const name = '@confluentinc/kafka-javascript';
 export const clientFolder = join(root, 'node_modules', name);
 const binding = 'Release/confluent-kafka-javascript.node';
-/** What a build leaves that is needed to run; the libraries are there only when it was linked dynamically. */
+/** The files of a build that are needed to run. The libraries exist only if it was linked dynamically. */
 export const compiledFiles = ['deps/librdkafka.so.1', 'deps/librdkafka++.so.1', binding];
 const debianPackages = [
   ...['build-essential', 'python3'],
@@ -26,19 +26,19 @@ export function clientLoads() {
   }
 }
 
-/** Gets the native module: from the cache of an earlier clone, else prebuilt from its project, else by compiling it (2 minutes). */
+/** Provides the native module: from the cache of another clone, else prebuilt from its project, else compiled (2 minutes). */
 export function ensureClient() {
   if (loadsInNewProcess()) return;
   const kept = cacheFolder();
   if (existsSync(kept)) {
     put(kept, join(clientFolder, 'build'));
-    if (loadsInNewProcess()) return say(`took the compiled Kafka client from ${kept}`);
+    if (loadsInNewProcess()) return say(`using the compiled Kafka client in ${kept}`);
   }
   if (!downloadPrebuilt()) build();
   keep(kept);
 }
 
-/** A module that failed to load once stays failed in its process, so every check after a change is made in a new one. */
+/** A module that failed to load can't be loaded again in the same process, so each check uses a new one. */
 function loadsInNewProcess() {
   const file = join(clientFolder, 'build', binding);
   return (
@@ -62,20 +62,20 @@ function build() {
   if (missing === undefined || (missing.length > 0 && process.getuid?.() !== 0))
     throw new SetupError(whatToType(missing));
   if (missing.length > 0) aptInstall(missing);
-  say('the prebuilt Kafka client could not be had: compiling it (about 2 minutes)');
-  // A Node from a package or an archive brings its headers; without this node-gyp would download them.
+  say('the prebuilt Kafka client could not be downloaded; compiling it (about 2 minutes)');
+  // A Node from a package or an archive includes its headers; without this setting node-gyp would download them.
   const prefix = dirname(dirname(process.execPath));
   const headers = existsSync(join(prefix, 'include/node/node.h')) ? { npm_config_nodedir: prefix } : {};
   const { ok, log, tail } = npm(['rebuild', name, '--foreground-scripts'], {
     name: 'kafka-client',
-    // One job: the makefile forgets that the client's sources wait for librdkafka, which is compiled in parallel all the same.
+    // One job: the makefile lacks the dependency of the client's sources on librdkafka, which is compiled in parallel anyway.
     env: { CKJS_LINKING: 'dynamic', ...headers, ...process.env, JOBS: '1' },
   });
   if (!ok || !loadsInNewProcess())
-    throw new SetupError(`compiling the Kafka client failed:\n${tail}\nThe whole output: ${log}`);
+    throw new SetupError(`compiling the Kafka client failed:\n${tail}\nComplete output: ${log}`);
 }
 
-/** @returns {string[] | undefined} undefined where there is no dpkg to ask */
+/** @returns {string[] | undefined} undefined without dpkg */
 function missingDebianPackages() {
   if (spawnSync('dpkg', ['--version'], { stdio: 'ignore' }).status !== 0) return undefined;
   const installed = (wanted) =>
@@ -107,10 +107,10 @@ function whatToType(missing) {
   sudo apt-get update && sudo apt-get install -y ${missing.join(' ')}`;
 }
 
-/** One folder for each thing that makes a binary differ. */
+/** A cache folder for each combination that makes a binary differ. */
 function cacheFolder() {
   const { version } = JSON.parse(readFileSync(join(clientFolder, 'package.json'), 'utf8'));
-  // The report knows the C library; without the network part it is made in milliseconds.
+  // The report names the C library. Without its network part it takes milliseconds.
   process.report.excludeNetwork = true;
   const libc =
     process.platform !== 'linux' ? 'system' : process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl';
@@ -120,7 +120,7 @@ function cacheFolder() {
   );
 }
 
-/** Other clones may do the same at the same moment: a folder is filled under another name and appears whole. */
+/** Other clones may do the same concurrently: a folder is filled under another name and then renamed. */
 function keep(target) {
   const fresh = `${target}.${process.pid}`;
   try {
@@ -128,7 +128,7 @@ function keep(target) {
     rmSync(target, { recursive: true, force: true });
     renameSync(fresh, target);
   } catch {
-    // A cache that can't be written costs the next clone time, nothing else.
+    // Without the cache, the next clone only takes longer.
     rmSync(fresh, { recursive: true, force: true });
   }
 }
@@ -136,7 +136,7 @@ function keep(target) {
 function put(from, to) {
   for (const file of compiledFiles.filter((one) => existsSync(join(from, one)))) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
-    // By rename, so that a process that has the old file loaded keeps it.
+    // By rename, so that a process that has loaded the old file keeps it.
     copyFileSync(join(from, file), join(to, `${file}.${process.pid}`));
     renameSync(join(to, `${file}.${process.pid}`), join(to, file));
   }

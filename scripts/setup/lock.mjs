@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause, root, say } from './run.mjs';
 
-/** One setup at a time in a clone: two `npm ci` would delete each other's files. The lock of a dead process is taken over. */
+/** Runs one setup at a time per clone: two `npm ci` would delete each other's files. The lock of a dead process is taken over. */
 export async function withLock(work) {
   const file = join(tmpdir(), `wado-setup-${createHash('sha256').update(root).digest('hex').slice(0, 16)}.lock`);
   let told = false;
   while (!taken(file)) {
-    if (!told) say('waiting for another setup in this folder');
+    if (!told) say('waiting for another setup of this folder');
     told = true;
     pause(0.5);
   }
@@ -32,7 +32,7 @@ function taken(file) {
 
 function ownerLives(file) {
   try {
-    // An empty file is one that is being written right now.
+    // An empty file is being written at the moment.
     const owner = Number(readFileSync(file, 'utf8'));
     if (owner > 0) process.kill(owner, 0);
     return true;

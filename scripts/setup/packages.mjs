@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { npm, pause, root, SetupError, say } from './run.mjs';
 
 /**
- * True when node_modules holds what package-lock.json names. Compares contents, not times: a checkout touches the lock file, and
- * reinstalling costs a minute. npm keeps its own record of what it installed in node_modules/.package-lock.json.
+ * Whether node_modules contains the packages of package-lock.json. Compares contents, not times: a checkout changes the lock file's time,
+ * and reinstalling takes a minute. npm records what it installed in node_modules/.package-lock.json.
  */
 export function packagesMatchLock() {
   const record = join(root, 'node_modules', '.package-lock.json');
@@ -19,7 +19,7 @@ export function packagesMatchLock() {
   });
 }
 
-/** `npm ci`, three times if need be: registries have hiccups. Install scripts don't run; the one that matters has its own step. */
+/** Runs `npm ci`, up to three times: registries fail temporarily. Install scripts are not run; kafka-client.mjs does what is needed. */
 export function installPackages() {
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   let command = ['ci'];
@@ -28,13 +28,13 @@ export function installPackages() {
     const { ok, log, tail } = npm([...command, ...quiet], { name: 'npm' });
     if (ok) return;
     if (command[0] === 'ci' && readFileSync(log, 'utf8').includes('EUSAGE')) {
-      // A registry that doesn't carry the packages of every platform makes a lock file that `npm ci` refuses elsewhere (npm's issue 4828).
-      // The versions are the lock file's all the same, and it is not written.
+      // `npm ci` may refuse a lock file that was made with a registry without the packages of every platform (npm's issue 4828).
+      // `npm install` uses the same versions and doesn't write the lock file.
       command = ['install', '--no-save'];
       continue;
     }
-    if (attempt === 3) throw new SetupError(`npm failed:\n${tail}\nThe whole output: ${log}`);
-    say(`npm failed, again in ${attempt * 5} s`);
+    if (attempt === 3) throw new SetupError(`npm failed:\n${tail}\nComplete output: ${log}`);
+    say(`npm failed, retry in ${attempt * 5} s`);
     pause(attempt * 5);
   }
 }

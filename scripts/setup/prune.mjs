@@ -1,6 +1,6 @@
 /**
- * Leaves in node_modules what the service needs to run: no development packages, and of the Kafka client not the 270 MB that it was
- * compiled from. For the image only; a clone would have to be set up again.
+ * Reduces node_modules to what the service needs to run: no development packages, and none of the 270 MB from which the Kafka client was
+ * compiled. For the image only; a clone would have to be set up again.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,9 +17,9 @@ for (const entry of readdirSync(build, { recursive: true, withFileTypes: true })
   const file = join(entry.parentPath, entry.name);
   if (!entry.isDirectory() && !compiledFiles.some((kept) => file === join(build, kept))) rmSync(file);
 }
-// Without symbols the compiled library is a third of its size. Where there is no strip there was no compiler either.
+// Without symbols the compiled library has a third of its size. Without `strip` there was no compiler either.
 for (const file of compiledFiles.map((name) => join(build, name))) {
   if (existsSync(file)) run('strip', ['--strip-unneeded', file], { name: 'strip' });
 }
 for (const name of ['.bin', '.cache']) rmSync(join(root, 'node_modules', name), { recursive: true, force: true });
-say('left what the service runs on');
+say('removed what the service does not need to run');

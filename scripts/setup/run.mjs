@@ -4,14 +4,14 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The clone that is set up. */
+/** The clone. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What is worth keeping between clones: compiled native modules. */
+/** The cache that all clones share: compiled native modules. */
 export const cache =
   process.env.WADO_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'wado-consumer');
 
-/** Something that the user must do; its message is all they need to see. */
+/** A failure that the user has to resolve. Only its message is printed. */
 export class SetupError extends Error {}
 
 export function say(text) {
@@ -19,7 +19,7 @@ export function say(text) {
 }
 
 /**
- * Runs a program with its output in a log file beside other temporary files.
+ * Runs a program with its output in a temporary log file.
  * @returns {{ ok: boolean, log: string, tail: string }} tail: the last lines, for an error message
  */
 export function run(program, args, { name, cwd = root, env = {}, timeoutSeconds = 1800 } = {}) {
@@ -38,7 +38,7 @@ export function run(program, args, { name, cwd = root, env = {}, timeoutSeconds 
   return { ok: status === 0, log, tail };
 }
 
-/** The npm that runs us, or the one on the path. */
+/** The npm that runs this script, or the one on the path. */
 export function npm(args, options) {
   const cli = process.env.npm_execpath;
   return cli?.endsWith('npm-cli.js') ? run(process.execPath, [cli, ...args], options) : run('npm', args, options);

@@ -1,6 +1,6 @@
 /**
- * A Kafka broker inside this process: librdkafka's mock cluster. It speaks the real protocol on a loopback port, so that the real source and
- * producer run against it; it keeps everything in memory, 5 MB a partition, and it stores no transaction's offsets: it proves no durability.
+ * A Kafka broker inside this process: librdkafka's mock cluster. It speaks the Kafka protocol on a loopback port, so the real source and
+ * producer run against it. It keeps 5 MB per partition in memory and doesn't store the offsets of transactions: it shows no durability.
  */
 import { type NativeError, type NativeMetadata, type NativeProducer, newProducer } from '../kafka/client/client.ts';
 
@@ -14,7 +14,7 @@ export interface EmbeddedBroker {
 const TIMEOUT_MS = 5_000;
 const POLL_MS = 20;
 
-/** Starts a broker that has these topics. It lives until `close()` or the end of the process. */
+/** Starts a broker with these topics. It runs until `close()` or the end of the process. */
 export async function startBroker(topics: readonly string[]): Promise<EmbeddedBroker> {
   const client = newProducer({
     'test.mock.num.brokers': 1,
@@ -27,7 +27,7 @@ export async function startBroker(topics: readonly string[]): Promise<EmbeddedBr
   const broker = brokers[0];
   if (broker === undefined) throw new Error('the mock cluster has no broker');
 
-  // Asking for a topic makes it.
+  // A metadata request for a topic creates it.
   const partitions = await Promise.all(topics.map((topic) => partitionsOf(client, topic)));
   return {
     address: `${broker.host}:${broker.port}`,
@@ -43,7 +43,7 @@ async function partitionsOf(client: NativeProducer, topic: string): Promise<numb
     if (found > 0) return found;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  throw new Error('the mock cluster did not make its topics in time');
+  throw new Error('the mock cluster did not create its topics in time');
 }
 
 function metadataOf(

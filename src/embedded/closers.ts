@@ -4,11 +4,11 @@ export interface Closable {
 
 export interface Closers extends Closable {
   push(part: Closable): void;
-  /** Remembers a part once it has started; if others are closed meanwhile, it is closed as it comes. */
+  /** Adds a part once it has started. If `close()` was called in the meantime, it is closed immediately. */
   add<T extends Closable>(starting: Promise<T>): Promise<T>;
 }
 
-/** Parts that are closed in the reverse order of their start, each even if another can't be. */
+/** Parts that are closed in the reverse order of their start, also if closing one of them fails. */
 export function closers(): Closers {
   const parts: Closable[] = [];
   let closed = false;

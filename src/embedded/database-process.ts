@@ -1,6 +1,6 @@
 /**
- * PGlite in a process of its own, started by database.ts: `node database-process.js FOLDER [fresh]`. PostgreSQL in WebAssembly computes on its
- * thread, and the service's event loop is to be measured without that. Tells its port by IPC; ends when its parent does.
+ * PGlite in a child process, started by database.ts: `node database-process.js FOLDER [fresh]`. PostgreSQL in WebAssembly would block the
+ * service's event loop. Sends its port to the parent by IPC and ends with the parent.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { FolderInUseError, lockFolder } from './folder-lock.ts';
 
-/** What it tells its parent, once: where it listens, or whose folder it is. */
+/** The one message to the parent: the port, or the owner of the folder. */
 export type DatabaseMessage = { readonly port: number } | { readonly inUseBy: number };
 
 const MAX_CONNECTIONS = 8;
-// A parent that was killed leaves this process a moment behind: the next one waits for it.
+// After a parent was killed, this process ends a moment later: the next one waits for it.
 const LOCK_WAIT_MS = 5_000;
 
 const [folder, fresh] = process.argv.slice(2);
@@ -40,9 +40,9 @@ async function close(): Promise<void> {
 }
 
 process.on('message', () => void close());
-// The parent is gone, by whatever means: nobody else may have the folder while this process holds it.
+// The parent has ended. As long as this process runs, it locks the folder.
 process.on('disconnect', () => void close());
-// Signals may reach the whole process group; the parent drains first and then says when to close.
+// A signal may reach the whole process group. The parent drains first and then closes this process.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
 
 process.send({ port: Number(server.getServerConn().split(':').at(-1)) } satisfies DatabaseMessage);

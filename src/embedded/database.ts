@@ -1,26 +1,26 @@
-/** PostgreSQL without an installation: PGlite in a child process, kept in a folder, reached through a socket like any other server. */
+/** PostgreSQL without an installation: PGlite in a child process, stored in a folder, reached through a socket like any server. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { DatabaseMessage } from './database-process.ts';
 import { FolderInUseError } from './folder-lock.ts';
 
 export interface EmbeddedDatabase {
-  /** `postgres://…`, for the service, for psql, for anything. At most 8 connections; they share one session. */
+  /** `postgres://…`, for any client. At most 8 connections; they share one session. */
   readonly dsn: string;
   close(): Promise<void>;
 }
 
 export interface EmbeddedDatabaseOptions {
-  /** Where it is kept; made if it isn't there. One process at a time. */
+  /** Folder of the database; created if it is missing. Used by one process at a time. */
   readonly folder: string;
-  /** Empties it first. */
+  /** Empties the folder first. */
   readonly fresh?: boolean;
 }
 
 const START_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** Starts it and resolves when it takes connections. Rejects with FolderInUseError if another process keeps the folder for itself. */
+/** Starts the database and resolves when it accepts connections. Rejects with FolderInUseError if another process uses the folder. */
 export async function startDatabase({ folder, fresh = false }: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
   const { port, close } = await forkDatabase(fresh ? [folder, 'fresh'] : [folder]);
   return { dsn: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`, close };
@@ -55,7 +55,7 @@ async function forkDatabase(args: string[]): Promise<{ port: number; close: () =
   };
 }
 
-/** A process needs JavaScript: run from the sources (tests), the built file beside them is taken. */
+/** A child process needs JavaScript: code that runs from the sources (tests) starts the built file. */
 function processFile(): string {
   const built = import.meta.url.endsWith('.ts')
     ? '../../dist/src/embedded/database-process.js'

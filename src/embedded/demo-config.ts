@@ -1,9 +1,9 @@
-/** The demo's configuration: an ordinary redpanda.yaml, written where the user finds it. */
+/** The demo's configuration: an ordinary redpanda.yaml in the demo's folder. */
 export interface DemoConfigOptions {
   /** `host:port` of the broker. */
   readonly broker: string;
   readonly dsn: string;
-  /** Below it lie the DICOM files; absolute. */
+  /** Absolute path of the folder of the DICOM files. */
   readonly store: string;
   /** `host:port` of the admin endpoints. */
   readonly http: string;
@@ -18,12 +18,12 @@ export const DEMO_TOPICS = {
 
 export const DEMO_GROUP = 'dicom-consumer-group';
 
-/** The text of the file. What differs from a real one is the addresses, and times that a spectator would not wait for. */
+/** The text of the file. It differs from redpanda.yaml in addresses and in shorter times. */
 export function demoConfig({ broker, dsn, store, http }: DemoConfigOptions): string {
   const text = JSON.stringify;
   const output = (label: string, topic: string, more = '') =>
     `{ label: ${label}, redpanda: { seed_brokers: [${text(broker)}], topic: ${topic}, key: '\${! @key }'${more} } }`;
-  return `# Written by "wado-consumer demo" at every start. Both engines run files of this form: see README.md.
+  return `# Written by "wado-consumer demo" at every start. See redpanda.yaml and docs/configuration.md.
 http:
   address: ${text(http)}
 

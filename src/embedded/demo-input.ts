@@ -1,4 +1,4 @@
-/** The demo's other half: it makes studies, writes them into the store and publishes their records, never far ahead of the service. */
+/** The demo's input: generates studies, writes them to the store and publishes their records, at the service's pace. */
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -7,10 +7,10 @@ import type { Producer } from '../kafka/producer/producer.ts';
 import { type GeneratedStudy, generateStudies } from '../samples/studies.ts';
 import { DEMO_TOPICS } from './demo-config.ts';
 
-/** What was published so far, and so what has to be found at the end. */
+/** What was published so far, and what the sinks must therefore contain at the end. */
 export interface Published {
   readonly records: number;
-  /** Records that end in a row; repetitions of the same record not counted again. */
+  /** Records that become a row; a repeated record is counted once. */
   readonly stored: number;
   readonly poison: number;
   readonly studies: number;
@@ -24,17 +24,17 @@ export interface DemoInputOptions {
   readonly store: string;
   readonly origin: string;
   readonly producer: Producer;
-  /** Records that the service is done with. */
+  /** Records that are acknowledged. */
   readonly done: () => number;
 }
 
 export interface DemoInput {
   readonly published: Published;
-  /** Publishes the next studies, as fast as the service takes them. Ends early when the signal is aborted. */
+  /** Publishes the next studies, at the service's pace. Stops early when the signal is aborted. */
   publish(studies: number, signal: AbortSignal): Promise<void>;
 }
 
-// The embedded broker keeps 5 MB a partition and drops the oldest without a word: 2,000 records are 1.5 MB in all.
+// The embedded broker keeps 5 MB per partition and silently drops older records: 2,000 records are 1.5 MB in total.
 const MAX_LAG = 2_000;
 const LAG_POLL_MS = 20;
 const AT_ONCE = 8;

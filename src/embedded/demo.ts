@@ -1,4 +1,4 @@
-/** The whole pipeline on embedded parts: broker and database in this process and its child, the real service between them. */
+/** The service between an embedded broker in this process and an embedded database in a child process. */
 
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -20,9 +20,9 @@ import { connectTableCounter, type TableCounter, type TableCounts } from './tabl
 import { committedRecords, tallyTopics } from './topic-tally.ts';
 
 export interface DemoOptions {
-  /** Where everything is kept: database, DICOM store, configuration, log. */
+  /** Folder of database, DICOM store, configuration and log. */
   readonly folder: string;
-  /** Begins with an empty database and store. */
+  /** Starts with an empty database and store. */
   readonly fresh: boolean;
   readonly seed: number;
   /** `host:port` of the admin endpoints; port 0 for any. */
@@ -40,7 +40,7 @@ export interface DemoProgress {
 
 export interface Outcome {
   readonly sums: readonly Sum[];
-  /** Dead letters by the text of their error header. */
+  /** Dead letters by their error. */
   readonly reasons: Readonly<Record<string, number>>;
 }
 
@@ -50,16 +50,16 @@ export interface Demo {
   readonly configFile: string;
   readonly logFile: string;
   publish(studies: number, signal: AbortSignal): Promise<void>;
-  /** What is in the tables is counted a few times a second at most; the other figures are as of now. */
+  /** The rows are counted a few times per second at most; the other figures are current. */
   progress(): DemoProgress;
-  /** Resolves when the service is done with everything published; `false` if it stands still for half a minute or has ended. */
+  /** Resolves with true when everything published is acknowledged; with false after half a minute without progress, or if the service has ended. */
   settled(): Promise<boolean>;
-  /** Stops the service, then compares what went in with what the tables and topics hold. */
+  /** Stops the service, then compares the input with the tables and topics. */
   finish(): Promise<Outcome>;
   close(): Promise<void>;
 }
 
-/** What lies where in the demo's folder. */
+/** The files of the demo's folder. */
 export const DEMO_FILES = {
   database: 'database',
   store: 'store',
@@ -72,7 +72,7 @@ const STANDSTILL_MS = 30_000;
 const TALLY_WAIT_MS = 10_000;
 const POLL_MS = 50;
 
-/** Starts it all. Whatever was started is closed again if a later part can't be. */
+/** Starts all parts. If one fails, those that were started are closed. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const parts = closers();
   try {
@@ -137,7 +137,7 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
     finish: async () => {
       await stopped(service);
       const { published } = source;
-      // The tally reads what the service wrote: give it the moment that it is behind.
+      // The tally lags a little behind the service: wait for it.
       await until(() => tally.count(outputs.deadLetter).distinct >= published.poison, TALLY_WAIT_MS);
       await until(() => tally.count(outputs.image).distinct >= published.images, TALLY_WAIT_MS);
       const deadLetters = tally.count(outputs.deadLetter);
@@ -161,7 +161,7 @@ async function connectedProducer(config: Config): Promise<Producer> {
   return producer;
 }
 
-/** A service that gave up has said why in its log; here only its end counts. */
+/** Why a service failed is in its log; here only its end matters. */
 async function stopped(service: Service): Promise<void> {
   await service.stop().catch(() => undefined);
 }
@@ -171,7 +171,7 @@ interface TableWatch {
   close(): Promise<void>;
 }
 
-/** Counts the run's rows again and again, for the terminal and the dashboard. */
+/** Counts the run's rows repeatedly, for the terminal and the dashboard. */
 function watchTables(service: Service, counter: TableCounter, origin: string): TableWatch {
   let latest: TableCounts = { objects: 0, studies: 0, series: 0, images: 0 };
   let counting: Promise<void> | undefined;

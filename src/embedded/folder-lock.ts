@@ -6,7 +6,7 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Somebody else works in the folder. The message names their process. */
+/** Another process uses the folder. The message names it. */
 export class FolderInUseError extends Error {
   override readonly name = 'FolderInUseError';
   readonly code = 'folder_in_use';
@@ -22,8 +22,8 @@ const LOCK = 'lock';
 const RETRY_MS = 100;
 
 /**
- * Makes the folder this process's own until `release()` or its end. Waits for its owner for `waitMs`, then throws FolderInUseError; a
- * dead process's lock is taken over.
+ * Locks the folder for this process until `release()` or its end. Waits up to `waitMs` for another owner, then throws FolderInUseError. The
+ * lock of a dead process is taken over.
  */
 export async function lockFolder(folder: string, waitMs = 0): Promise<FolderLock> {
   await mkdir(folder, { recursive: true });

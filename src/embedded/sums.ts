@@ -2,10 +2,10 @@ import type { Published } from './demo-input.ts';
 import type { TableCounts } from './table-counts.ts';
 import type { TopicCount } from './topic-tally.ts';
 
-/** One comparison between what went in and what is found. */
+/** One comparison of input and output. */
 export interface Sum {
   readonly what: string;
-  /** Where the second figure was read: by SQL, or by a consumer. */
+  /** Where the output was counted: a table or a topic. */
   readonly where: string;
   readonly expected: number;
   readonly found: number;
@@ -20,7 +20,7 @@ export interface Found {
   readonly deadLetters: TopicCount;
 }
 
-/** Everything that has to agree when the lag is 0. Topics are compared by key: at least once means that a record may be there twice. */
+/** The comparisons that must hold when the lag is 0. Topics are compared by key: with at least once a record may be there twice. */
 export function sumsOf(
   published: Published,
   { committed, tables, states, images, deadLetters }: Found,

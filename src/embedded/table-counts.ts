@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** What the tables hold of one run: of the records whose worker_node_id is its origin. */
+/** The rows of one run: those of records whose worker_node_id is its origin. */
 export interface TableCounts {
   readonly objects: number;
   readonly studies: number;
@@ -8,7 +8,7 @@ export interface TableCounts {
   readonly images: number;
 }
 
-// A row belongs to the run whose record wrote it last.
+// A row belongs to the run whose record wrote it last (source_trace_id).
 const COUNT = `
   with run as (select trace_id from dicom_object_meta where worker_node_id = $1)
   select (select count(*) from run)::int as objects,
@@ -21,13 +21,13 @@ const UNDEFINED_TABLE = '42P01';
 const NOTHING: TableCounts = { objects: 0, studies: 0, series: 0, images: 0 };
 
 export interface TableCounter {
-  /** Zeros as long as the service has not made its tables. */
+  /** Zeros until the service has created its tables. */
   count(origin: string): Promise<TableCounts>;
   query(sql: string): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }>;
   close(): Promise<void>;
 }
 
-/** One connection beside the service's own, to read back what it wrote. */
+/** A connection apart from the service's, to read what it wrote. */
 export async function connectTableCounter(dsn: string): Promise<TableCounter> {
   const client = new pg.Client({ connectionString: dsn, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);

@@ -1,4 +1,4 @@
-/** Reads topics from their beginning as records come, and counts: the embedded broker forgets what is old, so whoever counts at the end is late. */
+/** Counts the records of topics as they arrive: the embedded broker drops older records, so counting at the end would miss some. */
 import { ERROR_HEADERS } from '../dead-letters/format.ts';
 import { connect, disconnect, type NativeMessage, newConsumer } from '../kafka/client/client.ts';
 import { toHeaders } from '../kafka/client/headers.ts';
@@ -6,7 +6,7 @@ import { ORIGIN_HEADERS } from '../kafka/consumer/origin.ts';
 
 export interface TopicCount {
   readonly records: number;
-  /** Records that differ in what identifies them: for outputs their key, for dead letters the place that they came from. */
+  /** Distinct records: outputs by key, dead letters by the position of their original record. */
   readonly distinct: number;
   /** Dead letters by the error's name and code, where records carry one. */
   readonly errors: Readonly<Record<string, number>>;
@@ -29,7 +29,7 @@ const FETCH = 500;
 
 const ORIGIN: readonly string[] = Object.values(ORIGIN_HEADERS);
 
-/** Starts counting. It belongs to no group and commits nothing. */
+/** Starts counting. It joins no group and commits nothing. */
 export async function tallyTopics({ broker, topics, partitionsPerTopic }: TopicTallyOptions): Promise<TopicTally> {
   const counts = new Map(
     topics.map((topic) => [topic, { records: 0, seen: new Set<string>(), errors: {} as Record<string, number> }]),
@@ -84,7 +84,7 @@ export async function tallyTopics({ broker, topics, partitionsPerTopic }: TopicT
   };
 }
 
-/** The sum of what a group has committed: on a broker without gaps, the number of records that it is done with. */
+/** The sum of a group's committed offsets: on a broker without gaps, the number of records that it has processed. */
 export async function committedRecords(
   broker: string,
   group: string,

@@ -1,4 +1,4 @@
-/** What made-up studies are made of: kinds of series, and patients who are evidently samples, in the scripts of the world. */
+/** What generated studies consist of: kinds of series, and patients with sample names in several scripts. */
 
 export interface SeriesKind {
   readonly modality: string;
@@ -6,12 +6,12 @@ export interface SeriesKind {
   readonly studyDescription: string;
   readonly seriesDescriptions: readonly string[];
   readonly bodyPart: string;
-  /** Least and most instances of a series. */
+  /** Minimum and maximum number of instances per series. */
   readonly instances: readonly [number, number];
-  /** Frames of an instance, where it has several. */
+  /** Frames per instance, for multi-frame images. */
   readonly frames?: number;
   readonly photometric: 'MONOCHROME2' | 'MONOCHROME1' | 'RGB';
-  /** Slices have a position in space. */
+  /** Whether the images are slices with a position. */
   readonly sliced: boolean;
 }
 

@@ -1,10 +1,10 @@
-/** Records that can't be processed, each for another reason: what dead letters are for. */
+/** Records that can't be processed, each for a different reason. */
 import { dirname, join } from 'node:path';
 import { uuidV7 } from '../publish/uuid-v7.ts';
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { buildDicomFile } from './dicom-file.ts';
 
-/** The codes under which the service dead-letters them. */
+/** The codes with which the service dead-letters them. */
 export const POISON_KINDS = [
   'not_json',
   'invalid_field',
@@ -23,7 +23,7 @@ export interface PoisonedRecord {
   readonly expected: PoisonKind;
 }
 
-/** The n-th poison record: a good record with one thing wrong, the kinds in turn. It shares nothing with the good one that could be stored. */
+/** The n-th poison record: a good record with one fault, the kinds in turn. It shares no key with the good one. */
 export function poisonRecord(n: number, good: string, store: string): PoisonedRecord {
   const expected = POISON_KINDS[n % POISON_KINDS.length] ?? 'not_json';
   const key = uuidV7();
@@ -40,7 +40,7 @@ export function poisonRecord(n: number, good: string, store: string): PoisonedRe
     case 'not_dicom':
       return withFile(Buffer.from('This file says that it is no DICOM file. '.repeat(20)));
     case 'outside_storage_roots': {
-      // It is there and well, but no record may name it.
+      // The file exists and is valid, but lies outside the storage roots.
       const outside = join(store, '..', 'outside', `${key}.dcm`);
       const bytes = buildDicomFile({ dataSet: { StudyInstanceUID: meta.study_uid } });
       return { key, value: record({ file_path: outside }), file: { path: outside, bytes }, expected };
@@ -54,7 +54,7 @@ export function poisonRecord(n: number, good: string, store: string): PoisonedRe
   }
 }
 
-/** A file whose writer stopped in the middle of its header. */
+/** A file that ends in the middle of its header. */
 function cutWithin(meta: DicomStoreMeta): Buffer {
   const bytes = buildDicomFile({
     dataSet: {

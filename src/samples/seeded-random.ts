@@ -1,11 +1,11 @@
 export interface Random {
-  /** A whole number from `least` to `most`, both included. */
+  /** An integer from `least` to `most`, both included. */
   between(least: number, most: number): number;
   pick<T>(items: readonly T[]): T;
   bytes(length: number): Buffer;
 }
 
-/** The same numbers for the same seed, on every machine (the generator known as mulberry32). Not for secrets. */
+/** A generator (mulberry32) that gives the same numbers for the same seed. Not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

@@ -1,6 +1,6 @@
 /**
- * Made-up studies as real DICOM files, endless and the same for the same seed: several series, modalities, character sets and transfer
- * syntaxes. With them the records that a receiver would publish, and now and then one that can't be processed.
+ * Generates studies as DICOM files, without end and the same for the same seed: several series, modalities, character sets and transfer
+ * syntaxes. With them come the records that a receiver would publish, some of which can't be processed.
  */
 import { join } from 'node:path';
 import { hashUid } from '../dicom/rows/uid-hash.ts';
@@ -12,23 +12,23 @@ import { type Random, seededRandom } from './seeded-random.ts';
 
 export interface StudiesOptions {
   readonly seed: number;
-  /** The store: an absolute path below which files are to be written. */
+  /** Absolute path of the store: the folder of the files. */
   readonly store: string;
   readonly tenantId: string;
   /** Written as worker_node_id and source_ae into every record; at most 64 characters. */
   readonly origin: string;
-  /** One record that can't be processed after so many studies; 0 for none. Default 8. */
+  /** A record that can't be processed after every N studies; 0 for none. Default 8. */
   readonly poisonEvery?: number;
-  /** One record delivered twice after so many studies; 0 for none. Default 10. */
+  /** A record that is delivered twice after every N studies; 0 for none. Default 10. */
   readonly repeatEvery?: number;
 }
 
-/** A record to publish. `file` must be written before. */
+/** A record to publish. Write `file` before publishing it. */
 export interface GeneratedRecord {
   readonly key: string;
   readonly value: string;
   readonly file?: { readonly path: string; readonly bytes: Buffer };
-  /** What becomes of it. A repetition is a record that was delivered already. */
+  /** The expected result. A repetition is a record that was delivered before. */
   readonly expected: 'stored' | 'repeated' | PoisonKind;
 }
 
@@ -48,7 +48,7 @@ const ENCAPSULATED = new Set<string>([
 ]);
 const SIDE = 16;
 
-/** Studies without end; take as many as wanted. Nothing is written anywhere. */
+/** An endless sequence of studies. Writes nothing. */
 export function* generateStudies(options: StudiesOptions): Generator<GeneratedStudy, never> {
   const random = seededRandom(options.seed);
   const { poisonEvery = 8, repeatEvery = 10 } = options;

@@ -1,4 +1,4 @@
-/** Certificates for tests: an authority of their own, made by the openssl command. */
+/** Certificates for tests, signed by an authority that the openssl command creates. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,20 +13,20 @@ export interface Certificate {
 }
 
 export interface CertificateOptions {
-  /** The subject's common name: for a client its user. Default `test`. */
+  /** The subject's common name; for a client certificate, the user. Default `test`. */
   readonly commonName?: string;
   /** Subject alternative names as openssl writes them: `DNS:localhost,IP:127.0.0.1`. Default both of these. */
   readonly names?: string;
-  /** How long it is good from now; below zero it has expired. Default 1. */
+  /** Days of validity from now; negative: expired. Default 1. */
   readonly days?: number;
 }
 
 export interface Authority {
-  /** Path of the authority's own certificate. */
+  /** Path of the authority's certificate. */
   readonly caFile: string;
   readonly ca: string;
   issue(options?: CertificateOptions): Certificate;
-  /** Deletes everything that it has made. */
+  /** Deletes all files that it has created. */
   remove(): void;
 }
 

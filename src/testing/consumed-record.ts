@@ -1,9 +1,9 @@
 import { type ConsumedRecord, Origin } from '../records/records.ts';
 
-/** An origin that says nothing: whatever works with it reads no origin. */
+/** An origin without content, for code that must not read it. */
 export class MemoryOrigin extends Origin {}
 
-/** A record as a source emits it, from nowhere. */
+/** A record as a source emits it. */
 export function consumedRecord(value: Buffer | null, fields: Partial<ConsumedRecord> = {}): ConsumedRecord {
   return { origin: new MemoryOrigin(), key: null, value, headers: [], ...fields };
 }

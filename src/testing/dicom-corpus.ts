@@ -1,4 +1,4 @@
-/** Good files of every form that the reader knows, for mutants and benchmarks. Generated: no patient ever had these values. */
+/** Valid files of every form that the reader supports, for mutants and benchmarks. All values are generated. */
 import {
   buildDicomFile,
   type DataSet,
@@ -69,7 +69,7 @@ function nested(depth: number, undefinedLength: boolean): ElementValue {
   return { items, undefinedLength };
 }
 
-/** What a scanner adds to the wanted attributes: 35 public ones, and some 150 in private groups, of the usual VRs. */
+/** What a typical device writes besides the wanted attributes: 35 public ones and about 150 in private groups. */
 const PUBLIC_BY_SCANNER: readonly (readonly [tag: string, vr: string, value: string])[] = [
   ['(0008,0012)', 'DA', '20240301'],
   ['(0008,0013)', 'TM', '101546'],
@@ -162,13 +162,13 @@ const VARIANTS: Readonly<
 };
 
 export interface CorpusOptions {
-  /** Size of the pixel data of each. Default: 64. */
+  /** Size of each file's pixel data in bytes. Default: 64. */
   readonly pixelBytes?: number;
-  /** Some 200 elements a header, as scanners write them, instead of the 50 that matter here. Default: false. */
+  /** About 200 elements per header, as devices write them, instead of only the 50 that are read. Default: false. */
   readonly asScannersWrite?: boolean;
 }
 
-/** Good files by what is special about them. */
+/** Valid files by their special property. */
 export function dicomCorpus({
   pixelBytes = 64,
   asScannersWrite = false,

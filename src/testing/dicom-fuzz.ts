@@ -1,10 +1,10 @@
-/** Feeds mutants to the header reader and watches what must never happen. */
+/** Feeds mutants to the header reader and checks invariants. */
 
 import { MemoryReader } from './dicom-memory.ts';
 import { mutant } from './dicom-mutants.ts';
 
 export interface FuzzOptions {
-  /** Good files to start from. */
+  /** Valid files to mutate. */
   readonly corpus: readonly Buffer[];
   readonly seed: number;
   /** Number of the first mutant. */
@@ -15,19 +15,19 @@ export interface FuzzOptions {
 }
 
 export interface FuzzReport {
-  /** How often each outcome came: `ok` or an error's text. */
+  /** The number of mutants per outcome: `ok` or an error's text. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly slowestMs: number;
-  /** What must not happen, with the mutant's number: run it again with `from` and `count: 1`. */
+  /** Violated invariants with the mutant's number. Repeat one with `from` and `count: 1`. */
   readonly violations: readonly { readonly number: number; readonly what: string }[];
 }
 
 const CANARY = 'CANARY';
-// Every so many mutants are read once more, through windows so small that every path of resuming is taken.
+// Every n-th mutant is read a second time, through windows so small that every resume path is taken.
 const COMPARE_EVERY = 8;
 const SMALL_WINDOWS = { first: 150, next: 40 };
 
-/** Pure: reads no file and draws no number of its own. */
+/** Pure: reads no file and uses no random numbers of its own. */
 export function fuzzHeaders({ corpus, seed, from, count, limitMs }: FuzzOptions): FuzzReport {
   const outcomes: Record<string, number> = {};
   const violations: { number: number; what: string }[] = [];
@@ -38,7 +38,7 @@ export function fuzzHeaders({ corpus, seed, from, count, limitMs }: FuzzOptions)
   for (let number = from; number < from + count; number++) {
     const bytes = mutant(corpus, seed, number);
     const violate = (what: string) => violations.push({ number, what });
-    // What the window held before must not show, nor what lies behind the file's end.
+    // Neither the window's earlier content nor what follows the end of the file may appear.
     soiled.copy(reader.window);
     try {
       const start = performance.now();
@@ -63,7 +63,7 @@ export function fuzzHeaders({ corpus, seed, from, count, limitMs }: FuzzOptions)
   return { outcomes, slowestMs, violations };
 }
 
-// A slow run may be the machine's doing: others run too. What counts is the least CPU of some more.
+// Other load may slow down a run: the minimum CPU time of several runs counts.
 function leastCpuMs(runs: number, run: () => void): number {
   let least = Number.POSITIVE_INFINITY;
   for (let each = 0; each < runs; each++) {

@@ -1,4 +1,4 @@
-/** Reads the header of a file that is only in memory, through the same code as a real one: for tests, and to count what is read. */
+/** Reads the header of a file in memory through the same code as a real one, for tests and to count reads. */
 
 import type { FileAnswer, FileCall } from '../dicom/files/file-calls.ts';
 import { allocateWindow, FileHeader } from '../dicom/files/file-header.ts';
@@ -8,7 +8,7 @@ import { imageMetaJson } from '../dicom/rows/image-meta.ts';
 import { stateMetaJson } from '../dicom/rows/state-meta.ts';
 import { DicomReadError } from '../errors.ts';
 
-/** The two records as JSON texts without timestamps, or the error; and the reads that it took. Offsets and lengths in bytes. */
+/** The two records as JSON without timestamps, or the error, and the reads. Offsets and lengths in bytes. */
 export interface MemoryReading {
   readonly error: DicomReadError | undefined;
   readonly state: string;
@@ -18,10 +18,10 @@ export interface MemoryReading {
 
 export class MemoryReader {
   readonly #file: FileHeader;
-  /** The memory that files are read into: what is left of one file must never show in the next. */
+  /** The memory that files are read into. The content of one file must never appear in the next. */
   readonly window: Buffer;
 
-  /** `windows` in bytes; the reader's own unless given. */
+  /** `windows` in bytes; default: the reader's. */
   constructor(windows: WindowSizes = DEFAULT_WINDOWS) {
     this.window = allocateWindow(windows);
     this.#file = new FileHeader(windows, this.window);

@@ -1,6 +1,6 @@
-/** Damaged DICOM files from good ones, each the same for the same seed and number. */
+/** Damages valid DICOM files. A mutant is the same for the same seed and number. */
 
-/** Mulberry32: a small generator of whole numbers below a bound. */
+/** Mulberry32: a generator of integers below a bound. */
 type Random = (below: number) => number;
 
 function seededRandom(seed: number): Random {
@@ -19,7 +19,7 @@ const INTERESTING_WORDS = [
 ];
 const INTERESTING_LENGTHS = [0, 1, 7, 0xff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 const MAX_BYTES = 24_000;
-// Most of what matters stands at the beginning.
+// Most of what matters is at the beginning.
 const HEADER_BYTES = 4_000;
 
 type Mutation = (bytes: Buffer, random: Random, other: Buffer) => Buffer;
@@ -56,7 +56,7 @@ function pick<T>(values: readonly T[], random: Random): T {
   return values[random(values.length)] as T;
 }
 
-/** The mutant of that number: one of the files with up to six changes. Files beyond 24 KB are cut before. */
+/** The mutant with this number: one of the files with up to six changes. Files are cut to 24 KB first. */
 export function mutant(corpus: readonly Buffer[], seed: number, number: number): Buffer {
   const random = seededRandom(Math.imul(seed, 0x9e3779b1) ^ number);
   let bytes = Buffer.from(pick(corpus, random).subarray(0, MAX_BYTES));

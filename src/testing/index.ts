@@ -1,4 +1,4 @@
-/** wado-consumer/testing: what integration tests are made of. */
+/** wado-consumer/testing: support for integration tests. */
 export { readTopic } from '../kafka/admin/read-topic.ts';
 export { buildDataSet, buildDicomFile, type DicomFileOptions, TRANSFER_SYNTAX } from '../samples/dicom-file.ts';
 export { generateStudies } from '../samples/studies.ts';

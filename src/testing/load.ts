@@ -4,20 +4,20 @@ import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { buildDicomFile } from '../samples/dicom-file.ts';
 
 export interface LoadOptions {
-  /** Where the files go; must be under the service's storage roots. */
+  /** Folder of the files; must be below the service's storage roots. */
   readonly root: string;
   readonly count: number;
-  /** Tells one load from another in the same tables: part of every UID. Default 1. */
+  /** Distinguishes loads in the same tables: part of every UID. Default 1. */
   readonly seed?: number;
   /** Default 50. */
   readonly imagesPerSeries?: number;
-  /** Every n-th record can't be processed, by turns: not JSON, a field missing, no such file, not DICOM. Default: none. */
+  /** Every n-th record can't be processed, in turn: not JSON, a missing field, a missing file, not DICOM. Default: none. */
   readonly poisonEvery?: number;
   /** Extra bytes of private data, so that a file has about this size. Default 4,096. */
   readonly fileBytes?: number;
 }
 
-/** One record to publish, and what must come of it. */
+/** A record to publish, and its expected result. */
 export interface LoadRecord {
   readonly key: string;
   readonly value: string;
@@ -35,8 +35,8 @@ const ROOT_UID = '1.2.826.0.1.3680043.10.9999';
 const POISON = ['not_json', 'invalid_field', 'file_missing', 'not_dicom'] as const;
 
 /**
- * Makes a load: real DICOM files on disk, one each, and the records that announce them. The same options give the same load. Files are
- * written as the iteration goes on, so that a hundred thousand need no memory.
+ * Generates a load: one DICOM file on disk per record. The same options give the same load. Files are written during the iteration, so
+ * a load of any size needs little memory.
  */
 export async function* makeLoad(options: LoadOptions): AsyncGenerator<LoadRecord> {
   const { root, count, seed = 1, imagesPerSeries = 50, poisonEvery = 0 } = options;
@@ -147,7 +147,7 @@ function fileOf(n: number, study: string, series: string, instance: string, byte
     },
   });
   const padding = Math.max(0, bytes - file.length - 12) & ~1;
-  // Pixel data, explicit little endian: never read, only there.
+  // Pixel data, explicit little endian. It is never read.
   const pixels = Buffer.alloc(12 + padding);
   pixels.write('\xe0\x7f\x10\x00OW', 'latin1');
   pixels.writeUInt32LE(padding, 8);

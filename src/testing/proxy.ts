@@ -1,4 +1,4 @@
-/** A TCP proxy that misbehaves on demand: what networks do to a connection, done to one server's lines while a test looks on. */
+/** A TCP proxy that injects network faults into the connections to one server. */
 
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
@@ -6,23 +6,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TcpProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
-  /** Default: any free one. */
+  /** Default: any free port. */
   readonly port?: number;
 }
 
 export interface TcpProxy {
   readonly port: number;
-  /** Bytes vanish both ways and nobody is told, as on a network that drops packets. New connections are accepted and hear nothing. */
+  /** While on, bytes are dropped silently in both directions, as by a network that drops packets. New connections are accepted and get no answer. */
   blackHole(on: boolean): void;
-  /** Everything arrives so much later, both ways, in order. 0 ends it. Milliseconds. */
+  /** Delays everything by this time in both directions, in order. Milliseconds; 0 ends it. */
   delay(milliseconds: number): void;
-  /** While on, the server's answers are replaced by as many random bytes. */
+  /** While on, the server's answers are replaced by random bytes of the same length. */
   garble(on: boolean): void;
   /** Resets every connection (RST). */
   cut(): void;
-  /** While on, connections are refused; those that stand are reset. */
+  /** While on, connections are refused and existing ones are reset. */
   refuse(on: boolean): Promise<void>;
-  /** From the first request that `when` picks, keeps back everything the server says on that connection. */
+  /** From the first request that `when` selects, holds back the server's answers on that connection. */
   hold(when: (request: Buffer) => boolean): Hold;
   close(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export interface TcpProxy {
 export interface Hold {
   /** Resolves when the first answer is being held. */
   readonly held: Promise<void>;
-  /** Lets the answers go, and holds no further ones. */
+  /** Sends the held answers and holds no further ones. */
   release(): void;
 }
 
@@ -49,7 +49,7 @@ interface Line {
   readonly kept: Buffer[];
 }
 
-/** One way of a line: what enters leaves in the same order, however the delay changes meanwhile. */
+/** One direction of a connection. Bytes keep their order when the delay changes. */
 class Way {
   readonly #to: Socket;
   #late = 0;
@@ -116,7 +116,7 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
       end.on('error', () => undefined);
       end.on('close', () => {
         lines.delete(line);
-        // A line that goes silent doesn't tell of its other end either.
+        // While bytes are dropped, the end of the connection is not passed on either.
         if (!swallowing) onward.send('end', delayMs);
       });
     }
@@ -151,7 +151,7 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
     blackHole(on) {
       const ending = swallowing && !on;
       swallowing = on;
-      // Bytes are missing in the middle: no line that lived through it can go on.
+      // Bytes are missing in the middle of these connections, so they can't continue.
       if (ending) cut();
     },
     delay(milliseconds) {

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { readEnvironment } from '../config/environment.ts';
 
 export interface ServiceProcessOptions {
-  /** The configuration file, and what it reads from the environment. */
+  /** The configuration file. */
   readonly config: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Further arguments of `run`. */
   readonly args?: readonly string[];
-  /** Everything it prints is appended there. */
+  /** Its output is appended to this file. */
   readonly log: string;
   /** The command to run; default: the built one of this package. */
   readonly command?: readonly string[];
@@ -20,14 +20,14 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The service as a process of its own, so that it can be killed. */
+/** The service as a child process, so that it can be killed. */
 export interface ServiceProcess {
   readonly pid: number;
-  /** Resolves when it has ended and all that it printed is in the log. */
+  /** Resolves when the process has ended and its whole output is in the log. */
   readonly exited: Promise<Exit>;
-  /** Resolves with how it ended. */
+  /** Sends a signal; resolves with how the process ended. */
   signal(signal: NodeJS.Signals): Promise<Exit>;
-  /** SIGSTOP and SIGCONT leave it alive: these don't wait. */
+  /** Sends SIGSTOP or SIGCONT, after which the process still runs. */
   pause(): void;
   resume(): void;
 }
@@ -44,7 +44,7 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
   const [program = process.execPath, ...before] = options.command ?? [process.execPath, COMMAND];
   const child = spawn(program, [...before, 'run', options.config, ...(options.args ?? [])], {
     env: { ...inherited(), ...options.env },
-    // It writes there by itself: its last words are in the file when it has ended, and nobody is kept busy with reading them.
+    // The process writes to the file itself, so its last lines are there when it has ended.
     stdio: ['ignore', log, log],
   });
   closeSync(log);
@@ -68,7 +68,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** What a process needs to run at all; the configuration's variables are the caller's to give. */
+/** What any process needs; the caller provides the configuration's variables. */
 function inherited(): Record<string, string> {
   const { PATH = '', HOME = '', TZ = '' } = readEnvironment();
   return TZ === '' ? { PATH, HOME } : { PATH, HOME, TZ };

@@ -1,4 +1,4 @@
-/** Grouped batches for tests of sinks, made without files: what groupDicomState would emit. */
+/** Grouped batches for tests of sinks, made without files, as groupDicomState emits them. */
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { storedFile, versionOf } from '../records/object-row.ts';
 import type { GroupedBatch, GroupedRecord, PublishedRow, StoredFile } from '../records/records.ts';

@@ -2,7 +2,7 @@ import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 
 let counter = 0;
 
-/** A valid DicomStoreMeta; every call another trace_id and instance. Give what the test is about, the rest is filled in. */
+/** A valid DicomStoreMeta with a new trace_id and instance. Pass the fields that matter; the others are filled in. */
 export function storeMeta(fields: Partial<DicomStoreMeta> = {}): DicomStoreMeta {
   const n = ++counter;
   const sop = fields.sop_uid ?? `1.2.3.1.${n}`;

@@ -260,9 +260,7 @@ describe('lint reports', () => {
   });
 
   it('a file that is not there, not text, empty, or a list', () => {
-    expect(() => loadConfig(`${folder}/none.yaml`, { env: {} })).toThrow(
-      /none\.yaml\(1,1\) cannot be read \(ENOENT\)/,
-    );
+    expect(() => loadConfig(`${folder}/none.yaml`, { env: {} })).toThrow(/none\.yaml\(1,1\) cannot be read \(ENOENT\)/);
     expect(lintText(Uint8Array.of(0x61, 0xff))).toEqual(['1:1 is not UTF-8 text']);
     expect(lintText('')).toEqual(['1:1 expected a mapping with input, pipeline and output']);
     expect(lintText('- a\n')).toEqual(['1:1 expected a mapping with input, pipeline and output']);
