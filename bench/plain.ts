@@ -1,6 +1,6 @@
 /**
- * The honest baseline: the same work as one would write it first. One batch at a time, headers read on the main thread, drizzle's
- * `insert().values().onConflictDoUpdate()`, one produce per record, offsets stored after both.
+ * The baseline: the same work in its simplest form. One batch at a time, headers read on the main thread, drizzle's
+ * `insert().values().onConflictDoUpdate()`, one produce per record, offsets acknowledged after both.
  */
 
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
@@ -42,7 +42,7 @@ const database = drizzle(pool);
 let done = 0;
 let begun = 0;
 
-/** Every column from the new row, as one writes it with drizzle. */
+/** Sets every column from the new row. */
 function excluded(table: PgTable): Record<string, SQL> {
   return Object.fromEntries(
     Object.values(getTableColumns(table)).map((column) => [column.name, sql.raw(`excluded.${column.name}`)]),

@@ -1,9 +1,9 @@
 /**
- * What each duty of the service costs a record, on the thread that all records pass: each measured alone, over the same records.
+ * CPU time per record of each task on the main thread, which all records pass. Each task is measured alone, over the same records.
  *
  *   npm run bench -- prices [--records 50000] [--rounds 5]
  *
- * CPU time of this process divided by records, the median of the rounds after one to warm up. The share is of their sum.
+ * The figure is the median of the rounds after one warm-up round. Shares are of the sum of all tasks.
  */
 import { parseArgs } from 'node:util';
 import { coalesceRows, unitBytes } from '../src/databases/coalesce.ts';
@@ -28,36 +28,36 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   const records = consumed(Number(values.records ?? 50_000));
   const rounds = Number(values.rounds ?? 5);
-  const prices = duties(records).map(({ name, work }) => ({ name, micros: priceOf(work, records.length, rounds) }));
+  const prices = tasks(records).map(({ name, work }) => ({ name, micros: priceOf(work, records.length, rounds) }));
   const sum = prices.slice(1).reduce((total, { micros }) => total + micros, 0);
   const rows = prices.map(({ name, micros }, i) => [
     name,
     micros.toFixed(2),
     i === 0 ? '' : `${((micros / sum) * 100).toFixed(0)} %`,
   ]);
-  console.log(markdown(['duty', 'CPU µs/record', 'share'], rows));
+  console.log(markdown(['task', 'CPU µs/record', 'share'], rows));
 }
 
-interface Duty {
+interface Task {
   readonly name: string;
   readonly work: () => unknown;
 }
 
-/** The first is no duty of its own: what the second costs without its checks. */
-function duties(records: readonly ConsumedRecord[]): readonly Duty[] {
+/** The first one is for comparison only: the cost of JSON.parse without validation. */
+function tasks(records: readonly ConsumedRecord[]): readonly Task[] {
   const files = records.map((record) => parseRecord(record)).filter((record) => record.kind === 'file');
   const units = files.map(unitOf);
   return [
     { name: '(JSON.parse alone)', work: () => records.map(({ value }) => JSON.parse(value?.toString() ?? '')) },
     { name: 'parse and validate, with the object row', work: () => records.map((record) => parseRecord(record)) },
     {
-      name: 'newest of each key, and bytes of a statement',
+      name: 'latest row per key, and size of a statement',
       work: () => batchesOf(units).map((batch) => [coalesceRows(batch), batch.map(unitBytes)]),
     },
-    { name: 'watermark: track, ack, take', work: () => keepWatermark(records) },
-    { name: 'the books: consumed, acked', work: () => keepBooks(records) },
-    { name: 'metrics of a batch, every node', work: () => countBatches(records) },
-    { name: 'one log line a batch', work: () => logBatches(records) },
+    { name: 'watermark: track, acknowledge, take committable', work: () => keepWatermark(records) },
+    { name: 'record ledger: consumed, acked', work: () => countRecords(records) },
+    { name: 'metrics of a batch, all components', work: () => countBatches(records) },
+    { name: 'one log line per batch', work: () => logBatches(records) },
   ];
 }
 
@@ -72,11 +72,11 @@ function keepWatermark(records: readonly ConsumedRecord[]): void {
   }
 }
 
-function keepBooks(records: readonly ConsumedRecord[]): void {
-  const { records: books } = createMetrics({ process: false });
+function countRecords(records: readonly ConsumedRecord[]): void {
+  const { records: ledger } = createMetrics({ process: false });
   for (const batch of batchesOf(records)) {
-    books.consumed(batch.length);
-    books.acked(batch.map((record) => record.origin));
+    ledger.consumed(batch.length);
+    ledger.acked(batch.map((record) => record.origin));
   }
 }
 
@@ -85,7 +85,7 @@ function countBatches(records: readonly ConsumedRecord[]): void {
   const component = { label: '', path: 'root.input' };
   const input = metrics.input(component);
   const processor = metrics.processor(component);
-  // The database, two topics.
+  // One database and two topics.
   const outputs = ['a', 'b', 'c'].map((label) => metrics.output({ label, path: 'root.output' }));
   batchesOf(records).forEach((batch, i) => {
     input.received(batch.length);
@@ -121,7 +121,7 @@ function consumed(count: number): readonly ConsumedRecord[] {
   });
 }
 
-/** As the header reader answers: texts of the usual size. */
+/** Rows of the usual size, as the header reader returns them. */
 function unitOf(file: StoredFile, i: number): GroupedRecord {
   const { version, object } = file;
   const row = (identity: string, size: number): PublishedRow => ({

@@ -1,6 +1,9 @@
 /**
- * Reads a DicomStoreMeta from its bytes where it is plain: compact JSON in the wire's order, printable ASCII without an escape, the known
- * fields and no other. So the receiver writes them. It costs two thirds of a JSON parser without any checks, and nothing is made but what is kept.
+ * Fast path for a DicomStoreMeta as the receiver writes it: compact JSON in the usual field order, printable ASCII without
+ * escapes, only known fields. Validates the bytes directly and creates no strings but those that are kept.
+ *
+ * Gain end to end (2026-11-27, `npm run bench -- ablation --only plain-store-meta`, busy machine, 3 rounds): without it the
+ * process uses 1.39 (1.12 to 1.43) times the CPU per record, and handles 0.80 times the records per second.
  */
 import { isRealDate } from './calendar.ts';
 import {
@@ -13,7 +16,7 @@ import {
   TRANSFER_STATUSES,
 } from './dicom-store-meta.ts';
 
-/** What is kept of a record that is a DicomStoreMeta by the schema's rules, and whose bytes are a row of `dicom_object_meta` as they are. */
+/** The kept fields of a record that the schema would accept, and whose bytes can be stored as a row of `dicom_object_meta` unchanged. */
 export interface PlainStoreMeta {
   readonly traceId: string;
   readonly tenantId: string;
@@ -23,13 +26,13 @@ export interface PlainStoreMeta {
   readonly patientId: string;
   /** `YYYY-MM-DD`. */
   readonly studyDate: string;
-  /** As written: at most six fraction digits. */
+  /** As written, with at most six fraction digits. */
   readonly createdTime: string;
   /** Whether transfer_status is NeedTransfer. */
   readonly needsTransfer: boolean;
 }
 
-/** Undefined also where it isn't plain to see: then the schema decides, and says what is wrong. */
+/** Returns undefined for everything that isn't plain. The schema then decides, and reports what is wrong. */
 export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
   let at = 0;
   for (let field = 0; field < FIELDS.length; field++) {
@@ -58,7 +61,7 @@ export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
   };
 }
 
-/** Where each field's value stands in the record that was read last: kept, so that a record costs no list of its own. */
+/** Position of each field's value in the last record. Reused, so that a record needs no allocation. */
 const starts: number[] = DICOM_STORE_META_FIELDS.map(() => 0);
 const ends: number[] = DICOM_STORE_META_FIELDS.map(() => 0);
 
@@ -72,16 +75,16 @@ const COLON = 0x3a;
 const POINT = 0x2e;
 const LETTER_T = 0x54;
 
-/** Which bytes stand for themselves in a JSON string: printable ASCII but quote and backslash. */
+/** 1 for each byte that a JSON string contains unescaped: printable ASCII without quote and backslash. */
 const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f);
 PLAIN[QUOTE] = 0;
 PLAIN[BACKSLASH] = 0;
 
-/** Returns where the value ends, or -1 where it isn't plain. */
+/** Returns the end of the value, or -1 if it isn't plain. */
 type ReadValue = (bytes: Buffer, start: number) => number;
 
 interface Field {
-  /** What stands before the value. */
+  /** The bytes before the value. */
   readonly lead: Uint8Array;
   readonly read: ReadValue;
   readonly optional: boolean;
@@ -108,7 +111,7 @@ function readerOf(name: DicomStoreMetaField): ReadValue {
     case 'trace_id':
       return text(TRACE_ID_LENGTH, TRACE_ID_LENGTH);
     case 'file_size':
-      // As many digits as are below 2^53 whatever they are.
+      // Any number of 15 digits is below 2^53.
       return digits(15);
     case 'number_of_frames':
       return digits(9);
@@ -125,7 +128,7 @@ function readerOf(name: DicomStoreMetaField): ReadValue {
   }
 }
 
-/** Where `expected` ends when it stands at `at`, or -1. */
+/** Returns the end of `expected` if it is found at `at`, else -1. */
 function skip(bytes: Buffer, at: number, expected: Uint8Array): number {
   for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return -1;
   return at + expected.length;
@@ -164,7 +167,7 @@ function oneOf(texts: readonly string[]): ReadValue {
   };
 }
 
-/** A whole number that isn't negative, as JSON writes it: no zeros before it. */
+/** A non-negative whole number in JSON form: without leading zeros. */
 function digits(max: number): ReadValue {
   return (bytes, start) => {
     let at = start;
@@ -178,7 +181,7 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= ZERO && byte <= NINE;
 }
 
-/** The number that `count` digits write, or -1. */
+/** The number formed by `count` digits, or -1 if one isn't a digit. */
 function numberAt(bytes: Buffer, start: number, count: number): number {
   let number = 0;
   for (let at = start; at < start + count; at++) {
@@ -189,14 +192,14 @@ function numberAt(bytes: Buffer, start: number, count: number): number {
   return number;
 }
 
-/** `YYYY-MM-DD`, a day that exists. */
+/** `YYYY-MM-DD`, a date that exists. */
 function readDate(bytes: Buffer, start: number): number {
   if (bytes[start + 4] !== MINUS || bytes[start + 7] !== MINUS) return -1;
   const real = isRealDate(numberAt(bytes, start, 4), numberAt(bytes, start + 5, 2), numberAt(bytes, start + 8, 2));
   return real ? start + 10 : -1;
 }
 
-/** `"YYYY-MM-DDTHH:MM:SS"` with no, 3 or 6 fraction digits: nine are more than the tables hold. */
+/** `"YYYY-MM-DDTHH:MM:SS"` with no, 3 or 6 fraction digits. The tables hold six, so nine digits are left to the schema. */
 function readTimestamp(bytes: Buffer, start: number): number {
   const time = readDate(bytes, start + 1);
   if (time < 0 || bytes[time] !== LETTER_T || bytes[time + 3] !== COLON || bytes[time + 6] !== COLON) return -1;
@@ -208,7 +211,7 @@ function readTimestamp(bytes: Buffer, start: number): number {
   return numberAt(bytes, second + 1, 6) < 0 ? -1 : closeText(bytes, start, second + 7);
 }
 
-/** Whether two digits at `start` write a number from 0 to `max`. */
+/** Whether two digits at `start` form a number from 0 to `max`. */
 function isUpTo(max: number, bytes: Buffer, start: number): boolean {
   const number = numberAt(bytes, start, 2);
   return number >= 0 && number <= max;

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Batches wait, and one is answered now and then, for so many milliseconds; tells when another thread was due. */
+/** Lets batches wait for the given time, finishing one from time to time with `progress`. Returns when another thread was due. */
 function dueWhile(growth: PoolGrowth, milliseconds: number, { progress }: { readonly progress: boolean }): number[] {
   const due: number[] = [];
   for (let passed = 0; passed <= milliseconds; passed += 100) {
@@ -24,26 +24,26 @@ function dueWhile(growth: PoolGrowth, milliseconds: number, { progress }: { read
 const withFree = (free: number) => new PoolGrowth({ afterMs: 1_000, watchProcessors: () => () => free });
 
 describe('PoolGrowth', () => {
-  it('asks for a thread each time that batches have waited long enough, where a processor is free', () => {
+  it('asks for a thread each time batches have waited long enough, if a CPU is idle', () => {
     expect(dueWhile(withFree(0.5), 2_500, { progress: true })).toEqual([1_000, 2_000]);
   });
 
-  it('asks for none where the processors are what is short', () => {
+  it('asks for none while the CPUs are the bottleneck', () => {
     expect(dueWhile(withFree(0.4), 10_000, { progress: true })).toEqual([]);
   });
 
-  it('asks for one whatever the processors do, where no batch is answered: the threads hang', () => {
+  it('asks for one however busy the CPUs are if no batch is finished, as the threads are blocked', () => {
     expect(dueWhile(withFree(0), 1_500, { progress: false })).toEqual([1_000]);
   });
 
-  it('begins anew when nothing waited in between', () => {
+  it('starts counting again after a pause in the waiting', () => {
     const growth = withFree(1);
     expect(dueWhile(growth, 800, { progress: true })).toEqual([]);
     growth.enough();
     expect(dueWhile(growth, 900, { progress: true })).toEqual([]);
   });
 
-  it('looks at the processors for the second half of the time', () => {
+  it('measures the CPUs during the second half of the waiting time', () => {
     const looks: number[] = [];
     const growth = new PoolGrowth({
       afterMs: 1_000,
@@ -59,7 +59,7 @@ describe('PoolGrowth', () => {
   it.each([
     [3.5, [1_000]],
     [3.6, []],
-  ])("counts %d of the machine's four processors as busy, whatever keeps them so", (busy, expected) => {
+  ])('counts %d of four CPUs as busy, whatever keeps them busy', (busy, expected) => {
     const each = () => (performance.now() * busy) / 4 / 4;
     const processor = () => ({
       model: '',

@@ -6,14 +6,14 @@ function record(speed: StorageSpeed, milliseconds: number, files: number): void 
 }
 
 describe('storage', () => {
-  it('is taken for fast, also while the code is still cold', () => {
+  it('counts as fast, also while the code is not compiled yet', () => {
     const speed = new StorageSpeed();
     record(speed, 1, 10);
     record(speed, 0.03, 100);
     expect(speed.slow).toBe(false);
   });
 
-  it('is slow after a few slow files, not after one', () => {
+  it('counts as slow after a few slow files, not after one', () => {
     const speed = new StorageSpeed();
     record(speed, 0.03, 50);
     speed.record(20);
@@ -22,13 +22,13 @@ describe('storage', () => {
     expect(speed.slow).toBe(true);
   });
 
-  it('is slow within its first files if they take many milliseconds', () => {
+  it('counts as slow within the first files if each takes many milliseconds', () => {
     const speed = new StorageSpeed();
     record(speed, 20, 4);
     expect(speed.slow).toBe(true);
   });
 
-  it('is looked at again now and then while it is slow, and can become fast', () => {
+  it('is measured again from time to time while slow, and can become fast', () => {
     const speed = new StorageSpeed();
     record(speed, 20, 20);
     const probes = Array.from({ length: 16 }, () => speed.startBatch());

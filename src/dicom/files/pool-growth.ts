@@ -1,28 +1,28 @@
-/** When a pool of reader threads needs another one. */
+/** Decides when the pool of reader threads starts another one. */
 import os from 'node:os';
 
-/** Begins to look at the machine's processors; the function it returns tells how many of them were free on average since then. */
+/** Starts measuring the machine's CPUs. The returned function returns how many were idle on average since then. */
 export type WatchProcessors = () => () => number;
 
 export interface PoolGrowthOptions {
-  /** Batches that wait for so long without a pause mean that the threads don't keep up [3000]. Milliseconds. */
+  /** The threads don't keep up if batches have been waiting for this long without a pause, in milliseconds [3000]. */
   readonly afterMs?: number | undefined;
   readonly watchProcessors?: WatchProcessors | undefined;
 }
 
-// Longer than a burst, and than a new thread's slow beginning.
+// Longer than a burst, and than the warm-up of a new thread.
 const AFTER_MS = 3_000;
-// On two cores that are busy with everything, a second thread took 5 to 9 % of the throughput: it has its own code to compile.
+// On two busy cores a second thread cost 5 to 9 % of the throughput, because it compiles its code again.
 const FREE_ENOUGH = 0.5;
 
 /**
- * A thread costs memory, and CPU until its code is compiled. Another one helps where the others hang or wait for the storage, or where it
- * has a processor to run on; where the processors are what is short, it is only a burden.
+ * A thread costs memory, and CPU until its code is compiled. Another one helps while the others are blocked in or waiting
+ * for the storage, or while a CPU is idle. Where the CPUs are the bottleneck it only costs.
  */
 export class PoolGrowth {
   readonly #afterMs: number;
   readonly #watchProcessors: WatchProcessors;
-  /** Since when batches have been waiting without a pause, by `performance.now()`. */
+  /** Start of the current uninterrupted wait, by `performance.now()`; NaN while nothing waits. */
   #since = Number.NaN;
   #progressed = false;
   #free: (() => number) | undefined;
@@ -32,22 +32,22 @@ export class PoolGrowth {
     this.#watchProcessors = watchProcessors;
   }
 
-  /** A batch was answered. */
+  /** A batch was finished. */
   progressed(): void {
     this.#progressed = true;
   }
 
-  /** Nothing waits, or a thread is about to begin. */
+  /** No batch waits, or a thread is starting. */
   enough(): void {
     this.#since = Number.NaN;
   }
 
-  /** Batches wait: whether they have done so long enough for another thread. If so, the time begins anew. */
+  /** Call while batches wait. Returns whether to start another thread; the waiting time then starts again. */
   isDue(): boolean {
     const now = performance.now();
     if (Number.isNaN(this.#since)) this.#begin(now);
     const waited = now - this.#since;
-    // Asking costs something, and most waiting ends before.
+    // Measuring costs CPU, and most waits end earlier.
     if (waited >= this.#afterMs / 2) this.#free ??= this.#watchProcessors();
     if (waited < this.#afterMs) return false;
     const helps = !this.#progressed || (this.#free?.() ?? 0) >= FREE_ENOUGH;
@@ -62,7 +62,7 @@ export class PoolGrowth {
   }
 }
 
-/** Waiting for a disk is no use of a processor. A container's quota isn't seen: there all of the machine's processors count. */
+/** I/O wait counts as idle. A container's CPU quota is not visible here: all CPUs of the machine count. */
 function watchSystem(): () => number {
   const start = performance.now();
   const busyBefore = busyMs();
