@@ -6,7 +6,7 @@
  * The figure is the median of the rounds after one warm-up round. Shares are of the sum of all tasks.
  */
 import { parseArgs } from 'node:util';
-import { coalesceRows, unitBytes } from '../src/databases/coalesce.ts';
+import { coalesceRows, recordBytes } from '../src/databases/coalesce.ts';
 import { KafkaOrigin, kafkaOrigin } from '../src/kafka/consumer/origin.ts';
 import { WatermarkTracker } from '../src/kafka/consumer/watermark.ts';
 import { parseRecord } from '../src/operators/parse-records.ts';
@@ -52,7 +52,7 @@ function tasks(records: readonly ConsumedRecord[]): readonly Task[] {
     { name: 'parse and validate, with the object row', work: () => records.map((record) => parseRecord(record)) },
     {
       name: 'latest row per key, and size of a statement',
-      work: () => batchesOf(units).map((batch) => [coalesceRows(batch), batch.map(unitBytes)]),
+      work: () => batchesOf(units).map((batch) => [coalesceRows(batch), batch.map(recordBytes)]),
     },
     { name: 'watermark: track, acknowledge, take committable', work: () => keepWatermark(records) },
     { name: 'record ledger: consumed, acked', work: () => countRecords(records) },

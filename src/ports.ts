@@ -79,6 +79,11 @@ export interface HeaderReader {
 
 /** One end of a branch: a database, or the output topics, or the dead-letter topic. */
 export interface Sink {
+  /**
+   * Whether it keeps the greatest version of each key, as databases do. Where such a sink refuses a record it stores the rows that the
+   * refused one covered by itself, and it needs nothing again for a record that another sink refused.
+   */
+  readonly storesByVersion?: boolean;
   /** The node's name: the label in the configuration, in metrics and in errors. */
   readonly name: string;
   /** Makes it ready, or rejects with a SinkError; called again, with backoff, until it resolves. */

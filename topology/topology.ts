@@ -10,7 +10,6 @@ import { bufferTime, filter, type Observable, type SchedulerLike, tap } from 'rx
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
-import { groupBatch } from '../src/operators/group-batch.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { inOrder } from '../src/operators/in-order.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
@@ -52,7 +51,7 @@ export function topology(
 ): Observable<AcknowledgedBatch> {
   return batches(source, settings).pipe(
     groupDicomState(reader, settings),
-    forkTo({ sinks, deadLetters }, forkOptions(reader, settings)),
+    forkTo({ sinks, deadLetters }, forkOptions(settings)),
     acknowledgeRecords(offsets),
   );
 }
@@ -70,7 +69,7 @@ export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
   settings: Settings,
 ): Observable<AcknowledgedBatch> {
-  const options = forkOptions(reader, settings);
+  const options = forkOptions(settings);
   return batches(source, settings).pipe(
     inOrder((batch$) =>
       batch$.pipe(
@@ -91,11 +90,9 @@ function batches(source: Source, settings: Settings): Observable<ParsedRecord[]>
   );
 }
 
-function forkOptions(reader: HeaderReader, { retry, scheduler }: Settings): ForkOptions {
+function forkOptions({ retry, scheduler }: Settings): ForkOptions {
   return {
     retry: { ...DEFAULT_RETRY, ...retry, ...(scheduler === undefined ? {} : { scheduler }) },
-    regroup: async (records) =>
-      (await groupBatch(reader, records, { mayWait: false, closedAt: performance.now() })).batch,
   };
 }
 

@@ -31,8 +31,8 @@ const BY_DETAIL: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/^(28|sasl_failed)/, 'the server refused the login; check user, password and pg_hba.conf'],
   [/^3D000$/, 'there is no such database; create it first'],
   [/^42501$/, 'the user lacks a privilege; docs/tables.md lists what each step needs'],
-  [/:missing$|^42P01$|^42703$/, 'run wado-consumer migrate with a user that may create tables'],
-  [/:type$/, 'a column is too narrow for what the service writes; compare it with docs/tables.md'],
+  [/:missing\b|^42P01$|^42703$/, 'run wado-consumer migrate with a user that may create tables'],
+  [/:(type|not_null)\b|^encoding:/, 'the tables do not fit what the service writes; docs/tables.md lists the columns'],
   [
     /^(tls_|CERT_|ERR_TLS_|SELF_SIGNED_|UNABLE_TO_)/,
     'the TLS connection failed; check sslmode and sslrootcert in the DSN',

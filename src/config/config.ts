@@ -140,6 +140,10 @@ export interface DatabaseConfig extends ComponentConfig {
   /** Whether to create or update the tables when the service starts. */
   readonly migrate: boolean;
   readonly statementTimeoutMs: number;
+  /** Whether statements are prepared once per connection. */
+  readonly prepare: boolean;
+  /** This many rows refused one after the other for one reason, and the database is out of order. */
+  readonly refusedInARow: number;
 }
 
 /** The three `redpanda` outputs. They share one producer, so they share its settings. */

@@ -10,6 +10,8 @@ const databaseSchema = mapping({
   max_in_flight: wholeNumber(1, 1000).default(2),
   migrate: bool().default(true),
   statement_timeout: duration().default(20_000),
+  prepare: bool().default(true),
+  refused_in_a_row: wholeNumber(1, 1_000_000).default(20),
 });
 
 /** Reads the fields of one `dicom_store`. */
@@ -29,5 +31,7 @@ export function readDatabase(
     maxInFlight: fields.max_in_flight,
     migrate: fields.migrate,
     statementTimeoutMs: fields.statement_timeout,
+    prepare: fields.prepare,
+    refusedInARow: fields.refused_in_a_row,
   };
 }

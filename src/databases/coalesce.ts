@@ -10,20 +10,20 @@ export interface StatementRows {
 }
 
 /**
- * Reduces the rows of `units`, which may come from several batches, to the greatest version of each key (contract, "which record
- * wins"), and sorts them by key: statements that run side by side then lock rows in the same order, which keeps them from deadlock.
+ * Reduces the rows of `records`, which may come from several batches, to the greatest version of each key (docs/contract.md, "Group: which
+ * record wins"), and sorts them by key: concurrent statements then lock rows in the same order, which prevents deadlocks.
  */
-export function coalesceRows(units: readonly GroupedRecord[]): StatementRows {
+export function coalesceRows(records: readonly GroupedRecord[]): StatementRows {
   return {
-    objects: newestOfEachKey(units.map((unit) => unit.object)),
-    states: newestOfEachKey(units.map((unit) => unit.state)),
-    images: newestOfEachKey(units.map((unit) => unit.image)),
+    objects: newestOfEachKey(records.map((record) => record.object)),
+    states: newestOfEachKey(records.map((record) => record.state)),
+    images: newestOfEachKey(records.map((record) => record.image)),
   };
 }
 
-/** What `unit` adds to a statement, in bytes of UTF-8. */
-export function unitBytes(unit: GroupedRecord): number {
-  return rowBytes(unit.object) + rowBytes(unit.state) + rowBytes(unit.image);
+/** What a record adds to a statement, in bytes of UTF-8. */
+export function recordBytes(record: GroupedRecord): number {
+  return rowBytes(record.object) + rowBytes(record.state) + rowBytes(record.image);
 }
 
 // The length of an array element, its braces, and a null for each field that the row lacks.

@@ -12,6 +12,10 @@ export interface DatabaseSinkOptions {
   readonly migrate: boolean;
   /** Milliseconds that a statement may take. */
   readonly statementTimeoutMs: number;
+  /** Whether statements are prepared once per connection; not through a pooler in transaction mode [true]. */
+  readonly prepare?: boolean;
+  /** This many rows refused one after the other for one reason, and the database is out of order [20]. */
+  readonly refusedInARow?: number;
 }
 
 /** What the tools and documents need to know of a database. */

@@ -1,173 +1,175 @@
 /**
- * Group commit: batches that wait while every connection is busy go together in the next statement. So batches can stay small, for
- * latency, and throughput is that of large ones.
+ * Group commit: batches that wait while every connection is busy go together in the next statement. Batches stay small, for latency, and
+ * throughput is that of large ones.
  */
 import { SinkError } from '../errors.ts';
-import type { GroupedRecord, Rejection } from '../records/records.ts';
-import { storeOrReject } from './bisect.ts';
-import { unitBytes } from './coalesce.ts';
-
-/** One connection's worth of writing, used by one statement at a time. */
-export interface DatabaseLane {
-  /** Makes the rows of `units` durable, or rejects with a SinkError. */
-  store(units: readonly GroupedRecord[]): Promise<void>;
-  close(): Promise<void>;
-}
+import type { Rejection } from '../records/records.ts';
+import { BatchProgress, type BatchToStore } from './batch-progress.ts';
+import type { DatabaseWriter } from './database-writer.ts';
+import { HeldUpRows } from './held-up-rows.ts';
+import { RefusalBreaker } from './refusal-breaker.ts';
+import { takeParts, type WaitingBatch } from './statement-parts.ts';
+import { StatementSize } from './statement-size.ts';
+import { hasAllRows, type Memory, storeRecords } from './store-records.ts';
 
 export interface GroupCommitOptions {
   /** The sink's name, for errors. */
   readonly name: string;
-  readonly lanes: readonly DatabaseLane[];
-  /** The most records in one statement. */
-  readonly maxRows: number;
-  /** The most bytes of rows in one statement; a single record may exceed it. */
-  readonly maxBytes: number;
-  /** So many records must wait before another lane is used beside a busy one [1000], */
+  readonly writers: readonly DatabaseWriter[];
+  /** The most records in one statement [2000]. */
+  readonly maxRows?: number;
+  /** The most bytes of rows in one statement [8 MiB]; a single record may exceed it. */
+  readonly maxBytes?: number;
+  /** Milliseconds that a statement may take [20000]. */
+  readonly statementTimeoutMs?: number;
+  /** This many rows refused one after the other for one reason, and the database is out of order [20]. */
+  readonly refusedInARow?: number;
+  /** Compares the tables with what the service needs; rejects with a SinkError `misconfigured` [finds no fault]. */
+  readonly checkSchema?: () => Promise<void>;
+  /** Another connection is used beside a busy one when this many records wait [1000], */
   readonly enoughRows?: number;
-  /** or for so long, in milliseconds [50]. */
+  /** or after this many milliseconds [50]. */
   readonly patienceMs?: number;
 }
 
 export interface GroupCommit {
-  /** Resolves when every record is durable or known to be refused; rejects with a SinkError when all must be written again. */
-  write(units: readonly GroupedRecord[]): Promise<readonly Rejection[]>;
-  /** Rejects what still waits, and closes the lanes. */
+  /**
+   * Resolves when every record of the batch is durable or known to be at fault; rejects with a SinkError when the batch has to be written
+   * again, for which the same object must be given: it continues where the failed attempt ended.
+   */
+  write(batch: BatchToStore): Promise<readonly Rejection[]>;
+  /** Rejects the batches that still wait, and closes the connections. */
   close(): Promise<void>;
 }
 
-/** A call of write() that isn't over: parts of it may run in several statements. */
-interface Waiting {
-  readonly units: readonly GroupedRecord[];
-  readonly rejections: Rejection[];
-  /** How many of `units` have been handed to a lane. */
-  taken: number;
-  /** How many of them are settled. */
-  settled: number;
-  readonly resolve: (rejections: readonly Rejection[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface Part {
-  readonly of: Waiting;
-  readonly units: readonly GroupedRecord[];
-}
+const MAX_ROWS = 2_000;
+const MAX_BYTES = 8 * 1024 * 1024;
+const STATEMENT_TIMEOUT_MS = 20_000;
+const REFUSED_IN_A_ROW = 20;
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { lanes, enoughRows = 1_000, patienceMs = 50 } = options;
-  const idle = [...lanes];
-  const queue: Waiting[] = [];
+  const { name, writers, maxBytes = MAX_BYTES, enoughRows = 1_000, patienceMs = 50 } = options;
+  const memory: Memory = {
+    breaker: new RefusalBreaker({
+      name,
+      limit: options.refusedInARow ?? REFUSED_IN_A_ROW,
+      checkSchema: options.checkSchema ?? (async () => undefined),
+    }),
+    heldUp: new HeldUpRows(),
+    size: new StatementSize(options.maxRows ?? MAX_ROWS, options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS),
+  };
+  const idle = [...writers];
+  const queue: WaitingBatch[] = [];
+  const progresses = new WeakMap<BatchToStore, BatchProgress>();
   let closed = false;
   let patience: NodeJS.Timeout | undefined;
+  let probes = 0;
 
-  // Two small statements side by side cost more than one that is twice as large. So another lane helps only where much waits for those that
-  // are busy, or where they are held up.
-  function fillIdleLanes(): void {
-    while (queue.length > 0 && idle.length > 0) {
-      if (idle.length < lanes.length && waitingRows() < enoughRows) {
-        patience ??= setTimeout(useAnotherLane, patienceMs);
+  // Two small statements side by side cost more than one of twice the size. So another connection helps only where much waits for
+  // the busy ones, or where these are held up.
+  function fillIdleWriters(): void {
+    while (idle.length > 0 && waitingRows() > 0) {
+      if (idle.length < writers.length && waitingRows() < enoughRows) {
+        patience ??= setTimeout(useAnotherWriter, patienceMs);
         return;
       }
-      useIdleLane();
+      useIdleWriter();
     }
   }
 
-  function useAnotherLane(): void {
+  function useAnotherWriter(): void {
     patience = undefined;
-    if (queue.length > 0) useIdleLane();
-    fillIdleLanes();
+    if (waitingRows() > 0) useIdleWriter();
+    fillIdleWriters();
   }
 
-  function useIdleLane(): void {
-    const lane = idle.pop();
-    if (lane !== undefined) void run(lane, takeParts(queue, options));
+  function useIdleWriter(): void {
+    const writer = idle.pop();
+    if (writer !== undefined) void run(writer, takeParts(queue, { maxRows: memory.size.rows, maxBytes }));
   }
 
   function waitingRows(): number {
-    return queue.reduce((rows, { units, taken }) => rows + units.length - taken, 0);
+    return queue.reduce((rows, { files, running }) => rows + (running ? 0 : files.length), 0);
   }
 
-  async function run(lane: DatabaseLane, parts: readonly Part[]): Promise<void> {
+  async function run(writer: DatabaseWriter, parts: ReturnType<typeof takeParts>): Promise<void> {
     try {
-      const rejections = await storeOrReject(
-        parts.flatMap((part) => part.units),
-        (units) => lane.store(units),
-      );
-      const byFile = new Map(rejections.map((rejection) => [rejection.file, rejection]));
-      for (const part of parts) settle(part, byFile);
-    } catch (error) {
+      const units = parts.flatMap(({ of: { progress }, files }) => files.map((file) => ({ progress, file })));
+      const failures = await storeRecords(units, writer, memory);
       for (const part of parts) {
-        part.of.reject(error);
-        leaveQueue(part.of);
+        const failure = failures.get(part.of.progress);
+        if (failure === undefined) settle(part.of);
+        else fail(part.of, failure);
       }
+    } catch (error) {
+      for (const part of parts) fail(part.of, error);
     } finally {
-      idle.push(lane);
-      fillIdleLanes();
+      idle.push(writer);
+      fillIdleWriters();
     }
   }
 
-  // The rest of a batch that has failed in part would be written in vain: its caller writes it anew.
-  function leaveQueue(waiting: Waiting): void {
+  function settle(waiting: WaitingBatch): void {
+    waiting.running = false;
+    if (waiting.progress.done) waiting.resolve(waiting.progress.rejections);
+  }
+
+  // The rest of a batch that failed in part is written when its caller writes it again.
+  function fail(waiting: WaitingBatch, error: unknown): void {
+    waiting.running = false;
     const position = queue.indexOf(waiting);
     if (position >= 0) queue.splice(position, 1);
+    if (waiting.progress.done) waiting.resolve(waiting.progress.rejections);
+    else waiting.reject(error);
+  }
+
+  function progressOf(batch: BatchToStore): BatchProgress {
+    const known = progresses.get(batch);
+    if (known !== undefined) return known;
+    const progress = new BatchProgress(batch);
+    progresses.set(batch, progress);
+    return progress;
+  }
+
+  /** While the database is out of order: one record at a time, each time another one. Rejects unless it is stored. */
+  async function probe(progress: BatchProgress, outOfOrder: SinkError): Promise<void> {
+    const candidates = progress.pending.flatMap((file) => progress.recordOf(file) ?? []).filter(hasAllRows);
+    const record = candidates[probes % candidates.length];
+    const writer = idle.length === writers.length ? idle.pop() : undefined;
+    if (record === undefined || writer === undefined) throw outOfOrder;
+    probes++;
+    try {
+      const rejections = await writer.store([record]);
+      if (rejections.length > 0) throw outOfOrder;
+      progress.stored(record.file);
+      memory.breaker.accepted([record]);
+    } catch (error) {
+      const refused = error instanceof SinkError && (error.code === 'rejected' || error.code === 'misconfigured');
+      throw refused ? outOfOrder : error;
+    } finally {
+      idle.push(writer);
+    }
+  }
+
+  async function write(batch: BatchToStore): Promise<readonly Rejection[]> {
+    if (closed) throw new SinkError(name, 'unavailable', 'closed');
+    const progress = progressOf(batch);
+    const { outOfOrder } = memory.breaker;
+    if (outOfOrder !== undefined && !progress.done) await probe(progress, outOfOrder);
+    if (progress.done) return progress.rejections;
+    return new Promise((resolve, reject) => {
+      queue.push({ progress, files: [...progress.pending], running: false, resolve, reject });
+      fillIdleWriters();
+    });
   }
 
   return {
-    write(units) {
-      if (closed) return Promise.reject(new SinkError(options.name, 'unavailable', 'closed'));
-      if (units.length === 0) return Promise.resolve([]);
-      return new Promise((resolve, reject) => {
-        queue.push({ units, rejections: [], taken: 0, settled: 0, resolve, reject });
-        fillIdleLanes();
-      });
-    },
+    write,
     async close() {
       closed = true;
       clearTimeout(patience);
-      for (const waiting of queue.splice(0)) waiting.reject(new SinkError(options.name, 'unavailable', 'closed'));
-      await Promise.all(options.lanes.map((lane) => lane.close()));
+      for (const waiting of queue.splice(0)) waiting.reject(new SinkError(name, 'unavailable', 'closed'));
+      await Promise.all(writers.map((writer) => writer.close()));
     },
   };
-}
-
-/** What a statement still has room for. */
-interface Room {
-  rows: number;
-  bytes: number;
-  empty: boolean;
-}
-
-function takeParts(queue: Waiting[], { maxRows, maxBytes }: GroupCommitOptions): readonly Part[] {
-  const parts: Part[] = [];
-  const room: Room = { rows: maxRows, bytes: maxBytes, empty: true };
-  for (let first = queue[0]; first !== undefined; first = queue[0]) {
-    const units = takeUnits(first, room);
-    if (units.length > 0) parts.push({ of: first, units });
-    if (first.taken < first.units.length) break;
-    queue.shift();
-  }
-  return parts;
-}
-
-function takeUnits(waiting: Waiting, room: Room): readonly GroupedRecord[] {
-  const units: GroupedRecord[] = [];
-  for (const unit of waiting.units.slice(waiting.taken)) {
-    const bytes = unitBytes(unit);
-    if (room.rows === 0 || (bytes > room.bytes && !room.empty)) break;
-    units.push(unit);
-    room.rows--;
-    room.bytes -= bytes;
-    room.empty = false;
-  }
-  waiting.taken += units.length;
-  return units;
-}
-
-function settle(part: Part, rejections: ReadonlyMap<Rejection['file'], Rejection>): void {
-  const { of, units } = part;
-  for (const { file } of units) {
-    const rejection = rejections.get(file);
-    if (rejection !== undefined) of.rejections.push(rejection);
-  }
-  of.settled += units.length;
-  if (of.settled === of.units.length) of.resolve(of.rejections);
 }

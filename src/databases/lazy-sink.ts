@@ -1,6 +1,6 @@
 import type { Sink } from '../ports.ts';
 
-/** A sink whose code is loaded when it is first used, so that a database that isn't configured costs no start-up time and no memory. */
+/** A database sink whose code is loaded when it is first used, so that a database that isn't configured costs no start-up time and no memory. */
 export function lazySink(name: string, load: () => Promise<Sink>): Sink {
   let loaded: Promise<Sink> | undefined;
   const sink = (): Promise<Sink> => {
@@ -9,6 +9,7 @@ export function lazySink(name: string, load: () => Promise<Sink>): Sink {
   };
   return {
     name,
+    storesByVersion: true,
     connect: async () => (await sink()).connect(),
     write: async (batch) => (await sink()).write(batch),
     close: async () => (await loaded)?.close(),

@@ -3,7 +3,6 @@ import {
   concatMap,
   defer,
   forkJoin,
-  from,
   map,
   mergeMap,
   type Observable,
@@ -11,7 +10,8 @@ import {
   of,
 } from 'rxjs';
 import type { Sink } from '../ports.ts';
-import type { GroupedBatch, ParsedRecord, PoisonRecord, Rejection, StoredBatch } from '../records/records.ts';
+import type { GroupedBatch, GroupedRecord, Origin, PoisonRecord, Rejection, StoredBatch } from '../records/records.ts';
+import { regroup, rowsNotIn } from './regroup.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
 export interface Branches {
@@ -23,11 +23,6 @@ export interface Branches {
 
 export interface ForkOptions {
   readonly retry: RetryPolicy;
-  /**
-   * Groups a batch again without the records that a sink rejected: a record that had won its key may have been the bad one, and the
-   * next best of the batch must take its place.
-   */
-  readonly regroup: (records: readonly ParsedRecord[]) => Promise<GroupedBatch>;
 }
 
 /**
@@ -38,38 +33,51 @@ export function forkTo(branches: Branches, options: ForkOptions): OperatorFuncti
   return mergeMap((batch) => store(batch, branches, options));
 }
 
-/** Emits once, when everyone has the batch: what is left of it is in the sinks, what they rejected is in the dead-letter topic. */
+/**
+ * Emits once, when every sink has what is left of the batch and the dead-letter topic has what they rejected. Nothing more is written of a
+ * rejected record. Where its rows were the newest of their keys, the topics get those of the next greatest version; nothing is published
+ * twice. A database has stored those rows already.
+ */
 function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<StoredBatch> {
   const { sinks, deadLetters } = branches;
-  const everyone = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
-  return writeToAll(everyone, batch, options.retry).pipe(
-    concatMap((rejections) => {
-      if (rejections.length === 0) return of(batch);
-      const poison = rejections.map(
-        ({ file, error }): PoisonRecord => ({ kind: 'poison', source: file.source, error }),
-      );
-      return writeToAll([deadLetters], { ...batch, grouped: [], poison }, options.retry).pipe(
-        concatMap(() => storeRest(batch, poison, branches, options)),
+  const all = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
+  return writeToAll(all, batch, options.retry).pipe(
+    concatMap((rejections) => afterRejections(rejections, batch, batch, branches, options)),
+  );
+}
+
+/** `written`: the rows of `batch` that were written so far. */
+function afterRejections(
+  rejections: readonly Rejection[],
+  batch: GroupedBatch,
+  written: Pick<GroupedBatch, 'grouped'>,
+  branches: Branches,
+  options: ForkOptions,
+): Observable<StoredBatch> {
+  if (rejections.length === 0) return of(batch);
+  const poison = rejections.map(({ file, error }): PoisonRecord => ({ kind: 'poison', source: file.source, error }));
+  const rejected = new Set(rejections.map(({ file }) => file.source.origin));
+  const publishing = branches.sinks.filter((sink) => sink.storesByVersion !== true);
+  return writeToAll([branches.deadLetters], { ...batch, grouped: [], poison }, options.retry).pipe(
+    concatMap(() => withoutRejected(batch, rejected)),
+    concatMap((rest) => {
+      const left: GroupedBatch = { ...rest, poison: [...batch.poison, ...poison] };
+      const grouped = rowsNotIn(written.grouped, left.grouped);
+      if (grouped.length === 0) return of(left);
+      return writeToAll(publishing, { ...left, grouped, poison: [] }, options.retry).pipe(
+        concatMap((more) => {
+          const all = { grouped: [...written.grouped, ...grouped] };
+          return afterRejections(more, left, all, branches, options);
+        }),
       );
     }),
   );
 }
 
-function storeRest(
-  batch: GroupedBatch,
-  rejected: readonly PoisonRecord[],
-  branches: Branches,
-  options: ForkOptions,
-): Observable<StoredBatch> {
-  const gone = new Set(rejected.map((record) => record.source.origin));
-  const rest = batch.grouped.map((record) => record.file).filter((file) => !gone.has(file.source.origin));
-  const stored$: Observable<Pick<StoredBatch, 'grouped' | 'poison'>> =
-    rest.length === 0
-      ? of({ grouped: [], poison: [] })
-      : from(options.regroup(rest)).pipe(concatMap((again) => store(again, branches, options)));
-  return stored$.pipe(
-    map(({ grouped, poison }) => ({ ...batch, grouped, poison: [...batch.poison, ...rejected, ...poison] })),
-  );
+async function withoutRejected(batch: GroupedBatch, rejected: ReadonlySet<Origin>): Promise<GroupedBatch> {
+  const keep = ({ file }: GroupedRecord) => !rejected.has(file.source.origin);
+  const withAllRows = async () => ((await batch.withAllRows?.()) ?? batch.grouped).filter(keep);
+  return { ...batch, grouped: await regroup(batch, keep), withAllRows };
 }
 
 interface Failure {

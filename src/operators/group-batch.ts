@@ -53,9 +53,27 @@ export async function groupBatch(
     if (!failed.has(i)) grouped.push({ file, object: file.object, state: states[i] ?? null, image: images[i] ?? null });
   });
   const origins = records.map((record) => record.source.origin);
+  let complete: Promise<readonly GroupedRecord[]> | undefined;
+  const withAllRows = () => {
+    complete ??= readAlone(reader, grouped);
+    return complete;
+  };
   const held = new Set([...waiting, ...notAttempted].map((file) => file.source.origin));
   const settled = held.size === 0 ? origins : origins.filter((origin) => !held.has(origin));
-  return { batch: { origins: settled, grouped, poison, closedAt }, waiting, notAttempted };
+  return { batch: { origins: settled, grouped, withAllRows, poison, closedAt }, waiting, notAttempted };
+}
+
+/** Each record with its own rows. One whose file can't be read any more keeps the rows that it has. */
+function readAlone(reader: HeaderReader, grouped: readonly GroupedRecord[]): Promise<readonly GroupedRecord[]> {
+  return Promise.all(
+    grouped.map(async (record) => {
+      if (record.state !== null && record.image !== null) return record;
+      const { states, images } = await reader.read([record.file]);
+      const [state] = rowsByFile(states, [record.file]);
+      const [image] = rowsByFile(images, [record.file]);
+      return { ...record, state: record.state ?? state ?? null, image: record.image ?? image ?? null };
+    }),
+  );
 }
 
 /** The rows by the position of their file. */

@@ -20,10 +20,9 @@ export interface SinkObservation {
 export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
-    name: sink.name,
+    ...sink,
     connect: () => watchConnect(() => sink.connect()),
     write: (batch) => watchWrite([batch], () => sink.write(batch)),
-    close: () => sink.close(),
   };
 }
 

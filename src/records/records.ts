@@ -87,6 +87,11 @@ export interface GroupedBatch {
   /** The origins of all input records, poison included: acknowledged when every sink has accepted the batch. */
   readonly origins: readonly Origin[];
   readonly grouped: readonly GroupedRecord[];
+  /**
+   * All of `grouped`, each with its own state and image row: for when a record is refused whose rows were the newest. Reads headers again,
+   * once. Without it each record of `grouped` already carries its rows.
+   */
+  readonly withAllRows?: () => Promise<readonly GroupedRecord[]>;
   readonly poison: readonly PoisonRecord[];
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;

@@ -18,6 +18,7 @@ export function createMemoryDatabase(name = 'memory'): MemoryDatabase {
     objects,
     states,
     images,
+    storesByVersion: true,
     connect: async () => undefined,
     async write(batch: GroupedBatch) {
       for (const { object, state, image } of batch.grouped) {

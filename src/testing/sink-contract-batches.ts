@@ -22,7 +22,13 @@ export function batchOf(files: readonly FileFacts[]): GroupedBatch {
     state: winsOver(records, record, 'state') ? record.state : null,
     image: winsOver(records, record, 'image') ? record.image : null,
   }));
-  return { origins: grouped.map(({ file }) => file.source.origin), grouped, poison: [], closedAt: 0 };
+  return {
+    origins: grouped.map(({ file }) => file.source.origin),
+    grouped,
+    withAllRows: async () => records,
+    poison: [],
+    closedAt: 0,
+  };
 }
 
 /** One record with both its rows, as if it were alone in its batch. */

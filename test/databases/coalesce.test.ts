@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coalesceRows, unitBytes } from '../../src/databases/coalesce.ts';
+import { coalesceRows, recordBytes } from '../../src/databases/coalesce.ts';
 import type { GroupedRecord } from '../../src/records/records.ts';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
 import { recordOf } from '../../src/testing/sink-contract-batches.ts';
@@ -53,14 +53,14 @@ describe('coalesceRows', () => {
   });
 });
 
-describe('unitBytes', () => {
+describe('recordBytes', () => {
   it('counts bytes of UTF-8, not characters', () => {
     const plain = recordOf({ trace_id: 'a'.repeat(36), state: { patient_name: 'aa' } });
     const wide = {
       ...plain,
       state: plain.state && { ...plain.state, json: Buffer.from(String(plain.state.json).replace('"aa"', '"山田"')) },
     };
-    expect(unitBytes(wide) - unitBytes(plain)).toBe(4);
+    expect(recordBytes(wide) - recordBytes(plain)).toBe(4);
   });
 });
 

@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { SinkError, type SinkOperation } from '../../errors.ts';
+import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.ts';
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, type PostgresFailure } from './errors.ts';
 
@@ -15,6 +16,11 @@ export interface PostgresConnectionOptions {
   readonly statementTimeoutMs: number;
   /** What the statements are for, in errors [write]. */
   readonly operation?: SinkOperation;
+  /**
+   * Whether the session is ours alone [true]. Behind a pooler in transaction mode it isn't: the settings are made in each write's transaction,
+   * so that they neither get lost nor reach other clients.
+   */
+  readonly ownSession?: boolean;
 }
 
 export interface PostgresStatement {
@@ -24,18 +30,42 @@ export interface PostgresStatement {
   readonly values?: readonly unknown[];
 }
 
-/** A failed statement: a SinkError, with the constraint that was violated where there is one (an identifier, no value). */
-export class PostgresStatementError extends SinkError {
+/** A failed statement, with the server's identifiers of what it is about: no value, no message. */
+export class PostgresStatementError extends StatementError {
   readonly constraint: { readonly schema: string; readonly name: string } | undefined;
 
   constructor(sink: string, failure: PostgresFailure, operation: SinkOperation, address: string, error: unknown) {
     // A dead letter quotes the error of a refused row, and the server's address is no part of it.
-    super(sink, failure.code, failure.detail, { operation, ...(failure.code === 'rejected' ? {} : { address }) });
+    super(sink, failure.code, failure.detail, {
+      operation,
+      ...(failure.code === 'rejected' ? {} : { address }),
+      table: tableOf(error),
+      place: placeOf(error),
+      about: isAboutValue(failure.detail) ? 'value' : 'rule',
+    });
     this.constraint =
       error instanceof pg.DatabaseError && error.schema !== undefined && error.constraint !== undefined
         ? { schema: error.schema, name: error.constraint }
         : undefined;
   }
+}
+
+/** Which of the three tables the server named. Of a partition it names the partition. */
+function tableOf(error: unknown): TableKind | undefined {
+  const name = error instanceof pg.DatabaseError ? error.table : undefined;
+  return TABLE_KINDS.find((kind) => name === `dicom_${kind}_meta`);
+}
+
+/** `table.column` or `table constraint`, as far as the server named them. */
+function placeOf(error: unknown): string | undefined {
+  if (!(error instanceof pg.DatabaseError) || error.table === undefined) return undefined;
+  if (error.column !== undefined) return `${error.table}.${error.column}`;
+  return error.constraint === undefined ? error.table : `${error.table} ${error.constraint}`;
+}
+
+// Data exceptions, size limits, and a unique index that another row already fills: whatever the table's rules, this value is at fault.
+function isAboutValue(sqlState: string): boolean {
+  return /^(21|22|54)/.test(sqlState) || sqlState === '23505';
 }
 
 export interface PostgresConnection {
@@ -45,6 +75,8 @@ export interface PostgresConnection {
   readonly client: pg.Client;
   /** Runs one statement. Rejects with a PostgresStatementError that carries no message of the server's. */
   query(statement: PostgresStatement): Promise<readonly Record<string, unknown>[]>;
+  /** The same for a statement that writes, with the settings that a write needs. */
+  write(statement: PostgresStatement): Promise<void>;
   /** Ends the session, and closes the socket when the server doesn't answer. */
   close(): Promise<void>;
   /** Closes the socket: every statement that waits for an answer fails at once. */
@@ -131,6 +163,7 @@ class LiveConnection implements PostgresConnection {
   readonly #options: PostgresConnectionOptions;
   readonly #address: string;
   readonly #operation: SinkOperation;
+  readonly #ownSession: boolean;
   readonly #socket: Socket;
   #usable = true;
 
@@ -138,6 +171,7 @@ class LiveConnection implements PostgresConnection {
     this.#options = options;
     this.#address = address;
     this.#operation = options.operation ?? 'write';
+    this.#ownSession = options.ownSession ?? true;
     this.#socket = socket;
     this.client = client;
     // Without a listener the error of an idle connection would end the process.
@@ -154,7 +188,7 @@ class LiveConnection implements PostgresConnection {
     try {
       await this.#within(connectTimeoutMs, 'connect_timeout', async () => {
         await this.client.connect();
-        await this.client.query(sessionSettings(statementTimeoutMs));
+        if (this.#ownSession) await this.client.query(settings(statementTimeoutMs, 'session'));
         await this.#requireSession(session);
       });
     } catch (error) {
@@ -190,10 +224,24 @@ class LiveConnection implements PostgresConnection {
       return result.rows;
     } catch (error) {
       const failure = this.#failure(error);
-      // The server answered: it refused a row, or another transaction won. The connection itself works.
-      if (failure.code !== 'rejected' && failure.code !== 'conflict') this.destroy();
+      if (!leavesSessionIntact(failure)) this.destroy();
       throw new PostgresStatementError(this.#options.name, failure, this.#operation, this.#address, error);
     }
+  }
+
+  async write(statement: PostgresStatement): Promise<void> {
+    if (this.#ownSession) {
+      await this.query(statement);
+      return;
+    }
+    await this.query({ text: `begin;${settings(this.#options.statementTimeoutMs, 'local')}` });
+    try {
+      await this.query(statement);
+    } catch (error) {
+      if (this.#usable) await this.query({ text: 'rollback' });
+      throw error;
+    }
+    await this.query({ text: 'commit' });
   }
 
   async close(): Promise<void> {
@@ -234,14 +282,30 @@ const SESSION_KIND =
   "select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') = 'on' as read_only";
 
 /**
- * The server's deadline is shorter than ours: it ends a slow statement, and ours ends a connection without an answer.
+ * The server's deadline is shorter than ours: it ends a slow statement, and ours ends a connection without an answer. A shorter lock_timeout
+ * of the database or the role stays.
  * synchronous_commit=off would acknowledge rows that a crash can still lose; stricter settings stay. array_nulls=off would read the nulls
  * of a row as text.
  */
-function sessionSettings(statementTimeoutMs: number): string {
+function settings(statementTimeoutMs: number, scope: 'session' | 'local'): string {
   const serverMs = Math.max(1, Math.floor(statementTimeoutMs * 0.95));
+  const lockMs = Math.min(LOCK_TIMEOUT_MS, Math.max(1, Math.floor(serverMs / 4)));
+  const isLocal = scope === 'local';
   return (
-    `set statement_timeout = ${serverMs};set array_nulls = on;` +
-    `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`
+    `set ${scope} statement_timeout = ${serverMs};set ${scope} array_nulls = on;` +
+    `select set_config('synchronous_commit', 'on', ${isLocal}) where current_setting('synchronous_commit') = 'off';` +
+    `select set_config('lock_timeout', '${lockMs}', ${isLocal}) from pg_settings ` +
+    `where name = 'lock_timeout' and setting::int not between 1 and ${lockMs}`
   );
 }
+
+/** Milliseconds. A statement that waits longer for a row's lock is divided, so that other rows don't wait with it. */
+const LOCK_TIMEOUT_MS = 2_000;
+
+/** The server answered: it refused a row, another transaction won, or the statement was too slow. The session goes on. */
+function leavesSessionIntact({ code, detail }: PostgresFailure): boolean {
+  return code === 'rejected' || code === 'conflict' || INTACT_AFTER.has(detail);
+}
+
+// 26000, 42P05: the server connection behind a pooler has changed.
+const INTACT_AFTER: ReadonlySet<string> = new Set(['57014', '26000', '42P05']);

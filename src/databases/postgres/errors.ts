@@ -1,6 +1,6 @@
 /**
- * What PostgreSQL's and the driver's errors mean for a write (docs/dispositions.md). Classes are those of PostgreSQL's Appendix A,
- * "PostgreSQL Error Codes", every one of them; what isn't named here is `unknown`, and the service stops.
+ * What PostgreSQL's and the driver's errors mean for a write (docs/dispositions.md). All classes of PostgreSQL's Appendix A, "PostgreSQL
+ * Error Codes", are listed. A code that isn't is `unknown`, and the service stops.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
 
@@ -15,9 +15,10 @@ const SQLSTATES: Readonly<Record<string, SinkErrorCode>> = {
   '25006': 'unavailable', // read_only_sql_transaction: a standby, or a primary that was demoted
   '25P03': 'unavailable', // idle_in_transaction_session_timeout: the server hung up
   '25P04': 'timeout', // transaction_timeout
+  '42P05': 'unavailable', // duplicate_prepared_statement: as 26000
   '55006': 'conflict', // object_in_use
   '55P03': 'conflict', // lock_not_available
-  '57014': 'timeout', // query_canceled: statement_timeout, or someone cancelled it
+  '57014': 'timeout', // query_canceled: statement_timeout, or a user cancelled it
 };
 
 /** What the first two characters of a SQLSTATE mean. */
@@ -41,7 +42,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '23': 'rejected', // integrity constraint violation; for 23505 see repeatsPrimaryKey
   '24': 'unknown', // invalid cursor state
   '25': 'unknown', // invalid transaction state
-  '26': 'misconfigured', // invalid SQL statement name: a pooler between us that can't do prepared statements
+  '26': 'unavailable', // invalid SQL statement name: a pooler moved us to another server connection; the writer prepares it again
   '27': 'unknown', // triggered data change violation
   '28': 'unavailable', // invalid authorization: credentials expire and are rotated
   '2B': 'unknown', // dependent privilege descriptors still exist
@@ -64,11 +65,11 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '72': 'unknown', // snapshot failure
   F0: 'unknown', // configuration file error
   HV: 'unknown', // foreign data wrapper error
-  P0: 'unknown', // PL/pgSQL error: a trigger of someone's
+  P0: 'unknown', // PL/pgSQL error: raised by a trigger
   XX: 'unknown', // internal error, data or index corrupted
 };
 
-/** Errors of sockets, name look-ups and processes (Node's `error.code`): all of them may pass. */
+/** Errors of sockets, name resolution and processes (Node's `error.code`): a retry may succeed after each. */
 const SYSTEM_CODES = new Set([
   'EACCES',
   'EADDRNOTAVAIL',
@@ -94,11 +95,11 @@ const SYSTEM_CODES = new Set([
   'ETIMEDOUT',
 ]);
 
-// A certificate that expired, or was renewed on one side only, is mended outside; the code tells which check failed.
+// A certificate that expired, or was renewed on one side only. The code says which check failed.
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERROR_IN_CERT)/;
 
-/** The driver's own errors carry no code: told by their whole, constant text. */
+/** The driver's own errors have no code: recognised by their whole, constant text. */
 const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
   'Connection terminated': { code: 'unavailable', detail: 'connection_terminated' },
   'Connection terminated unexpectedly': { code: 'unavailable', detail: 'connection_terminated' },
@@ -115,11 +116,13 @@ const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
 
 const SASL_MESSAGE = 'SASL: ';
 
-/** What `error`, thrown by the driver, means for a write. Pure; an error nobody has classified is `unknown`. */
+/** What `error`, thrown by the driver, means for a write. Pure; an error that isn't classified is `unknown`. */
 export function classifyPostgresError(error: unknown): PostgresFailure {
   if (!(error instanceof Error)) return { code: 'unknown', detail: 'not_an_error' };
   const code = systemCode(error);
-  if (code !== undefined && isFromServer(error)) return { code: sqlStateMeans(code), detail: code };
+  if (code !== undefined && isFromServer(error)) {
+    return { code: isRowSecurity(error, code) ? 'rejected' : sqlStateMeans(code), detail: code };
+  }
   if (code !== undefined && (SYSTEM_CODES.has(code) || TLS_CODE.test(code)))
     return { code: 'unavailable', detail: code };
   const known = DRIVER_MESSAGES[error.message];
@@ -135,6 +138,11 @@ export function classifyPostgresError(error: unknown): PostgresFailure {
 /** The meaning of a SQLSTATE: five characters, the first two its class. */
 export function sqlStateMeans(sqlState: string): SinkErrorCode {
   return SQLSTATES[sqlState] ?? CLASSES[sqlState.slice(0, 2)] ?? 'unknown';
+}
+
+// Row-level security has the SQLSTATE of a missing right. The message is translated; the routine that raises it is not (execMain.c).
+function isRowSecurity(error: Error, sqlState: string): boolean {
+  return sqlState === '42501' && 'routine' in error && error.routine === 'ExecWithCheckOptions';
 }
 
 // `EPIPE` looks like a SQLSTATE; only what the server sent has a severity.

@@ -1,36 +1,49 @@
-/** Looks whether a database has what the write statement needs, and names what it lacks. */
+/** Compares a database with what the write statement needs, and names the difference. */
 import { SinkError } from '../../errors.ts';
 import type { PostgresConnection } from './connection.ts';
 import { POSTGRES_WRITE_STATEMENT, WRITTEN_TABLES, type WrittenColumn, type WrittenTable } from './write-statement.ts';
 
-// format_type gives the type as SQL names it; to_regclass looks along the search_path, as the write statement does.
+// Lengths of varchar and precisions of time and timestamp are in atttypmod. to_regclass looks along the search_path, as the statement does.
 const COLUMNS = `
-select a.attname as name, format_type(a.atttypid, null) as type,
-  case when a.atttypid in ('varchar'::regtype, 'bpchar'::regtype) and a.atttypmod > 4 then a.atttypmod - 4 end as length
+select a.attname as name, format_type(a.atttypid, null) as type, a.attnotnull as required,
+  a.atthasdef or a.attidentity <> '' as filled,
+  case when a.atttypmod < 0 then null
+    when a.atttypid in ('varchar'::regtype, 'bpchar'::regtype) then a.atttypmod - 4
+    when a.atttypid in ('time'::regtype, 'timestamp'::regtype) then a.atttypmod end as length
 from pg_attribute a
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`;
 
-interface FoundColumn {
+export interface FoundColumn {
+  /** PostgreSQL's name of the type, without its length. */
   readonly type: string;
+  /** Characters of varchar, fraction digits of time and timestamp; null without a limit. */
   readonly length: number | null;
+  /** NOT NULL. */
+  readonly required: boolean;
+  /** A default, identity or generated value fills it. */
+  readonly filled: boolean;
 }
 
 /** Types that hold the same values as ours without loss. */
 const ALSO_GOOD: Readonly<Record<string, readonly string[]>> = {
   'character varying': ['text', 'character'],
   integer: ['bigint'],
-  time: ['time without time zone'],
-  timestamp: ['timestamp without time zone'],
 };
 
+/** Columns that every record leaves empty. */
+const ALWAYS_NULL = new Set(['pixel_data_location', 'thumbnail_location']);
+
 /**
- * Rejects with a SinkError `misconfigured` whose detail names the table and column at fault (`dicom_state_meta.source_time:missing`),
- * or with what running the write statement without rows said: that checks the keys and the rights.
+ * Rejects with a SinkError `misconfigured` whose detail names the table and column at fault and what to do, or with what the server
+ * said about the write statement without rows: that checks the keys and the rights.
  */
 export async function verifyPostgres(connection: PostgresConnection, sink: string): Promise<void> {
+  const refuse = (detail: string) => new SinkError(sink, 'misconfigured', detail);
+  const [database] = await connection.query({ text: "select current_setting('server_encoding') as encoding" });
+  if (database?.encoding !== 'UTF8') throw refuse(`encoding:${database?.encoding}, the database must be UTF8`);
   for (const table of WRITTEN_TABLES) {
     const fault = findFault(table, await readColumns(connection, table.name));
-    if (fault !== undefined) throw new SinkError(sink, 'misconfigured', fault);
+    if (fault !== undefined) throw refuse(fault);
   }
   await connection.query({ text: POSTGRES_WRITE_STATEMENT, values: ['{}', '{}', '{}'] });
 }
@@ -38,31 +51,50 @@ export async function verifyPostgres(connection: PostgresConnection, sink: strin
 async function readColumns(connection: PostgresConnection, table: string): Promise<ReadonlyMap<string, FoundColumn>> {
   const rows = await connection.query({ text: COLUMNS, values: [table] });
   return new Map(
-    rows.map(({ name, type, length }) => [
+    rows.map(({ name, type, length, required, filled }) => [
       String(name),
-      { type: String(type), length: typeof length === 'number' ? length : null },
+      {
+        type: String(type),
+        length: typeof length === 'number' ? length : null,
+        required: required === true,
+        filled: filled === true,
+      },
     ]),
   );
 }
 
-/** What `table` lacks, as `table:missing`, `table.column:missing` or `table.column:type`; undefined when it has everything. */
+/** What is wrong with `table` and what to do: `table.column:type, needs varchar(64)`; undefined when every record fits. */
 export function findFault(
   table: Pick<WrittenTable, 'name' | 'columns'>,
   found: ReadonlyMap<string, FoundColumn>,
 ): string | undefined {
-  if (found.size === 0) return `${table.name}:missing`;
+  if (found.size === 0) return `${table.name}:missing, run wado-consumer migrate`;
   for (const column of table.columns) {
     const there = found.get(column.name);
-    if (there === undefined) return `${table.name}.${column.name}:missing`;
-    // Caught here, since at the first write every row would look like a bad one.
-    if (!holds(there, column)) return `${table.name}.${column.name}:type`;
+    if (there === undefined) return `${table.name}.${column.name}:missing, run wado-consumer migrate`;
+    // Rows that don't fit would each look like a bad record.
+    if (!holds(there, column)) return `${table.name}.${column.name}:type, needs ${column.type}`;
+  }
+  const written = new Set(table.columns.map(({ name }) => name));
+  for (const [name, { required, filled }] of found) {
+    const empty = ALWAYS_NULL.has(name) || (!written.has(name) && !filled);
+    if (required && empty) return `${table.name}.${name}:not_null, give it a default or allow nulls`;
   }
   return undefined;
 }
 
+const LENGTHS: Readonly<Record<string, number>> = { time: 3, timestamp: 6 };
+
 function holds(found: FoundColumn, wanted: WrittenColumn): boolean {
   const [, base = '', length] = /^([a-z ]+?)(?: ?\((\d+)\))?$/.exec(wanted.type) ?? [];
-  const type = base === 'varchar' ? 'character varying' : base;
+  const type = FULL_NAMES[base] ?? base;
   if (found.type !== type && !(ALSO_GOOD[type] ?? []).includes(found.type)) return false;
-  return type !== 'character varying' || found.length === null || found.length >= Number(length);
+  const needed = LENGTHS[base] ?? (base === 'varchar' ? Number(length) : 0);
+  return found.length === null || found.length >= needed;
 }
+
+const FULL_NAMES: Readonly<Record<string, string>> = {
+  varchar: 'character varying',
+  time: 'time without time zone',
+  timestamp: 'timestamp without time zone',
+};

@@ -45,7 +45,8 @@ describe('what a SQLSTATE means', () => {
     ['42703', 'misconfigured', 'no such column'],
     ['42501', 'misconfigured', 'no right to it'],
     ['3D000', 'misconfigured', 'no such database'],
-    ['26000', 'misconfigured', 'a pooler without prepared statements'],
+    ['26000', 'unavailable', 'a pooler has changed the server connection'],
+    ['42P05', 'unavailable', 'the same'],
     ['XX000', 'unknown', 'internal error'],
     ['P0001', 'unknown', "somebody's trigger"],
     ['ZZ999', 'unknown', 'a class that nobody knows'],
@@ -56,6 +57,12 @@ describe('what a SQLSTATE means', () => {
 });
 
 describe('classifyPostgresError', () => {
+  it('tells a row that row-level security refuses from a missing right, in any language of the server', () => {
+    const denied = (routine: string) => classifyPostgresError(Object.assign(fromServer('42501'), { routine }));
+    expect(denied('ExecWithCheckOptions').code).toBe('rejected');
+    expect(denied('aclcheck_error').code).toBe('misconfigured');
+  });
+
   it.each([
     'ECONNREFUSED',
     'ECONNRESET',

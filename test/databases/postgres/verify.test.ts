@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findFault } from '../../../src/databases/postgres/verify.ts';
+import { type FoundColumn, findFault } from '../../../src/databases/postgres/verify.ts';
 
 const table = {
   name: 'things',
@@ -11,34 +11,57 @@ const table = {
     { name: 'weight', type: 'double precision' },
   ],
 };
-const there = (change: Record<string, { type: string; length: number | null } | undefined> = {}) =>
+const column = (type: string, length: number | null = null, more: Partial<FoundColumn> = {}): FoundColumn => ({
+  type,
+  length,
+  required: false,
+  filled: false,
+  ...more,
+});
+const there = (change: Record<string, FoundColumn | undefined> = {}) =>
   new Map(
     Object.entries({
-      id: { type: 'character varying', length: 64 },
-      size: { type: 'bigint', length: null },
-      at: { type: 'timestamp without time zone', length: null },
-      weight: { type: 'double precision', length: null },
-      more: { type: 'jsonb', length: null },
+      id: column('character varying', 64),
+      size: column('bigint'),
+      at: column('timestamp without time zone'),
+      weight: column('double precision'),
+      more: column('jsonb'),
       ...change,
-    }).filter((entry): entry is [string, { type: string; length: number | null }] => entry[1] !== undefined),
+    }).filter((entry): entry is [string, FoundColumn] => entry[1] !== undefined),
   );
 
 describe('findFault', () => {
   it('is content with a table that has more than is needed', () => {
     expect(findFault(table, there())).toBeUndefined();
-    expect(findFault(table, there({ id: { type: 'character varying', length: 128 } }))).toBeUndefined();
-    expect(findFault(table, there({ id: { type: 'text', length: null } }))).toBeUndefined();
+    expect(findFault(table, there({ id: column('character varying', 128) }))).toBeUndefined();
+    expect(findFault(table, there({ id: column('text') }))).toBeUndefined();
   });
 
   it('names a missing table and a missing column', () => {
-    expect(findFault(table, new Map())).toBe('things:missing');
-    expect(findFault(table, there({ at: undefined }))).toBe('things.at:missing');
+    expect(findFault(table, new Map())).toBe('things:missing, run wado-consumer migrate');
+    expect(findFault(table, there({ at: undefined }))).toBe('things.at:missing, run wado-consumer migrate');
   });
 
   it('names a column that could not hold every value, for which each row would be refused one by one', () => {
-    expect(findFault(table, there({ id: { type: 'character varying', length: 32 } }))).toBe('things.id:type');
-    expect(findFault(table, there({ id: { type: 'bigint', length: null } }))).toBe('things.id:type');
-    expect(findFault(table, there({ size: { type: 'integer', length: null } }))).toBe('things.size:type');
-    expect(findFault(table, there({ at: { type: 'date', length: null } }))).toBe('things.at:type');
+    expect(findFault(table, there({ id: column('character varying', 32) }))).toBe('things.id:type, needs varchar(64)');
+    expect(findFault(table, there({ id: column('bigint') }))).toBe('things.id:type, needs varchar(64)');
+    expect(findFault(table, there({ size: column('integer') }))).toBe('things.size:type, needs bigint');
+    expect(findFault(table, there({ at: column('date') }))).toBe('things.at:type, needs timestamp (6)');
+  });
+
+  it('names a time of fewer digits than a version has', () => {
+    const at = (digits: number | null) =>
+      findFault(table, there({ at: column('timestamp without time zone', digits) }));
+    expect([at(3), at(6), at(null)]).toEqual(['things.at:type, needs timestamp (6)', undefined, undefined]);
+  });
+
+  it('names a column that must have a value and that no record fills, unless the database fills it', () => {
+    const more = (extra: Partial<FoundColumn>) => findFault(table, there({ more: column('text', null, extra) }));
+    expect(more({ required: true })).toBe('things.more:not_null, give it a default or allow nulls');
+    expect(more({ required: true, filled: true })).toBeUndefined();
+    expect(findFault(table, there({ id: column('text', null, { required: true }) }))).toBeUndefined();
+    expect(
+      findFault(table, there({ thumbnail_location: column('text', null, { required: true, filled: true }) })),
+    ).toBe('things.thumbnail_location:not_null, give it a default or allow nulls');
   });
 });

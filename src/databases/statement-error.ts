@@ -1,0 +1,41 @@
+import { SinkError, type SinkErrorCode, type SinkErrorOptions } from '../errors.ts';
+import type { GroupedRecord } from '../records/records.ts';
+
+/** The three tables, as a grouped record names its rows. */
+export type TableKind = 'object' | 'state' | 'image';
+
+export const TABLE_KINDS: readonly TableKind[] = ['object', 'state', 'image'];
+
+/** Whether a record has a row for a table. */
+export function hasRow(record: GroupedRecord, kind: TableKind): boolean {
+  return record[kind] !== null;
+}
+
+export interface StatementErrorOptions extends SinkErrorOptions {
+  /** The table that the server named. */
+  readonly table?: TableKind | undefined;
+  /** Table, column or constraint by the server's identifiers: `dicom_state_meta.ward`. Never a value. */
+  readonly place?: string | undefined;
+  /** `value`: no column of the checked schema could hold it. `rule`: a rule of the table, which may refuse every row [rule]. */
+  readonly about?: 'value' | 'rule';
+}
+
+/** A statement that the server answered with an error; the connection still works. */
+export class StatementError extends SinkError {
+  readonly table: TableKind | undefined;
+  readonly place: string | undefined;
+  readonly about: 'value' | 'rule';
+
+  constructor(sink: string, code: SinkErrorCode, detail: string, options: StatementErrorOptions = {}) {
+    const { table, place, about = 'rule', ...rest } = options;
+    super(sink, code, detail, rest);
+    this.table = table;
+    this.place = place;
+    this.about = about;
+  }
+
+  /** What refusals are compared by: the code and where it happened. */
+  get reason(): string {
+    return this.place === undefined ? this.detail : `${this.detail} ${this.place}`;
+  }
+}

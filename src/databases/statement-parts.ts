@@ -1,0 +1,66 @@
+/** What the next statement holds: parts of the batches that wait, under the caps of records and bytes. */
+import type { Rejection, StoredFile } from '../records/records.ts';
+import type { BatchProgress } from './batch-progress.ts';
+import { recordBytes } from './coalesce.ts';
+
+/** A call of write() that has not ended. */
+export interface WaitingBatch {
+  readonly progress: BatchProgress;
+  /** The files that no statement has taken. */
+  files: readonly StoredFile[];
+  /** A part of it is in a statement. The next part waits: its rows may be covered by rows of this one. */
+  running: boolean;
+  readonly resolve: (rejections: readonly Rejection[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface Part {
+  readonly of: WaitingBatch;
+  readonly files: readonly StoredFile[];
+}
+
+export interface StatementCaps {
+  readonly maxRows: number;
+  /** A single record may exceed it. */
+  readonly maxBytes: number;
+}
+
+/** What a statement still has room for. */
+interface Room {
+  rows: number;
+  bytes: number;
+  empty: boolean;
+}
+
+/** Takes what fits from the front of `queue`; batches that are taken whole leave it. */
+export function takeParts(queue: WaitingBatch[], { maxRows, maxBytes }: StatementCaps): readonly Part[] {
+  const parts: Part[] = [];
+  const room: Room = { rows: maxRows, bytes: maxBytes, empty: true };
+  for (const waiting of queue) {
+    if (waiting.running) continue;
+    const files = takeFiles(waiting, room);
+    if (files.length > 0) {
+      waiting.running = true;
+      parts.push({ of: waiting, files });
+    }
+    if (waiting.files.length > 0) break;
+  }
+  for (const { of } of parts) if (of.files.length === 0) queue.splice(queue.indexOf(of), 1);
+  return parts;
+}
+
+function takeFiles(waiting: WaitingBatch, room: Room): readonly StoredFile[] {
+  let taken = 0;
+  for (const file of waiting.files) {
+    const record = waiting.progress.recordOf(file);
+    const bytes = record === undefined ? 0 : recordBytes(record);
+    if (room.rows === 0 || (bytes > room.bytes && !room.empty)) break;
+    taken++;
+    room.rows--;
+    room.bytes -= bytes;
+    room.empty = false;
+  }
+  const files = waiting.files.slice(0, taken);
+  waiting.files = waiting.files.slice(taken);
+  return files;
+}

@@ -1,0 +1,30 @@
+/** Small at first: a database that needs 100 ms a row acknowledges a statement of this size in time. */
+const FIRST_ROWS = 128;
+/** A statement may become twice as long when it took less than this part of its deadline. */
+const ROOM_TO_GROW = 0.25;
+
+/** How many records a statement may hold: halved when a statement was too slow, doubled while statements are fast. */
+export class StatementSize {
+  readonly #maxRows: number;
+  readonly #deadlineMs: number;
+  #rows: number;
+
+  constructor(maxRows: number, deadlineMs: number) {
+    this.#maxRows = maxRows;
+    this.#deadlineMs = deadlineMs;
+    this.#rows = Math.min(maxRows, FIRST_ROWS);
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  succeeded(rows: number, durationMs: number): void {
+    if (rows < this.#rows || durationMs > this.#deadlineMs * ROOM_TO_GROW) return;
+    this.#rows = Math.min(this.#maxRows, this.#rows * 2);
+  }
+
+  tooSlow(rows: number): void {
+    this.#rows = Math.max(1, Math.min(this.#rows, Math.floor(rows / 2), FIRST_ROWS));
+  }
+}

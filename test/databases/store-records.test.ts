@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BatchProgress } from '../../src/databases/batch-progress.ts';
+import { coalesceRows } from '../../src/databases/coalesce.ts';
+import { HeldUpRows } from '../../src/databases/held-up-rows.ts';
+import { RefusalBreaker } from '../../src/databases/refusal-breaker.ts';
+import { StatementError } from '../../src/databases/statement-error.ts';
+import { StatementSize } from '../../src/databases/statement-size.ts';
+import { storeRecords } from '../../src/databases/store-records.ts';
+import { SinkError } from '../../src/errors.ts';
+import type { GroupedRecord, StoredFile } from '../../src/records/records.ts';
+import { batchOf, recordOf } from '../../src/testing/sink-contract-batches.ts';
+
+const UNITS = Array.from({ length: 300 }, () => recordOf({}));
+
+function memoryOf(limit = Number.MAX_SAFE_INTEGER, checkSchema = async () => undefined) {
+  const breaker = new RefusalBreaker({ name: 'db', limit, checkSchema });
+  return { breaker, heldUp: new HeldUpRows(), size: new StatementSize(2_000, 20_000) };
+}
+
+/** A database whose statement fails as `fault` says of any of its records, and stores nothing then. */
+function database(fault: (record: GroupedRecord) => StatementError | SinkError | undefined) {
+  const stored = new Map<StoredFile, GroupedRecord>();
+  let statements = 0;
+  return {
+    stored,
+    statements: () => statements,
+    writer: {
+      store: async (records: readonly GroupedRecord[]) => {
+        statements++;
+        for (const record of records) {
+          const error = fault(record);
+          if (error !== undefined) throw error;
+        }
+        for (const record of records) stored.set(record.file, record);
+        return [];
+      },
+      close: async () => undefined,
+    },
+  };
+}
+
+const refusal = () => new StatementError('db', 'rejected', '22001', { about: 'value' });
+const unitsOf = (progress: BatchProgress) => progress.pending.map((file) => ({ progress, file }));
+
+describe('storeRecords', () => {
+  it('refuses exactly the bad records and stores the others, within 2k·log2(n)+1 further statements', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: UNITS.length }).chain((n) => {
+          const units = UNITS.slice(0, n);
+          return fc.tuple(fc.constant(units), fc.subarray(units, { maxLength: Math.min(n, 12) }));
+        }),
+        async ([grouped, bad]) => {
+          const db = database((record) => (bad.includes(record) ? refusal() : undefined));
+          const progress = new BatchProgress({ grouped });
+          expect(await storeRecords(unitsOf(progress), db.writer, memoryOf())).toEqual(new Map());
+          expect(progress.rejections.map(({ file }) => file)).toEqual(bad.map(({ file }) => file));
+          expect([...db.stored.values()]).toEqual(grouped.filter((unit) => !bad.includes(unit)));
+          const log2 = Math.ceil(Math.log2(grouped.length));
+          expect(db.statements() - 1).toBeLessThanOrEqual(2 * bad.length * log2 + 1);
+        },
+      ),
+    );
+  });
+
+  it('stores nothing of a refused record, whichever row of which record of a series is refused', async () => {
+    const facts = fc.record({ series: fc.nat(2), second: fc.nat(5), badState: fc.boolean(), badImage: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(facts, { minLength: 1, maxLength: 12 }), async (files) => {
+        const batch = batchOf(
+          files.map(({ series, second, badState, badImage }, n) => ({
+            trace_id: String(n).padStart(36, '0'),
+            created_time: `2026-01-01T00:00:0${second}`,
+            series_uid: `1.${series}`,
+            sop_uid: `1.${series}.${n}`,
+            state: badState ? { patient_name: 'BAD' } : {},
+            image: badImage ? { rescale_type: 'BAD' } : {},
+          })),
+        );
+        const isBad = (record: GroupedRecord) =>
+          [record.state, record.image].some((row) => row !== null && String(row.json).includes('BAD'));
+        const db = database((record) => (isBad(record) ? refusal() : undefined));
+        const progress = new BatchProgress(batch);
+        await storeRecords(unitsOf(progress), db.writer, memoryOf());
+        expect(progress.done).toBe(true);
+        for (const { file } of progress.rejections) expect(db.stored.has(file)).toBe(false);
+        expect(db.stored.size + progress.rejections.length).toBe(files.length);
+        // What is stored has a state row for every series of it: the newest good one.
+        const withRows = (await batch.withAllRows?.()) ?? [];
+        const good = withRows.filter(({ file }) => db.stored.has(file));
+        const states = (records: Iterable<GroupedRecord>) =>
+          coalesceRows([...records]).states.map(({ identity }) => identity);
+        expect(states(db.stored.values())).toEqual(states(good));
+      }),
+    );
+  });
+
+  it('stores the records that touch no locked row, and fails only the batch that does', async () => {
+    const locked = UNITS[77];
+    let isLocked = true;
+    const db = database((record) =>
+      isLocked && record === locked ? new StatementError('db', 'conflict', '55P03') : undefined,
+    );
+    const batches = [UNITS.slice(0, 100), UNITS.slice(100, 200)].map((grouped) => new BatchProgress({ grouped }));
+    const memory = memoryOf();
+    const failures = await storeRecords(batches.flatMap(unitsOf), db.writer, memory);
+    expect([...failures.keys()]).toEqual([batches[0]]);
+    expect(db.stored.size).toBe(199);
+    // The next attempt holds the locked record alone.
+    const before = db.statements();
+    isLocked = false;
+    expect(await storeRecords(batches.flatMap(unitsOf), db.writer, memory)).toEqual(new Map());
+    expect(db.statements() - before).toBe(1);
+    expect(db.stored.size).toBe(200);
+  });
+
+  it('makes statements smaller until one is fast enough, down to one row, and remembers the size', async () => {
+    for (const most of [1, 7, 40]) {
+      const stored: GroupedRecord[] = [];
+      let slow = 0;
+      const writer = {
+        store: async (records: readonly GroupedRecord[]) => {
+          if (records.length > most) {
+            slow++;
+            throw new StatementError('db', 'timeout', '57014');
+          }
+          stored.push(...records);
+          return [];
+        },
+        close: async () => undefined,
+      };
+      const memory = memoryOf();
+      const progress = new BatchProgress({ grouped: UNITS });
+      expect(await storeRecords(unitsOf(progress), writer, memory)).toEqual(new Map());
+      expect(stored).toHaveLength(UNITS.length);
+      expect(memory.size.rows).toBeLessThanOrEqual(most * 2);
+      expect(slow).toBeGreaterThan(0);
+    }
+  });
+
+  it('passes on every failure that concerns the whole statement', async () => {
+    for (const code of ['unavailable', 'timeout', 'unknown'] as const) {
+      const failure = new SinkError('db', code, 'x');
+      const progress = new BatchProgress({ grouped: UNITS });
+      await expect(storeRecords(unitsOf(progress), database(() => failure).writer, memoryOf())).rejects.toBe(failure);
+    }
+    const bug = new TypeError('bug');
+    const progress = new BatchProgress({ grouped: UNITS });
+    const writer = { store: () => Promise.reject(bug), close: async () => undefined };
+    await expect(storeRecords(unitsOf(progress), writer, memoryOf())).rejects.toBe(bug);
+  });
+});
