@@ -1,12 +1,13 @@
 /**
- * What each hand-written fast path gains end to end: the built service with and without it, on real Kafka and PostgreSQL.
+ * What each hand-written fast path gains end to end: the built service with and without it, on real Kafka and
+ * PostgreSQL.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- ablation [--records 100000] [--rounds 3] [--only NAME,…] [--delay 5000]
  *
- * A variant is a copy of dist/ in which one module is replaced by the simplest one that gives the same results. The figure
- * is the CPU time of the whole process per record, since other load on the machine changes it least. Each round runs all
- * variants; a ratio compares two runs of the same round. `--delay` makes every file system call below the storage root
- * that many microseconds slower.
+ * A variant is a copy of dist/ in which one module is replaced by the simplest one that gives the same results. The
+ * figure is the CPU time of the whole process per record, since other load on the machine changes it least. Each round
+ * runs all variants; a ratio compares two runs of the same round. `--delay` makes every file system call below the
+ * storage root that many microseconds slower.
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

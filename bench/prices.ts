@@ -1,5 +1,6 @@
 /**
- * CPU time per record of each task on the main thread, which all records pass. Each task is measured alone, over the same records.
+ * CPU time per record of each task on the main thread, which all records pass. Each task is measured alone, over the
+ * same records.
  *
  *   npm run bench -- prices [--records 50000] [--rounds 5]
  *

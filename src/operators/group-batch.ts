@@ -14,7 +14,10 @@ export interface Grouping {
   readonly batch: GroupedBatch;
   /** Their files are missing, incomplete or temporarily unreadable. */
   readonly waiting: readonly StoredFile[];
-  /** The storage could not be asked for their files. The time until the next attempt doesn't count as waiting for a file. */
+  /**
+   * The storage could not be asked for their files. The time until the next attempt doesn't count as waiting for a
+   * file.
+   */
   readonly notAttempted: readonly StoredFile[];
 }
 

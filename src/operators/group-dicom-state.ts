@@ -25,7 +25,10 @@ export interface GroupOptions {
   /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
-  /** A batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other records go on. */
+  /**
+   * A batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other records
+   * go on.
+   */
   readonly together?: boolean;
   /** Called with the change whenever the number of records that wait for their file changes. */
   readonly onWaiting?: (change: number) => void;
@@ -43,9 +46,10 @@ const LONGEST_WAIT_MS = 5_000;
 
 /**
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
- * (docs/contract.md, "Between" and "Group"). A file that can't be read becomes a poison record. A missing or incomplete file
- * leaves its batch, is retried with growing pauses, and becomes poison after `fileWaitMs`; its record stays unacknowledged
- * and the rest of its batch goes on. Attempts that the storage did not answer don't count towards `fileWaitMs`.
+ * (docs/contract.md, "Between" and "Group"). A file that can't be read becomes a poison record. A missing or incomplete
+ * file leaves its batch, is retried with growing pauses, and becomes poison after `fileWaitMs`; its record stays
+ * unacknowledged and the rest of its batch goes on. Attempts that the storage did not answer don't count towards
+ * `fileWaitMs`.
  */
 export function groupDicomState(
   reader: HeaderReader,

@@ -76,7 +76,8 @@ function parseJson(value: Buffer | null): unknown {
 
 /**
  * Bound on the number of JSON values. The cost of JSON.parse depends on values, not bytes: 10 MB of text take some
- * milliseconds, 10 MB of tiny fields or brackets more than a second, which blocks the event loop. A DicomStoreMeta has 20 values.
+ * milliseconds, 10 MB of tiny fields or brackets more than a second, which blocks the event loop. A DicomStoreMeta has
+ * 20 values.
  */
 const MAX_VALUES = 20_000;
 

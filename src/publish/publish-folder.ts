@@ -38,7 +38,10 @@ export interface PublishProgress {
 /** Records per `send`. At most two chunks are in memory: one is read while the other is sent. */
 const CHUNK = 200;
 
-/** Publishes every DICOM file below the folder. Rejects when the folder can't be listed or `send` fails; records sent before stay published. */
+/**
+ * Publishes every DICOM file below the folder. Rejects when the folder can't be listed or `send` fails; records sent
+ * before stay published.
+ */
 export async function publishFolder(given: PublishOptions): Promise<PublishProgress> {
   const options = { ...given, folder: await realpath(given.folder) };
   const skipped = new Map<string, number>();
@@ -90,7 +93,8 @@ async function recordOf(path: string, options: PublishOptions): Promise<RecordOu
   );
   if (size === undefined) return { ok: false, error: 'file_missing' };
   const meta = storeMeta(outcome.header, { tenantId: options.tenantId, path: pathForService(path, options), size });
-  // The service would dead-letter an invalid record. Reporting it here names the file's fault to the person who has the file.
+  // The service would dead-letter an invalid record. Reporting it here names the file's fault to the person who has the
+  // file.
   const checked = dicomStoreMetaSchema.safeParse(meta);
   if (!checked.success) return { ok: false, error: `unpublishable:${String(checked.error.issues[0]?.path[0])}` };
   return { ok: true, record: { topic: options.topic, key: meta.trace_id, value: JSON.stringify(meta) } };

@@ -11,7 +11,10 @@ import type { StoredHeader } from './stored-file-meta.ts';
 
 const NUMBER_OF_FRAMES = slotOf('NumberOfFrames');
 
-/** Returns a function that reads headers without blocking, for paths from the user's own folder. Keeps as many readers as were used concurrently. */
+/**
+ * Returns a function that reads headers without blocking, for paths from the user's own folder. Keeps as many readers
+ * as were used concurrently.
+ */
 export function storedHeaderReader(): (path: string) => Promise<HeaderOutcome> {
   const idle: FileHeader[] = [];
   return async (path) => {
@@ -34,7 +37,10 @@ function* openForReading(path: string): Reading<number> {
   return (yield { call: 'open', path, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW }) as number;
 }
 
-/** Fields that the state record and a DicomStoreMeta share, so that the contract's limits and hashes are applied in one place. */
+/**
+ * Fields that the state record and a DicomStoreMeta share, so that the contract's limits and hashes are applied in one
+ * place.
+ */
 interface StateColumns {
   readonly study_uid_hash: string;
   readonly series_uid_hash: string;

@@ -5,8 +5,9 @@ let counter = 0;
 const random = Buffer.alloc(16);
 
 /**
- * A UUID version 7 (RFC 9562, 5.7): the first 48 bits are the time in milliseconds. UUIDs of one process sort in the order
- * of their creation: the 12 bits after the time are a counter (6.2, method 1), and a clock that is set back is ignored.
+ * A UUID version 7 (RFC 9562, 5.7): the first 48 bits are the time in milliseconds. UUIDs of one process sort in the
+ * order of their creation: the 12 bits after the time are a counter (6.2, method 1), and a clock that is set back is
+ * ignored.
  */
 export function uuidV7(now = Date.now()): string {
   randomFillSync(random);

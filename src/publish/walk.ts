@@ -2,9 +2,9 @@ import { opendir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Yields the regular files below a folder one at a time, so that a store of millions needs no list in memory. Symbolic links
- * are not followed, since a link to a parent would never end. Calls `onUnreadable` for a subfolder that can't be listed and
- * skips it. Rejects with Node's error if the folder itself can't be opened.
+ * Yields the regular files below a folder one at a time, so that a store of millions needs no list in memory. Symbolic
+ * links are not followed, since a link to a parent would never end. Calls `onUnreadable` for a subfolder that can't be
+ * listed and skips it. Rejects with Node's error if the folder itself can't be opened.
  */
 export async function* walkFiles(folder: string, onUnreadable: () => void): AsyncGenerator<string> {
   const root = await realpath(folder);

@@ -52,7 +52,10 @@ function startsWithRealDate(pattern: RegExp, value: string): boolean {
   return pattern.test(value) && isRealDate(digitsAt(value, 0, 4), digitsAt(value, 5, 7), digitsAt(value, 8, 10));
 }
 
-/** The number that the digits from `start` up to `end` form. Capture groups of a regular expression cost several times as much. */
+/**
+ * The number that the digits from `start` up to `end` form. Capture groups of a regular expression cost several times
+ * as much.
+ */
 function digitsAt(text: string, start: number, end: number): number {
   let number = 0;
   for (let at = start; at < end; at++) number = number * 10 + text.charCodeAt(at) - 0x30;

@@ -1,4 +1,7 @@
-/** The fields of the output records (docs/contract.md, "Between"): JSON names in the order in which they are written, which are also column names. */
+/**
+ * The fields of the output records (docs/contract.md, "Between"): JSON names in the order in which they are written,
+ * which are also column names.
+ */
 
 const KEYS = ['tenant_id', 'patient_id', 'study_uid', 'series_uid'] as const;
 const HASHES = ['study_uid_hash', 'series_uid_hash'] as const;

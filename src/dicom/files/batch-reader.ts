@@ -19,7 +19,10 @@ export class BatchReader {
   /** ReadSlot: the buffers for one file at a time, reused for the next. The first also serves reads in place. */
   readonly #readSlots: FileHeader[] = [new FileHeader()];
 
-  /** `onProgress` is called after each file system call; `onFile` before each file read in place, and with -1 before a batch. */
+  /**
+   * `onProgress` is called after each file system call; `onFile` before each file read in place, and with -1 before a
+   * batch.
+   */
   constructor(roots: StorageRoots, onProgress: OnProgress, onFile: (index: number) => void) {
     this.#roots = roots;
     this.#onProgress = onProgress;

@@ -1,6 +1,8 @@
 /** UTF-8 texts without separators. */
 export interface ConcatenatedUtf8 {
-  /** Starts with the texts and may be longer. Shared with nothing else, so that it can be transferred to another thread. */
+  /**
+   * Starts with the texts and may be longer. Shared with nothing else, so that it can be transferred to another thread.
+   */
   readonly memory: ArrayBuffer;
   /** Length of each text in bytes. */
   readonly lengths: readonly number[];

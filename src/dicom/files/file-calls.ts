@@ -1,6 +1,6 @@
 /**
- * The file system calls of the reader as values. Reading is written once, as a generator that yields calls. A driver makes
- * the calls: blocking (`runSync`) or in libuv's threads (`runConcurrently`).
+ * The file system calls of the reader as values. Reading is written once, as a generator that yields calls. A driver
+ * makes the calls: blocking (`runSync`) or in libuv's threads (`runConcurrently`).
  */
 import fs from 'node:fs';
 
@@ -18,7 +18,9 @@ export type FileCall =
   | { readonly call: 'realpath'; readonly path: string }
   | { readonly call: 'readlink'; readonly path: string };
 
-/** Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, or a path. */
+/**
+ * Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, or a path.
+ */
 export type FileAnswer = number | string;
 
 export type Reading<T> = Generator<FileCall, T, FileAnswer>;

@@ -18,8 +18,8 @@ const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
 };
 
 /**
- * Converts any file system error to a DicomReadError. The cause is dropped because its message quotes the path. Any other
- * error is a bug and is rethrown.
+ * Converts any file system error to a DicomReadError. The cause is dropped because its message quotes the path. Any
+ * other error is a bug and is rethrown.
  */
 export function toReadError(error: unknown): DicomReadError {
   if (error instanceof DicomReadError) return error;

@@ -1,4 +1,7 @@
-/** Reads the header of one file at a time. Scanner and buffer are reused, so that a file needs no allocations of its own. */
+/**
+ * Reads the header of one file at a time. Scanner and buffer are reused, so that a file needs no allocations of its
+ * own.
+ */
 import fs from 'node:fs';
 import { DicomReadError } from '../../errors.ts';
 import { HeaderScanner } from '../bytes/scan.ts';
@@ -23,8 +26,8 @@ export class FileHeader {
   }
 
   /**
-   * Reads an open file with blocking calls, and closes it. Where the first window is enough, which is the usual case, no
-   * generator is used: its steps would cost as much as one of the calls.
+   * Reads an open file with blocking calls, and closes it. Where the first window is enough, which is the usual case,
+   * no generator is used: its steps would cost as much as one of the calls.
    */
   readNow(descriptor: number, onProgress: OnProgress): void {
     this.size = NOT_KNOWN;

@@ -2,15 +2,18 @@
 import { Worker } from 'node:worker_threads';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
 
-/** In megabytes. Most allocations of a worker are short-lived strings; a small young generation keeps them in the CPU cache. */
+/**
+ * In megabytes. Most allocations of a worker are short-lived strings; a small young generation keeps them in the CPU
+ * cache.
+ */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
 
 /** All reader threads of this process that haven't ended, abandoned ones included. */
 const alive = new Set<HeaderWorker>();
 
 /**
- * Terminates every reader thread; resolves to whether all of them ended within `withinMs`. A thread that is blocked in a
- * system call doesn't end, and `process.exit()` would wait for it.
+ * Terminates every reader thread; resolves to whether all of them ended within `withinMs`. A thread that is blocked in
+ * a system call doesn't end, and `process.exit()` would wait for it.
  */
 export async function endHeaderThreads(withinMs: number): Promise<boolean> {
   for (const worker of alive) worker.endForGood();
@@ -69,7 +72,10 @@ export class HeaderWorker {
     return position === 0 ? undefined : position - 1;
   }
 
-  /** Call at regular intervals while the worker has a batch. Returns the number of calls since the storage last answered it. */
+  /**
+   * Call at regular intervals while the worker has a batch. Returns the number of calls since the storage last answered
+   * it.
+   */
   countIdleTicks(): number {
     const progress = Atomics.load(this.#counters, PROGRESS);
     if (progress === this.#seenProgress) this.#ticksWithoutProgress++;
@@ -89,7 +95,10 @@ export class HeaderWorker {
     this.abandon();
   }
 
-  /** Terminates the thread without waiting: a blocked system call can't be interrupted and ends only when the storage answers. */
+  /**
+   * Terminates the thread without waiting: a blocked system call can't be interrupted and ends only when the storage
+   * answers.
+   */
   abandon(): void {
     this.#worker.terminate().catch(() => {});
   }

@@ -11,8 +11,8 @@ const OUTAGE_CODES: ReadonlySet<DicomReadErrorCode> = new Set([
 ]);
 
 /**
- * Marks files below an unusable storage root as not attempted: they are retried until the root can be used again, however
- * long that takes, and are not dead-lettered as missing.
+ * Marks files below an unusable storage root as not attempted: they are retried until the root can be used again,
+ * however long that takes, and are not dead-lettered as missing.
  */
 export function holdForRoots(reader: HeaderReader, roots: Pick<StorageRootWatch, 'isUnusable'>): HeaderReader {
   return {

@@ -18,7 +18,10 @@ export const CURRENT_FILE = 1;
 
 export interface BatchRequest {
   readonly id: number;
-  /** Read one file after the other with blocking calls. Set after a lost worker, so that `CURRENT_FILE` names the cause, and where concurrent reads are off. */
+  /**
+   * Read one file after the other with blocking calls. Set after a lost worker, so that `CURRENT_FILE` names the cause,
+   * and where concurrent reads are off.
+   */
   readonly sequential: boolean;
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];
@@ -55,7 +58,9 @@ export type WorkerMessage =
       readonly id: number;
       readonly states: RowLists;
       readonly images: RowLists;
-      /** UTF-8: the JSON of all states, then of all images, without separators. Transferred between threads, not copied. */
+      /**
+       * UTF-8: the JSON of all states, then of all images, without separators. Transferred between threads, not copied.
+       */
       readonly jsons: ArrayBuffer;
       readonly failures: FailureLists;
     }

@@ -16,8 +16,8 @@ const AFTER_MS = 3_000;
 const FREE_ENOUGH = 0.5;
 
 /**
- * A thread costs memory, and CPU until its code is compiled. Another one helps while the others are blocked in or waiting
- * for the storage, or while a CPU is idle. Where the CPUs are the bottleneck it only costs.
+ * A thread costs memory, and CPU until its code is compiled. Another one helps while the others are blocked in or
+ * waiting for the storage, or while a CPU is idle. Where the CPUs are the bottleneck it only costs.
  */
 export class PoolGrowth {
   readonly #afterMs: number;

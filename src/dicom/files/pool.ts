@@ -29,12 +29,17 @@ export interface HeaderPoolOptions {
 export interface HeaderPool extends HeaderReader {
   /** Threads that the pool has started; a thread and its replacements count once. */
   readonly threads: number;
-  /** Abandoned threads that are still blocked in a system call. They outlive `close()`; only the end of the process ends them. */
+  /**
+   * Abandoned threads that are still blocked in a system call. They outlive `close()`; only the end of the process ends
+   * them.
+   */
   readonly stuckWorkers: number;
 }
 
 const TICKS_PER_TIMEOUT = 5;
-/** A blocked system call keeps its thread, and each thread costs memory: with this many blocked, no thread is started. */
+/**
+ * A blocked system call keeps its thread, and each thread costs memory: with this many blocked, no thread is started.
+ */
 const MAX_STUCK = 8;
 const MAX_FAILED_STARTS = 3;
 const START_TIMEOUT_MS = 30_000;
@@ -134,7 +139,10 @@ class WorkerPool implements HeaderPool {
     this.#dispatch();
   }
 
-  /** A worker died or is blocked: the batch that it was reading is held responsible, its other batches are just queued again. */
+  /**
+   * A worker died or is blocked: the batch that it was reading is held responsible, its other batches are just queued
+   * again.
+   */
   #replace(slot: WorkerSlot, reason: WorkerLoss): void {
     const { worker } = slot;
     slot.worker = undefined;

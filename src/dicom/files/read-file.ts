@@ -23,9 +23,9 @@ export interface WindowSizes {
 export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
 
 /**
- * Scans an open file of `size` bytes. `window` is the buffer to read into, at least as large as `sizes`. `scanned` is the
- * number of bytes at the file's start that are in the window and were scanned already. Throws DicomReadError and file
- * system errors. Does not close the descriptor.
+ * Scans an open file of `size` bytes. `window` is the buffer to read into, at least as large as `sizes`. `scanned` is
+ * the number of bytes at the file's start that are in the window and were scanned already. Throws DicomReadError and
+ * file system errors. Does not close the descriptor.
  */
 export function* scanFile(
   descriptor: number,
@@ -89,7 +89,10 @@ function* scanDeflated(
   }
 }
 
-/** Inflates growing prefixes of the data set until the scanner has enough, so that a decompression bomb after the header is never inflated. */
+/**
+ * Inflates growing prefixes of the data set until the scanner has enough, so that a decompression bomb after the header
+ * is never inflated.
+ */
 function* scanPrefixes(
   descriptor: number,
   scanner: HeaderScanner,
@@ -164,7 +167,10 @@ function inflate(stream: Buffer, flush: number): Buffer {
   }
 }
 
-/** PS3.5 A.5 requires a raw deflate stream; some writers prepend a zlib header (RFC 1950). A stored block is recognised by its length. */
+/**
+ * PS3.5 A.5 requires a raw deflate stream; some writers prepend a zlib header (RFC 1950). A stored block is recognised
+ * by its length.
+ */
 function withoutZlibHeader(bytes: Buffer): Buffer {
   if (bytes.length < 5 || (byteAt(bytes, 0) & 0x0f) !== 8 || bytes.readUInt16BE(0) % 31 !== 0) return bytes;
   const stored = (bytes.readUInt16LE(1) ^ bytes.readUInt16LE(3)) === 0xffff;

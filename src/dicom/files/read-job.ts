@@ -52,8 +52,8 @@ export class ReadJob {
   }
 
   /**
-   * The worker that was reading this batch was lost. The first loss only costs a retry. From the second on, the batch was
-   * read sequentially, and the file at `position` of the request has failed.
+   * The worker that was reading this batch was lost. The first loss only costs a retry. From the second on, the batch
+   * was read sequentially, and the file at `position` of the request has failed.
    */
   workerLost(reason: WorkerLoss, position: number | undefined): void {
     this.#losses++;

@@ -4,13 +4,19 @@ import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemCode } from '../../errors.ts';
 
-/** Resolves to undefined when the root can be used, else to the reason as a bare system code (`ENOENT`, `ENOTDIR`, `ESTALE`). */
+/**
+ * Resolves to undefined when the root can be used, else to the reason as a bare system code (`ENOENT`, `ENOTDIR`,
+ * `ESTALE`).
+ */
 export type RootProbe = (root: string) => Promise<string | undefined>;
 
 export interface StorageRootWatchOptions {
   /** Absolute paths, in the order of the configuration. */
   readonly roots: readonly string[];
-  /** Called after the first check of each root and after every change, with its position and the reason why it can't be used. */
+  /**
+   * Called after the first check of each root and after every change, with its position and the reason why it can't be
+   * used.
+   */
   readonly onChange: (index: number, code: string | undefined) => void;
   /** Pause between two rounds of checks, in milliseconds [5000]. */
   readonly intervalMs?: number;
@@ -21,7 +27,10 @@ export interface StorageRootWatchOptions {
 
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-/** A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage answers. */
+/**
+ * A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage
+ * answers.
+ */
 const MAX_PENDING = 2;
 const UNCHECKED = 'not_checked_yet';
 

@@ -1,9 +1,9 @@
 /**
  * Opens files under the allowed storage roots, and nothing else.
  *
- * The directory of a path is resolved (realpath), must lie under a root, and is opened as a handle. The kernel is then asked
- * where the handle really is, which detects a link that was swapped in between. The file is opened by its bare name in
- * that handle (`/proc/self/fd/N/name`), never through a link (O_NOFOLLOW).
+ * The directory of a path is resolved (realpath), must lie under a root, and is opened as a handle. The kernel is then
+ * asked where the handle really is, which detects a link that was swapped in between. The file is opened by its bare
+ * name in that handle (`/proc/self/fd/N/name`), never through a link (O_NOFOLLOW).
  *
  * Without /proc (not Linux) the directory is resolved again for each file, and once more after the file was opened.
  */
@@ -131,7 +131,9 @@ export class StorageRoots {
     return real;
   }
 
-  /** Whether a directory that can't be resolved would lie outside the roots, judged by the part of its path that exists. */
+  /**
+   * Whether a directory that can't be resolved would lie outside the roots, judged by the part of its path that exists.
+   */
   *#leadsOutside(directory: string): Reading<boolean> {
     const roots = [...this.#configured.map((root) => path.resolve(root)), ...(this.#resolved ?? [])];
     const wanted = path.resolve(directory);

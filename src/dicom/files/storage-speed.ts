@@ -1,12 +1,16 @@
 /**
- * Decides from the last files whether the storage is fast (page cache, local disk) or slow (cold disks, networks). Blocking
- * calls cost half the CPU of calls in libuv's threads, but only one file waits at a time: on slow storage many must.
+ * Decides from the last files whether the storage is fast (page cache, local disk) or slow (cold disks, networks).
+ * Blocking calls cost half the CPU of calls in libuv's threads, but only one file waits at a time: on slow storage many
+ * must.
  *
- * Gain end to end (2026-11-27, `npm run bench -- ablation --only storage-speed`, busy machine, 3 rounds): with concurrent
- * reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files.
+ * Gain end to end (2026-11-27, `npm run bench -- ablation --only storage-speed`, busy machine, 3 rounds): with
+ * concurrent reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files.
  */
 
-/** Milliseconds per file from which concurrent reads are faster. Below, their extra CPU costs more than the shorter wait saves. */
+/**
+ * Milliseconds per file from which concurrent reads are faster. Below, their extra CPU costs more than the shorter wait
+ * saves.
+ */
 const SLOW_MS = 0.5;
 const REMEMBERED = 16;
 const ENOUGH = 4;
