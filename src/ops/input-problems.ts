@@ -1,6 +1,4 @@
-/** Why the input isn't ready, in words. */
-
-/** The code before the first colon, and what it names behind it. */
+/** Why the input isn't ready, in words. `problem` is a code, and what it names behind a colon (src/kafka/consumer/readiness.ts). */
 export function describeInputProblem(problem: string, group: string): string {
   const colon = problem.indexOf(':');
   const code = colon < 0 ? problem : problem.slice(0, colon);
@@ -15,6 +13,12 @@ export function describeInputProblem(problem: string, group: string): string {
     case 'ERR_COORDINATOR_NOT_AVAILABLE':
     case 'ERR_GROUP_COORDINATOR_NOT_AVAILABLE':
       return `consumer group ${group} has no coordinator`;
+    case 'host_unresolved':
+      return `${place} doesn't resolve`;
+    case 'advertised_host_unresolved':
+      return `a broker advertised ${place}, which doesn't resolve`;
+    case 'advertised_host_unreachable':
+      return `a broker advertised ${place}, which doesn't accept connections`;
     case 'joining_group':
       return `consumer group ${group} has not assigned partitions yet`;
     default:

@@ -21,7 +21,7 @@ export interface KafkaAdmin {
   /** Creates topics; one that exists stays as it is. */
   createTopics(names: readonly string[], partitions: number, config?: Readonly<Record<string, string>>): Promise<void>;
   deleteTopics(names: readonly string[]): Promise<void>;
-  /** Partition numbers of a topic; empty when it doesn't exist. */
+  /** Partition numbers of a topic; empty when it doesn't exist. Rejects with `ERR_TOPIC_AUTHORIZATION_FAILED:TOPIC` when it is denied. */
   partitions(topic: string): Promise<readonly number[]>;
   /** The offsets after the last record, per partition. */
   endOffsets(topic: string): Promise<readonly PartitionOffset[]>;
@@ -58,9 +58,13 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
     const described = await ask<RdKafka.TopicDescription[]>('describe topics', (done) =>
       admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
     );
-    return (described ?? [])
-      .flatMap((each) => each.partitions.map((partition) => partition.partition))
-      .sort((a, b) => a - b);
+    const found = (described ?? []).flatMap(({ error, partitions: all }) => {
+      // A denied topic is not a missing one.
+      if (error !== undefined && errorCode(error) !== ERRORS.ERR_UNKNOWN_TOPIC_OR_PART)
+        throw new SourceError('unavailable', `${errorName(error)}:${topic}`);
+      return all.map(({ partition }) => partition);
+    });
+    return found.sort((a, b) => a - b);
   }
 
   /**

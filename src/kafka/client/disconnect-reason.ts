@@ -1,6 +1,12 @@
-/** Why a client has no connection, as one code. The client's errors say "transport" for nearly everything; its log has the reason. */
+/**
+ * Why a client has no connection, or can't be used any more, as one code. The client's errors say "transport" or "fatal" for nearly
+ * everything; its log has the reason.
+ */
 
-/** Patterns of librdkafka's log lines of the facility FAIL; the first match wins. The lines may name hosts, so only the code is passed on. */
+/**
+ * Patterns of librdkafka's log lines of the facility FAIL; the first match wins. `$1` in a reason is the address of a broker, `host:port`,
+ * as it is configured or advertised. Nothing else of the lines is passed on.
+ */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL authentication error|SASL .*mechanism handshake failed/, 'sasl_failed'],
   // Wrong host name, expired, or an untrusted authority: librdkafka doesn't distinguish them.
@@ -8,6 +14,22 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   // RFC 8446 section 6.2: bad, unsupported, revoked, expired and unknown certificate, unknown authority, access denied, none given.
   [/SSL alert number (?:4[2-689]|116)\b/, 'client_certificate_refused'],
   [/in state SSL_HANDSHAKE/, 'tls_failed'],
+  // A broker has a number once another one, or itself, has advertised its address.
+  [/([^\s/]+)\/\d+: Failed to resolve /, 'advertised_host_unresolved:$1'],
+  [/([^\s/]+)\/bootstrap: Failed to resolve /, 'host_unresolved:$1'],
+  [/([^\s/]+)\/\d+: Connect to \S+ failed: /, 'advertised_host_unreachable:$1'],
+];
+
+/** What makes a client unusable: the texts of librdkafka's errors in its log lines of the facility FATAL. */
+const FATAL_CAUSES: readonly (readonly [RegExp, string])[] = [
+  [/same group\.instance\.id/, 'ERR_FENCED_INSTANCE_ID'],
+  [/Producer fenced by newer instance|newer producer with the same transactional/, 'ERR_PRODUCER_FENCED'],
+  [/old epoch/, 'ERR_INVALID_PRODUCER_EPOCH'],
+  [/out of order sequence number/i, 'ERR_OUT_OF_ORDER_SEQUENCE_NUMBER'],
+  [/Transactional Id authorization failed/, 'ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED'],
+  [/Topic authorization failed/, 'ERR_TOPIC_AUTHORIZATION_FAILED'],
+  [/Group authorization failed/, 'ERR_GROUP_AUTHORIZATION_FAILED'],
+  [/Cluster authorization failed/, 'ERR_CLUSTER_AUTHORIZATION_FAILED'],
 ];
 
 /** librdkafka suppresses a repeated line for 30 s; a reason older than this is no longer used. */
@@ -19,6 +41,7 @@ interface FoundReason {
 }
 
 const lastReasons = new WeakMap<object, FoundReason>();
+const fatalCauses = new WeakMap<object, string>();
 
 interface LogEmitter {
   on(event: 'event.log', listener: (line: { readonly fac?: unknown; readonly message?: unknown }) => void): unknown;
@@ -27,15 +50,40 @@ interface LogEmitter {
 /** Starts to follow a client's log. */
 export function watchDisconnectReasons(client: LogEmitter): void {
   client.on('event.log', ({ fac, message }) => {
-    if (fac !== 'FAIL' || typeof message !== 'string') return;
-    const reason = REASONS.find(([pattern]) => pattern.test(message))?.[1];
+    if (typeof message !== 'string') return;
+    if (fac === 'FATAL') {
+      const cause = find(FATAL_CAUSES, message);
+      if (cause !== undefined) fatalCauses.set(client, cause);
+    }
+    if (fac !== 'FAIL') return;
+    const reason = find(REASONS, message);
     if (reason === undefined) lastReasons.delete(client);
     else lastReasons.set(client, { reason, at: performance.now() });
   });
 }
 
-/** `sasl_failed`, `certificate_refused`, `client_certificate_refused`, `tls_failed`; undefined when the log gave no such reason within FRESH_MS. */
+function find(patterns: readonly (readonly [RegExp, string])[], message: string): string | undefined {
+  for (const [pattern, reason] of patterns) {
+    const match = pattern.exec(message);
+    if (match !== null) return reason.replace('$1', match[1] ?? '');
+  }
+  return undefined;
+}
+
+/**
+ * `sasl_failed`, `certificate_refused`, `client_certificate_refused`, `tls_failed`, `host_unresolved:HOST:PORT`,
+ * `advertised_host_unresolved:HOST:PORT`, `advertised_host_unreachable:HOST:PORT`; undefined when the log gave no such reason within
+ * FRESH_MS.
+ */
 export function reasonOf(client: object): string | undefined {
   const found = lastReasons.get(client);
   return found !== undefined && performance.now() - found.at < FRESH_MS ? found.reason : undefined;
+}
+
+/**
+ * librdkafka's name of the error that a client has failed with for good; undefined when it hasn't, or the error isn't known here. The log
+ * line may arrive shortly after ERR__FATAL itself.
+ */
+export function fatalCauseOf(client: object): string | undefined {
+  return fatalCauses.get(client);
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../errors.ts';
 import type { ConsumedRecord } from '../../records/records.ts';
 import { disconnectReason, ERRORS, errorCode, errorName } from '../client/client.ts';
+import { fatalCauseOf } from '../client/disconnect-reason.ts';
 import { type NativeConsumer, type NativeMessage, type Partition, partitionName } from '../client/types.ts';
 import { POLL_MS } from './connection.ts';
 import type { SourceEvents } from './events.ts';
@@ -136,8 +137,10 @@ export function poll(
   return new Promise((resolve, reject) => {
     consumer.consume(count, (error, messages) => {
       if (!error) resolve(messages);
-      else if (isPermanent(errorCode(error))) reject(toSourceError(error));
-      else {
+      else if (isPermanent(errorCode(error))) {
+        // The log line with the cause of a fatal error may arrive after the error.
+        setTimeout(() => reject(toSourceError(consumer, error)), POLL_MS);
+      } else {
         events.disconnected?.(disconnectReason(consumer, error));
         setTimeout(resolve, POLL_MS, []);
       }
@@ -150,6 +153,10 @@ function isPermanent(code: number): boolean {
   return code === ERRORS.ERR__FATAL || code === ERRORS.ERR__FENCED || code === ERRORS.ERR_FENCED_INSTANCE_ID;
 }
 
-function toSourceError(error: unknown): SourceError {
-  return new SourceError(errorCode(error) === ERRORS.ERR__FENCED ? 'fenced' : 'misconfigured', errorName(error));
+function toSourceError(consumer: NativeConsumer, error: unknown): SourceError {
+  const name = (errorCode(error) === ERRORS.ERR__FATAL ? fatalCauseOf(consumer) : undefined) ?? errorName(error);
+  return new SourceError(FENCED.has(name) ? 'fenced' : 'misconfigured', name);
 }
+
+/** Another process with the same `instance_id` has taken this one's membership. */
+const FENCED: ReadonlySet<string> = new Set(['ERR__FENCED', 'ERR_FENCED_INSTANCE_ID']);

@@ -76,7 +76,7 @@ export class Readiness {
 
   /** Every few seconds. */
   statistics(statistics: Statistics): void {
-    // A connection doesn't revoke what a broker itself has refused (ERR_…); membership does.
+    // A connection alone doesn't solve a refusal; membership does.
     if (isReachable(statistics) && !isRefusal(this.#connection)) this.#connection = undefined;
     if (isMember(statistics)) {
       this.#rebalancingSince = Number.NaN;
@@ -100,9 +100,9 @@ export class Readiness {
   }
 }
 
-/** Whether a broker has answered with an error, in contrast to errors of the connection. */
+/** Whether a connection to some broker doesn't solve it: a broker has answered with an error, or the address of one is wrong. */
 function isRefusal(reason: Problem | undefined): boolean {
-  return reason !== undefined && /^ERR_[A-Z]/.test(reason);
+  return reason !== undefined && /^(?:ERR_[A-Z]|advertised_)/.test(reason);
 }
 
 function isAboutTopics(reason: Problem | undefined): boolean {

@@ -1,0 +1,127 @@
+import { expect, it } from 'vitest';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { freshName } from './support/fresh.ts';
+import { TestTopics, until } from './support/kafka-topics.ts';
+import { OwnKafka } from './support/own-kafka.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const LONG = { timeout: 180 * SECONDS };
+
+await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
+  const canStart = kafka.how.startsWith('native');
+  const topics = new TestTopics(kafka.brokers);
+
+  it('begins with an assignment, and with the lag of every assigned partition', LONG, async () => {
+    const topic = freshName('ready');
+    await topics.create(topic, 6);
+    await using member = topics.member(topic);
+    await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+    expect(member.starts.size).toBe(6);
+    await until(() => member.lags.size === 6, 10 * SECONDS, 'there are six lags');
+    expect([...member.lags.values()]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  it('includes a member without partitions, when the group has more members than partitions', LONG, async () => {
+    const topic = freshName('ready');
+    await topics.create(topic, 1);
+    await using first = topics.member(topic);
+    await until(() => first.problem === undefined, 30 * SECONDS, 'the first member is ready');
+    await using second = topics.member(topic);
+    await until(() => second.problem === undefined && first.problem === undefined, 30 * SECONDS, 'both are ready');
+    expect(first.starts.size + second.starts.size).toBeGreaterThanOrEqual(1);
+  });
+
+  it('is missing while a topic does not exist, which is named', LONG, async () => {
+    const topic = freshName('not-there');
+    await using member = topics.member(topic);
+    await until(
+      () => member.problem === `ERR_UNKNOWN_TOPIC_OR_PART:${topic}`,
+      30 * SECONDS,
+      'the topic is named as missing',
+    );
+  });
+
+  it('is taken from the older of two processes with the same instance_id, which ends and says so', LONG, async () => {
+    const topic = freshName('fenced');
+    await topics.create(topic, 1);
+    const config = { 'group.instance.id': 'the-same' };
+    await using first = topics.member(topic, { config });
+    await until(() => first.problem === undefined, 30 * SECONDS, 'the first member is ready');
+    await using second = topics.member(topic, { config });
+    await until(() => first.failure !== undefined, 30 * SECONDS, 'the first member is fenced');
+    expect(first.failure).toMatchObject({ code: 'fenced', detail: 'ERR_FENCED_INSTANCE_ID' });
+    await until(() => second.problem === undefined, 30 * SECONDS, 'the second member is ready');
+  });
+
+  it.skipIf(!canStart)('is missing while the group has no coordinator', LONG, async () => {
+    await using own = await OwnKafka.start(['offsets.topic.replication.factor=3']);
+    const others = new TestTopics(own.brokers);
+    const topic = freshName('no-coordinator');
+    await others.create(topic, 1);
+    await using member = others.member(topic);
+    await until(
+      () => member.problem === 'ERR_COORDINATOR_NOT_AVAILABLE',
+      30 * SECONDS,
+      'the missing coordinator is named',
+    );
+  });
+
+  it.skipIf(!canStart)(
+    'is missing while access to the group or to a topic is denied, which is named',
+    LONG,
+    async () => {
+      await using own = await OwnKafka.start([
+        'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'allow.everyone.if.no.acl.found=true',
+      ]);
+      const others = new TestTopics(own.brokers);
+      const topic = freshName('denied');
+      const hidden = freshName('hidden');
+      await others.create(topic, 1);
+      await others.create(hidden, 1);
+      const deny = ['--add', '--deny-principal', 'User:ANONYMOUS', '--operation', 'READ', '--operation', 'DESCRIBE'];
+      await own.tool('tools.AclCommand', ...deny, '--group', topic);
+      await own.tool('tools.AclCommand', ...deny, '--topic', hidden);
+      await using member = others.member(topic);
+      await using other = others.member(hidden);
+      await until(() => member.problem === 'ERR_GROUP_AUTHORIZATION_FAILED', 30 * SECONDS, 'the denied group is named');
+      await until(
+        () => other.problem === `ERR_TOPIC_AUTHORIZATION_FAILED:${hidden}`,
+        30 * SECONDS,
+        'the denied topic is named',
+      );
+      const admin = createAdmin({ 'bootstrap.servers': own.brokers });
+      await expect(admin.partitions(hidden)).rejects.toMatchObject({
+        detail: `ERR_TOPIC_AUTHORIZATION_FAILED:${hidden}`,
+      });
+      expect(await admin.partitions(`${hidden}-not`)).toEqual([]);
+      admin.close();
+      const remove = ['--remove', '--force', ...deny.slice(1)];
+      await own.tool('tools.AclCommand', ...remove, '--group', topic);
+      await own.tool('tools.AclCommand', ...remove, '--topic', hidden);
+      await until(() => member.problem === undefined, 60 * SECONDS, 'the granted group is joined');
+      await until(() => other.problem === undefined, 60 * SECONDS, 'the granted topic is consumed');
+    },
+  );
+
+  it.skipIf(!canStart)('is missing while a broker advertises a name that does not resolve', LONG, async () => {
+    await using own = await OwnKafka.start(['advertised.listeners=PLAINTEXT://kafka-0.invalid:9092']);
+    const topic = freshName('unresolved');
+    await using member = new TestTopics(own.brokers).member(topic);
+    await until(
+      () => member.problem === 'advertised_host_unresolved:kafka-0.invalid:9092',
+      30 * SECONDS,
+      'the advertised name is named',
+    );
+  });
+
+  it('is missing while a configured broker does not resolve', LONG, async () => {
+    await using member = new TestTopics('kafka-0.invalid:9092').member('any');
+    await until(
+      () => member.problem === 'host_unresolved:kafka-0.invalid:9092',
+      30 * SECONDS,
+      'the configured name is named',
+    );
+  });
+});
