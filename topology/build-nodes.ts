@@ -1,4 +1,6 @@
-/** Configuration → real nodes. The only place where the graph meets its clients. */
+/**
+ * Builds the nodes of the topology from the configuration: the only place that knows both the topology and the clients.
+ */
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
@@ -49,22 +51,25 @@ export interface NodeOptions {
   readonly exactlyOnce: boolean;
 }
 
-/** The graph with its clients behind it. */
+/** The topology with real clients. */
 export interface RunnableTopology {
-  /** What must be reachable before the first record is taken. */
+  /** The nodes that must be connected before the first record is consumed. */
   readonly outputs: readonly Pick<Sink, 'name' | 'connect'>[];
   run(settings: Settings): Observable<AcknowledgedBatch>;
-  /** Records that were taken and are not acked: in flight, or waiting for their file. */
+  /** Consumed records that are not acknowledged yet: in flight, or waiting for their file. */
   unacked(): number;
-  /** Ends the intake. */
+  /** Stops consumption. */
   stop(): Promise<void>;
-  /** Leaves the group with what was acked committed, then lets go of everything else. Safe to call at any moment. */
+  /** Commits the acknowledged records, leaves the group, then closes all other clients. Safe to call at any time. */
   close(): Promise<void>;
 }
 
-/** Longer than librdkafka tries by itself: this deadline only ends what the client has forgotten. */
+/** Longer than librdkafka's own message timeout: it only applies when the client never reports a result. */
 const PRODUCE_DEADLINE_MS = MESSAGE_TIMEOUT_MS + 5_000;
-/** An open buffer is flushed, read and stored well within this; what isn't is processed again by the partition's next owner. */
+/**
+ * Time to flush, read and store an open buffer when a partition is revoked. Records that take longer are redelivered to
+ * the partition's next owner.
+ */
 const DRAIN_MARGIN_MS = 5_000;
 
 export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
@@ -81,7 +86,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     ),
   );
   const closeAll = async (outputs: readonly Pick<Sink, 'close'>[]) => {
-    // First the group: a revocation that waits for sinks must find them open.
+    // The group first: a pending revocation still writes to the sinks.
     await kafka.close();
     await Promise.allSettled([...databases, ...outputs, pool].map((node) => node.close()));
   };
@@ -113,7 +118,7 @@ function buildSource(config: Config, operations: Operations, { groupProtocol, ex
   const source = new KafkaSource({
     name: nameOf(input),
     topics: input.topics,
-    // Only so does a new owner wait for the end of a transaction that its predecessor left open.
+    // Without read_committed, a new owner would not wait for a transaction that its predecessor left open.
     config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
     commitPeriodMs: input.commitPeriodMs,

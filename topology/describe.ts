@@ -1,4 +1,6 @@
-/** The topology of a configuration as data, and as text: the form of Kafka Streams' `Topology#describe()`, and Mermaid. */
+/**
+ * The topology of a configuration as data, and as text: the form of Kafka Streams' `Topology#describe()`, and Mermaid.
+ */
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 
 /** Where a node stands in the configuration; see `Component` in `src/ops/metrics.ts`. */

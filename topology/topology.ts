@@ -1,9 +1,10 @@
 /**
- * The service, on one page. Records come in on the left and leave as committed batches; nothing in between keeps state, and no record
- * is committed before every sink has it.
+ * The service on one page: consume → parse → bufferTime → groupDicomState → fork → acknowledge → commit. A batch is
+ * acknowledged after every sink has stored it; the source then commits, per partition, the offset below which every
+ * record is acknowledged.
  *
  *   storage_queue ─▶ parse ─▶ buffer ─▶ group ─┬─▶ databases ───┐
- *                                              ├─▶ topics ──────┼─▶ commit
+ *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
  *                                              └─▶ dead letters ┘
  */
 import { bufferTime, filter, type Observable, type SchedulerLike, tap } from 'rxjs';
@@ -20,31 +21,35 @@ import type { AcknowledgedBatch, ParsedRecord } from '../src/records/records.ts'
 export interface Nodes {
   readonly source: Source;
   readonly reader: HeaderReader;
-  /** Each gets every batch: the databases, then the state and image topics. */
+  /** Every sink gets every batch: the databases, then the state and image topics. */
   readonly sinks: readonly Sink[];
   readonly deadLetters: Sink;
   readonly offsets: Offsets;
 }
 
 export interface Settings {
-  /** A batch is full after so many records, */
+  /** A batch is closed when it holds this many records, */
   readonly batchCount: number;
-  /** or so long after it began. Milliseconds. */
+  /** or when this period is over. Milliseconds. */
   readonly batchPeriodMs: number;
-  /** Batches whose headers are read at once. */
+  /** Batches whose headers are read concurrently. */
   readonly concurrency: number;
-  /** How long a file that isn't there yet, or is still being written, is waited for. Milliseconds. */
+  /** How long a record waits for a file that is missing or incomplete. Milliseconds. */
   readonly fileWaitMs: number;
   readonly retry?: RetryPolicy;
-  /** Called with the number of records of each batch when it is full or its period is over. */
+  /** Called with the number of records of each closed batch. */
   readonly onBatch?: (records: number) => void;
   readonly parseEvents?: ParseEvents;
+  /** Called when more or fewer records wait for their files. */
   readonly onWaiting?: (change: number) => void;
-  /** The clock of buffers and retries: tests bring one that they move by hand. */
+  /** The clock of buffers, waits and retries; tests pass a virtual one. */
   readonly scheduler?: SchedulerLike;
 }
 
-/** Completes when the source has completed and all that it emitted is acked; errors when a failure is neither transient nor a record's. */
+/**
+ * At least once. Completes when the source has completed and every record is acknowledged; errors on a failure that no
+ * retry can cure.
+ */
 export function topology(
   { source, reader, sinks, deadLetters, offsets }: Nodes,
   settings: Settings,
@@ -62,8 +67,9 @@ export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
 }
 
 /**
- * The same with the topics' half in transactions: what a batch publishes and its offsets become visible together, after the databases
- * have it. For that batches are committed in the order in which they were consumed; several at once when they come faster.
+ * Exactly once for the topics: a batch's output records and its offsets become visible in one Kafka transaction, after
+ * the databases have stored the batch. Transactions therefore keep the order of consumption; batches that arrive during
+ * a transaction share the next one.
  */
 export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
@@ -96,7 +102,7 @@ function forkOptions({ retry, scheduler }: Settings): ForkOptions {
   };
 }
 
-/** Dead letters are part of the transaction that comes behind; nothing is to be done about them before. */
+/** The transaction publishes the dead letters, so the fork has nothing to write. */
 const inTheTransaction: Sink = {
   name: 'transaction',
   connect: async () => undefined,

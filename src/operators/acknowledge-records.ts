@@ -3,8 +3,9 @@ import type { Offsets } from '../ports.ts';
 import type { AcknowledgedBatch, OffsetRange, PoisonRecord, StoredBatch } from '../records/records.ts';
 
 /**
- * Acknowledges every record of a stored batch and emits the batch's summary. Nothing is committed here: the source commits, at its next
- * commit, the offset below which every record is acknowledged (`Committer` in `src/kafka/consumer/committer.ts`).
+ * Acknowledges every record of a stored batch and emits the batch's summary. It commits nothing: the Kafka source
+ * commits, at its next commit, the offset below which every record is acknowledged (`Committer` in
+ * `src/kafka/consumer/committer.ts`).
  */
 export function acknowledgeRecords(offsets: Offsets): OperatorFunction<StoredBatch, AcknowledgedBatch> {
   return map((batch) => summaryOf(batch, offsets.ack(batch.origins)));

@@ -4,12 +4,12 @@ import type { AcknowledgedBatch, StoredBatch } from '../records/records.ts';
 import { summaryOf } from './acknowledge-records.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
-/** More at once gains little, and a transaction that is aborted is done again as a whole. */
+/** Larger transactions gain little, and an aborted transaction is repeated as a whole. */
 const MAX_RECORDS = 5_000;
 
 /**
- * Commits batches in transactions, one after the other: whatever came while one was under way goes into the next. A transaction that
- * fails for a passing reason is tried again with the same batches, so the order stays.
+ * Commits batches in transactions, one at a time. Batches that arrive during a transaction go into the next one. A
+ * transaction that fails for a transient reason is retried with the same batches, which keeps the order.
  */
 export function commitTogether(
   transaction: Transaction,
@@ -22,7 +22,7 @@ export function commitTogether(
       let ended = false;
 
       const next = () => {
-        const batches = takeSome(waiting);
+        const batches = takeNext(waiting);
         if (batches.length === 0) {
           running = undefined;
           if (ended) subscriber.complete();
@@ -56,7 +56,7 @@ export function commitTogether(
     });
 }
 
-function takeSome(waiting: StoredBatch[]): readonly StoredBatch[] {
+function takeNext(waiting: StoredBatch[]): readonly StoredBatch[] {
   let records = 0;
   let count = 0;
   for (const batch of waiting) {

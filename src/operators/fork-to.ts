@@ -15,9 +15,9 @@ import { regroup, rowsNotIn } from './regroup.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
 export interface Branches {
-  /** Databases and topics: each gets every batch. */
+  /** Databases and topics: every sink gets every batch. */
   readonly sinks: readonly Sink[];
-  /** Takes what can never be processed; its acknowledgement counts like any other's. */
+  /** Gets the records that can never be processed. A batch waits for its acknowledgement too. */
   readonly deadLetters: Sink;
 }
 
@@ -26,8 +26,8 @@ export interface ForkOptions {
 }
 
 /**
- * Writes each batch to every sink at once and lets it pass when all of them have accepted it. Transient failures are retried per sink;
- * records that a sink can never accept go to the dead letters, the rest of their batch is stored.
+ * Writes each batch to every sink concurrently and emits it when all of them have accepted it. Transient failures are
+ * retried per sink. Records that a sink rejects go to the dead letters; the rest of their batch is stored.
  */
 export function forkTo(branches: Branches, options: ForkOptions): OperatorFunction<GroupedBatch, StoredBatch> {
   return mergeMap((batch) => store(batch, branches, options));
@@ -87,7 +87,7 @@ interface Failure {
 
 type Outcome = { readonly rejections: readonly Rejection[] } | Failure;
 
-/** Waits for every sink, the failing ones too: a sibling that still writes must not outlive its batch. */
+/** Waits for every sink even when one fails: a write must not outlive its batch. */
 function writeToAll(
   sinks: readonly Sink[],
   batch: GroupedBatch,
@@ -108,7 +108,7 @@ function writeToAll(
       if (failures.length > 0) {
         throw new AggregateError(
           failures.map((failure) => failure.error),
-          `not stored by ${failures.map((failure) => failure.sink).join(', ')}`,
+          `batch not stored by ${failures.map((failure) => failure.sink).join(', ')}`,
         );
       }
       return firstPerRecord(outcomes.flatMap((outcome) => ('rejections' in outcome ? outcome.rejections : [])));
@@ -116,7 +116,7 @@ function writeToAll(
   );
 }
 
-/** Two sinks may reject the same record; it is one dead letter. */
+/** One dead letter per record, even when several sinks reject it. */
 function firstPerRecord(rejections: readonly Rejection[]): readonly Rejection[] {
   return [...new Map(rejections.toReversed().map((rejection) => [rejection.file.source.origin, rejection])).values()];
 }

@@ -17,8 +17,9 @@ import {
 const NOTHING = Symbol('nothing');
 
 /**
- * Works at many items at once and emits each one's result in the items' own order. `work` gets an item as a stream that ends when the
- * intake ends, and gives one result; where it ends without one (it let go of its item), nothing behind that item is emitted either.
+ * Processes items concurrently and emits their results in the order of the items. `work` gets each item as a stream
+ * that completes when the input completes, and emits one result. If it completes without a result, no result of a later
+ * item is emitted.
  */
 export function inOrder<T, R>(work: (item$: Observable<T>) => Observable<R>): OperatorFunction<T, R> {
   return (items$) =>

@@ -2,7 +2,10 @@ import { defer, type MonoTypeOperatorFunction, retry, type SchedulerLike, tap, t
 import { SinkError } from '../errors.ts';
 
 export interface RetryPolicy {
-  /** The first delay; it doubles with each attempt up to `maxDelayMs`. The actual delay is between half of that and all of it. */
+  /**
+   * The first delay; it doubles with each attempt up to `maxDelayMs`. The actual delay is between half of that and all
+   * of it.
+   */
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   readonly scheduler?: SchedulerLike;
@@ -26,8 +29,8 @@ export interface TransientFailure {
 export const DEFAULT_RETRY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 5_000 };
 
 /**
- * Whether the same call may succeed later without a change of the data or the configuration. Unclassified errors are not transient:
- * the service stops instead of retrying a bug forever.
+ * Whether the same call may succeed later without a change of the data or the configuration. Unclassified errors are
+ * not transient: the service stops instead of retrying a bug forever.
  */
 export function isTransient(error: unknown): error is SinkError {
   return error instanceof SinkError && TRANSIENT.has(error.code);

@@ -1,16 +1,17 @@
 /**
- * The records that flow through the graph, in the order in which they come to be:
- * `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for the databases and topics, dead letters) → `AcknowledgedBatch`.
+ * The records of the topology, in the order of processing: `ConsumedRecord` → `ParsedRecord` → `GroupedBatch` (rows for
+ * databases and topics, dead letters) → `AcknowledgedBatch`.
  */
 import type { DicomReadError, ParseError, SinkError } from '../errors.ts';
 import type { Version } from './version.ts';
 
-/** A header of a Kafka record: its name and its bytes. Names may repeat; order counts. */
+/** A header of a Kafka record. Names may repeat, and order is significant. */
 export type RecordHeader = readonly [name: string, value: Buffer | null];
 
 /**
- * Where a record came from: an opaque token that only the record's source can read. Operators and sinks pass it on and compare it by
- * identity. Each source derives its own class. The type is nominal: no other object, nor a copy by spread, is an Origin.
+ * Where a record came from: an opaque token that only the record's source can read. Operators and sinks pass it on and
+ * compare it by identity. Each source derives its own class. The type is nominal: no other object, nor a copy by
+ * spread, is an Origin.
  */
 export abstract class Origin {
   declare protected readonly opaque: true;
@@ -24,14 +25,14 @@ export interface ConsumedRecord {
   readonly headers: readonly RecordHeader[];
 }
 
-/** A record that can never be processed, and why. */
+/** A record that can never be processed, with the error: it goes to the dead-letter topic. */
 export interface PoisonRecord {
   readonly kind: 'poison';
   readonly source: ConsumedRecord;
   readonly error: ParseError | DicomReadError | SinkError;
 }
 
-/** One file to read: what the message said of it. */
+/** One file to read, as its message describes it. */
 export interface FileToRead {
   readonly tenantId: string;
   readonly path: string;
@@ -44,8 +45,8 @@ export interface FileToRead {
 }
 
 /**
- * A record that is a DicomStoreMeta: one stored file to look at. Of its fields only those are kept that somebody needs: thousands of
- * records are under way at once, and what they hold is copied about by the garbage collector.
+ * A record that is a valid DicomStoreMeta: one stored file. Only the fields that later stages need are kept, because
+ * thousands of records are in flight and the garbage collector copies what they hold.
  */
 export interface StoredFile extends FileToRead {
   readonly kind: 'file';
@@ -56,24 +57,24 @@ export interface StoredFile extends FileToRead {
 
 export type ParsedRecord = StoredFile | PoisonRecord;
 
-/** A row of a table, which is also the value of an output record: its JSON text is made once and used for both. */
+/** A row of a table. Its JSON is serialised once, for the table and for the output topic. */
 export interface Row {
-  /** The table's primary key as one text, its parts joined by NUL: what rows are told apart and sorted by. */
+  /** The table's primary key, its parts joined by NUL: rows are compared and sorted by it. */
   readonly identity: string;
   readonly version: Version;
-  /** One JSON object with the contract's column names, in UTF-8. */
+  /** One JSON object in UTF-8, with the column names of docs/contract.md. */
   readonly json: Buffer;
 }
 
-/** A row that is published as well. */
+/** A row that is also published to an output topic. */
 export interface PublishedRow extends Row {
-  /** The record's key in the output topic: md5 hex (contract, "Topics"). */
+  /** The record's key in the output topic: md5 hex (docs/contract.md, "Topics"). */
   readonly key: string;
 }
 
 /**
- * What one input record becomes. `state` and `image` are set only on the record whose version won its key within the batch, so every
- * key stands in a batch once.
+ * The rows of one input record. `state` and `image` are set only on the record with the greatest version of its key in
+ * the batch, so each key occurs once per batch.
  */
 export interface GroupedRecord {
   readonly file: StoredFile;
@@ -82,7 +83,7 @@ export interface GroupedRecord {
   readonly image: PublishedRow | null;
 }
 
-/** One batch, read and grouped: everything that the sinks need. */
+/** One batch with its headers read and grouped: the input of every sink. */
 export interface GroupedBatch {
   /** The origins of all input records, poison included: acknowledged when every sink has accepted the batch. */
   readonly origins: readonly Origin[];
@@ -97,10 +98,12 @@ export interface GroupedBatch {
   readonly closedAt: number;
 }
 
-/** A batch that every sink has accepted. `poison` now also holds what sinks rejected. */
+/** A batch that every sink has accepted. `poison` includes the records that sinks rejected. */
 export type StoredBatch = GroupedBatch;
 
-/** The records of one partition in a batch, for the log. The batch need not hold every offset between first and last. */
+/**
+ * The records of one partition in a batch, for the log. The batch need not hold every offset between first and last.
+ */
 export interface OffsetRange {
   readonly topic: string;
   readonly partition: number;
@@ -119,11 +122,14 @@ export interface AcknowledgedBatch {
   readonly deadLetters: number;
   /** The same by error code (`not_json`, `file_missing`, …): a closed set. */
   readonly deadLetterCodes: Readonly<Record<string, number>>;
-  /** From the moment the batch was full, or its period over, to its acknowledgement, in milliseconds. Waits for files included. */
+  /**
+   * From the moment the batch was full, or its period over, to its acknowledgement, in milliseconds. Waits for files
+   * included.
+   */
   readonly durationMs: number;
 }
 
-/** A record that a sink will never accept though the sink itself is well: it goes to the dead-letter topic. */
+/** A record that a working sink can never accept: it goes to the dead-letter topic. */
 export interface Rejection {
   readonly file: StoredFile;
   readonly error: SinkError;

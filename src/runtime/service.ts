@@ -1,4 +1,4 @@
-/** The running service: admin endpoints for as long as the process lives, and the graph, supervised, behind them. */
+/** The service: the admin endpoints and the supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TopologyDescription, topologyOf } from '../../topology/describe.ts';
 import type { Config } from '../config/config.ts';
@@ -17,24 +17,31 @@ import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 export interface ServiceOptions {
   readonly logger?: Logger;
   readonly groupProtocol?: GroupProtocol;
-  /** Outputs and offsets in one Kafka transaction. Default false: at least once. */
+  /** Commits output records and offsets in one Kafka transaction. Default false: at least once. */
   readonly exactlyOnce?: boolean;
   readonly restarts?: RestartPolicy;
 }
 
 export interface Service {
-  /** Where the admin endpoints listen; undefined when `http.enabled` is false. */
+  /** The address of the admin endpoints; undefined when `http.enabled` is false. */
   readonly url: string | undefined;
   readonly metrics: Metrics;
   readonly dashboard: Dashboard;
-  /** Settles when the service has ended: resolves after `stop()`, rejects with the last error when the graph broke too often. */
+  /**
+   * Settles when the service has ended: resolves after `stop()`, rejects with the last error after too many failures.
+   */
   readonly done: Promise<StopResult>;
-  /** Ends the intake, finishes what is in flight, commits, closes. At most `shutdown_delay` + `shutdown_timeout` long. */
+  /**
+   * Stops consumption, finishes the records in flight, commits, closes. Takes at most `shutdown_delay` +
+   * `shutdown_timeout`.
+   */
   stop(): Promise<StopResult>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts the service. Rejects only if the admin endpoints can't listen; Kafka and databases that are away are waited for. */
+/**
+ * Starts the service. Rejects only if the admin endpoints can't listen; unavailable brokers and databases are retried.
+ */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
   const logger =
     options.logger ?? createLogger({ level: config.logger.level, staticFields: config.logger.staticFields });
@@ -61,10 +68,10 @@ export async function startService(config: Config, options: ServiceOptions = {})
     policy: options.restarts,
     stop: stopping.signal,
     force: forced.signal,
-    onBreak(error, attempt, delayMs) {
+    onFailure(error, failures, delayMs) {
       logger.error(
-        { err: error, attempt, delay_ms: Math.round(delayMs) },
-        'the graph broke, starting again from the last commit',
+        { err: error, failures, delay_ms: Math.round(delayMs) },
+        'topology failed, restarting from the committed offsets',
       );
     },
   })
@@ -74,13 +81,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
         return result;
       },
       (error: unknown) => {
-        logger.fatal({ err: error }, 'gave up');
+        logger.fatal({ err: error }, 'topology failed, giving up');
         throw error;
       },
     )
     .finally(() => storage.close())
     .finally(() => server?.close());
-  // Whoever starts a service may look at `done` later than it fails.
+  // A caller may await `done` after it has rejected.
   done.catch(() => undefined);
 
   async function stop(): Promise<StopResult> {

@@ -17,24 +17,26 @@ import { createBatchLog } from '../ops/batch-log.ts';
 import { createOutageLog } from '../ops/outage-log.ts';
 import type { Sink } from '../ports.ts';
 
-/** One life of the graph: from building its nodes to its end or its break. */
+/** A started topology. After a failure a new one is started. */
 export interface RunningTopology {
-  /** Resolves when the source was stopped and everything it emitted is acked; rejects when the graph breaks. */
+  /**
+   * Resolves when the source has stopped and every record it emitted is acknowledged; rejects when the topology fails.
+   */
   readonly done: Promise<void>;
-  /** Ends the intake; `done` resolves when the rest is through. */
+  /** Stops consumption; `done` resolves when the records in flight are acknowledged. */
   stop(): void;
-  /** Lets go of everything, commits what was acked. */
+  /** Commits the acknowledged records and releases all resources. */
   close(): Promise<void>;
 }
 
-/** What the service shares between the lives of its topology. */
+/** What the service shares between restarts of its topology. */
 export type ServiceOperations = Omit<Operations, 'batchLog'>;
 
-/** Connects every output, for as long as it takes, and only then begins to take records. */
+/** Connects every output, with retries, and then starts to consume. */
 export function startTopology(config: Config, operations: ServiceOperations, options: NodeOptions): RunningTopology {
   const { metrics, logger } = operations;
   const batchLog = createBatchLog(logger);
-  const graph = buildNodes(config, { ...operations, batchLog }, options);
+  const nodes = buildNodes(config, { ...operations, batchLog }, options);
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...createOutageLog(logger) };
   const stop$ = new Subject<void>();
   const closed = new Subject<void>();
@@ -42,12 +44,12 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   let consuming = false;
   let waiting = 0;
   metrics.records.waiting(() => waiting);
-  metrics.records.inFlight(() => graph.unacked() - waiting);
+  metrics.records.inFlight(() => nodes.unacked() - waiting);
 
   const input = metrics.input(config.input);
   const consume$ = defer(() => {
     consuming = true;
-    return graph.run({
+    return nodes.run({
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
       concurrency: config.group.concurrency,
@@ -69,7 +71,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
 
   const done = new Promise<void>((resolve, reject) => {
     concat(
-      connectAll(graph.outputs, retry).pipe(takeUntil(stop$)),
+      connectAll(nodes.outputs, retry).pipe(takeUntil(stop$)),
       defer(() => (stopping ? EMPTY : consume$)),
     )
       .pipe(takeUntil(closed))
@@ -82,11 +84,11 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
     stop() {
       stopping = true;
       stop$.next();
-      if (consuming) void graph.stop();
+      if (consuming) void nodes.stop();
     },
     async close() {
       closed.next();
-      await graph.close();
+      await nodes.close();
     },
   };
 }

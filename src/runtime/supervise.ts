@@ -3,45 +3,47 @@ import { SourceError } from '../errors.ts';
 import type { RunningTopology } from './start-topology.ts';
 
 /**
- * How a service ended: `drained` when everything it had emitted was acknowledged and committed, `forced` when its deadline passed with
- * records in flight; those are redelivered after the restart.
+ * How a service ended: `drained` when everything it had emitted was acknowledged and committed, `forced` when its
+ * deadline passed with records in flight; those are redelivered after the restart.
  */
 export type StopResult = 'drained' | 'forced';
 
 export interface RestartPolicy {
-  /** How often the graph may break in `windowMs` before the service gives up. */
-  readonly maxBreaks: number;
+  /** The number of failures within `windowMs` that are followed by a restart. The next one ends the service. */
+  readonly maxFailures: number;
   readonly windowMs: number;
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
 }
 
 const DEFAULT_RESTARTS: RestartPolicy = {
-  maxBreaks: 5,
+  maxFailures: 5,
   windowMs: 10 * 60_000,
   initialDelayMs: 1_000,
   maxDelayMs: 30_000,
 };
 
-/** For the socket to say goodbye, no more. */
+/** Grace period for closing sockets. */
 const FORCED_CLOSE_MS = 500;
 
 export interface Supervision {
   readonly policy?: RestartPolicy | undefined;
-  /** Aborted: drain and end. */
+  /** Aborted: finish the records in flight, then end. */
   readonly stop: AbortSignal;
-  /** Aborted: end now; what is in flight comes again after a restart. */
+  /** Aborted: end now; records in flight are redelivered after the restart. */
   readonly force: AbortSignal;
-  onBreak(error: unknown, attempt: number, delayMs: number): void;
+  /** Called before each restart. `failures`: failures within the window so far. */
+  onFailure(error: unknown, failures: number, delayMs: number): void;
 }
 
 /**
- * Keeps the graph running: when it breaks on something that no retry mends, it is built anew from the last commit, with growing pauses,
- * until it has broken too often; then the last error is thrown. Nothing uncommitted is lost by a restart: it is consumed again.
+ * Keeps the topology running. When it fails with an error that retries don't cure, it is rebuilt and resumes at the
+ * committed offsets, with growing delays. After too many failures the last error is thrown. A restart loses nothing:
+ * uncommitted records are redelivered.
  */
 export async function supervise(start: () => RunningTopology, supervision: Supervision): Promise<StopResult> {
   const policy = supervision.policy ?? DEFAULT_RESTARTS;
-  const breaks: number[] = [];
+  const failures: number[] = [];
   const forced = aborted(supervision.force);
   for (;;) {
     const running = start();
@@ -55,11 +57,11 @@ export async function supervise(start: () => RunningTopology, supervision: Super
       if ((await closed(running, 'drained', forced)) === 'forced') return 'forced';
       if (supervision.stop.aborted || isPermanent(error)) throw error;
       const now = performance.now();
-      breaks.push(now);
-      while ((breaks[0] ?? now) < now - policy.windowMs) breaks.shift();
-      if (breaks.length > policy.maxBreaks) throw error;
-      const delayMs = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** (breaks.length - 1));
-      supervision.onBreak(error, breaks.length, delayMs);
+      failures.push(now);
+      while ((failures[0] ?? now) < now - policy.windowMs) failures.shift();
+      if (failures.length > policy.maxFailures) throw error;
+      const delayMs = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** (failures.length - 1));
+      supervision.onFailure(error, failures.length, delayMs);
       await sleep(delayMs, undefined, { signal: supervision.stop }).catch(() => undefined);
       if (supervision.stop.aborted) return 'drained';
     } finally {
@@ -73,7 +75,7 @@ function isPermanent(error: unknown): boolean {
   return error instanceof SourceError && (error.code === 'no_committed_offset' || error.code === 'fenced');
 }
 
-/** Closes; a forced end doesn't wait for those that don't answer, whether it began with a drain or not. */
+/** Closes the topology. Once the end is forced, it doesn't wait for servers that don't answer. */
 async function closed(running: RunningTopology, outcome: StopResult, forced: Promise<StopResult>): Promise<StopResult> {
   const closing = running.close().then(() => outcome);
   const cutOff = forced.then(async (): Promise<StopResult> => {

@@ -45,7 +45,7 @@ describeFaults('a black hole: packets are dropped without any error', (machine) 
   );
 });
 
-/** How often the process or the graph within it was started. */
+/** How often the process or its topology was started. */
 function timesStarted(member: Member): number {
-  return member.logLines().filter(({ msg }) => msg === 'started' || String(msg).startsWith('the graph broke')).length;
+  return member.logLines().filter(({ msg }) => msg === 'started' || String(msg).startsWith('topology failed')).length;
 }

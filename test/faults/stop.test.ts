@@ -57,7 +57,7 @@ describeFaults('a service that receives SIGTERM exits in time, whatever its serv
     await member.until('records are acked', async () => ((await member.figures())?.acked ?? 0) > 0);
 
     run.broker.blackHole(true);
-    await member.untilLogged(BROKE, 60_000);
+    await member.untilLogged(FAILED, 60_000);
     run.broker.blackHole(false);
 
     await load.done;
@@ -93,7 +93,7 @@ describeFaults('a service that receives SIGTERM exits in time, whatever its serv
   });
 });
 
-const BROKE = 'the graph broke, starting again from the last commit';
+const FAILED = 'topology failed, restarting from the committed offsets';
 
 /** Runs in the member, so that the signal comes as early as possible. */
 const SIGNAL_AT_START = encodeURIComponent(`
