@@ -1,5 +1,5 @@
 /** One data element as bytes (DICOM PS3.5, section 7.1). */
-import type { DataSet } from './dicom-file.ts';
+import type { DataSet, ElementValue, Items, PlainValue } from './dicom-data-set.ts';
 import { encodeText } from './dicom-text-encoder.ts';
 
 export interface Encoding {
@@ -8,17 +8,6 @@ export interface Encoding {
   /** Values of SpecificCharacterSet. */
   readonly characterSets: readonly string[];
 }
-
-/** The items of a sequence. `undefinedLength` writes sequence and items with delimiters instead of lengths (PS3.5, 7.5). */
-export interface Items {
-  readonly items: readonly DataSet[];
-  readonly undefinedLength?: boolean;
-}
-
-type Plain = string | number | bigint | Uint8Array | readonly (string | number)[] | Items;
-
-/** A value alone takes its VR from the dictionary. Bytes are written as they are. `length` lies about the length. `''` is an empty value. */
-export type ElementValue = Plain | { readonly vr: string; readonly value: Plain; readonly length?: number };
 
 const LONG_FORM = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV']);
 const SHORT_FORM = new Set('AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' '));
@@ -45,7 +34,7 @@ function isTyped(value: ElementValue): value is Extract<ElementValue, { vr: stri
   return typeof value === 'object' && 'vr' in value;
 }
 
-function isItems(value: Plain): value is Items {
+function isItems(value: PlainValue): value is Items {
   return typeof value === 'object' && 'items' in value;
 }
 
@@ -102,7 +91,7 @@ function writeUnsigned(bytes: Buffer, value: number, offset: number, size: numbe
   else bytes.writeUIntLE(value, offset, size);
 }
 
-function valueBytes(vr: string, value: Exclude<Plain, Items>, encoding: Encoding): Buffer {
+function valueBytes(vr: string, value: Exclude<PlainValue, Items>, encoding: Encoding): Buffer {
   if (value instanceof Uint8Array) return Buffer.from(value);
   const values = Array.isArray(value) ? value : [value];
   const size = BINARY_SIZE[vr];

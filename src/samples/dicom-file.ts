@@ -3,10 +3,11 @@
  * form, private elements. It writes what it is told, wrong values and wrong VRs included, since a reader must be shown those too.
  */
 import { deflateRawSync } from 'node:zlib';
+import type { DataSet, ElementValue } from './dicom-data-set.ts';
 import { findElement } from './dicom-dictionary.ts';
-import { type ElementValue, type Encoding, elementBytes } from './dicom-element.ts';
+import { type Encoding, elementBytes } from './dicom-element.ts';
 
-export type { ElementValue } from './dicom-element.ts';
+export type { DataSet, ElementValue } from './dicom-data-set.ts';
 
 /** Names for the transfer syntaxes that differ in how the data set is written. Any other UID is written as explicit little endian. */
 export const TRANSFER_SYNTAX = {
@@ -18,12 +19,6 @@ export const TRANSFER_SYNTAX = {
   jpeg2000Lossless: '1.2.840.10008.1.2.4.90',
   rle: '1.2.840.10008.1.2.5',
 } as const;
-
-/**
- * Elements by keyword (`PatientID`) or tag (`(0010,0020)`): an object is written in tag order, a list as it stands, so that a list can
- * hold duplicates and wrong orders.
- */
-export type DataSet = Readonly<Record<string, ElementValue>> | readonly (readonly [key: string, value: ElementValue])[];
 
 export interface DicomFileOptions {
   readonly dataSet: DataSet;

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CliError } from '../../src/cli/cli-error.ts';
 import { headerCommand, headerLines } from '../../src/cli/header.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
@@ -36,53 +36,64 @@ async function write(name: string, bytes: Buffer | string): Promise<string> {
 const parsed = (files: readonly string[], tenant = 'tenant1') =>
   [...headerLines(files, tenant)].map(({ line }) => JSON.parse(line));
 
-test('a readable file gives its state and image record, without timestamps', async () => {
-  const bytes = buildDicomFile({ dataSet: DATA_SET });
-  const file = await write('good.dcm', bytes);
-  const [line] = parsed([file], 'hospital-a');
-  expect(line).toMatchObject({
-    file,
-    ok: true,
-    state: { tenant_id: 'hospital-a', patient_name: 'Sample^Patient', study_uid_hash: '14152512315557983588' },
-    image: {
-      tenant_id: 'hospital-a',
-      sop_uid: '1.2.3.8.1',
-      width: 16,
-      space_size: bytes.length,
-      image_status: 'ACTIVE',
-    },
+describe('wado-consumer header', () => {
+  it('prints the state and image record of a readable file, without timestamps', async () => {
+    const bytes = buildDicomFile({ dataSet: DATA_SET });
+    const file = await write('good.dcm', bytes);
+    const [line] = parsed([file], 'hospital-a');
+    expect(line).toMatchObject({
+      file,
+      ok: true,
+      state: { tenant_id: 'hospital-a', patient_name: 'Sample^Patient', study_uid_hash: '14152512315557983588' },
+      image: {
+        tenant_id: 'hospital-a',
+        sop_uid: '1.2.3.8.1',
+        width: 16,
+        space_size: bytes.length,
+        image_status: 'ACTIVE',
+      },
+    });
+    for (const record of [line.state, line.image]) {
+      expect(record).not.toHaveProperty('created_time');
+      expect(record).not.toHaveProperty('updated_time');
+    }
   });
-  for (const record of [line.state, line.image]) {
-    expect(record).not.toHaveProperty('created_time');
-    expect(record).not.toHaveProperty('updated_time');
-  }
-});
 
-test('every file gets its line, in the order given, with the code of what is wrong with it', async () => {
-  const { SOPInstanceUID: _, ...unidentified } = DATA_SET;
-  await mkdir(join(folder, 'folder'));
-  const files = [
-    await write('text.txt', 'This is no DICOM file. '.repeat(20)),
-    await write('unidentified.dcm', buildDicomFile({ dataSet: unidentified })),
-    join(folder, 'nowhere.dcm'),
-    join(folder, 'folder'),
-    await write('good.dcm', buildDicomFile({ dataSet: DATA_SET })),
-  ];
-  const lines = parsed(files);
-  expect(lines.map(({ file }) => file)).toEqual(files);
-  expect(lines.map(({ ok, error }) => (ok ? 'ok' : error))).toEqual([
-    'not_dicom',
-    'missing_required:SOP_INSTANCE_UID',
-    'file_missing',
-    'not_a_regular_file',
-    'ok',
-  ]);
-});
+  it('prints a line for each file, in the order given, with the code of what is wrong with it', async () => {
+    const { SOPInstanceUID: _, ...unidentified } = DATA_SET;
+    await mkdir(join(folder, 'folder'));
+    const files = [
+      await write('text.txt', 'This is no DICOM file. '.repeat(20)),
+      await write('unidentified.dcm', buildDicomFile({ dataSet: unidentified })),
+      join(folder, 'nowhere.dcm'),
+      join(folder, 'folder'),
+      await write('good.dcm', buildDicomFile({ dataSet: DATA_SET })),
+    ];
+    const lines = parsed(files);
+    expect(lines.map(({ file }) => file)).toEqual(files);
+    expect(lines.map(({ ok, error }) => (ok ? 'ok' : error))).toEqual([
+      'not_dicom',
+      'missing_required:SOP_INSTANCE_UID',
+      'file_missing',
+      'not_a_regular_file',
+      'ok',
+    ]);
+  });
 
-test('a failing file is an answer; only with --strict is it a failure', async () => {
-  const missing = join(folder, 'nowhere.dcm');
-  await expect(headerCommand().parseAsync([missing], { from: 'user' })).resolves.toBeDefined();
-  const strict = headerCommand().parseAsync(['--strict', missing], { from: 'user' });
-  await expect(strict).rejects.toThrow(CliError);
-  await expect(strict).rejects.toMatchObject({ exitCode: 2 });
+  it('exits with 2 when a file cannot be read, with or without --strict, and prints every line all the same', async () => {
+    const good = await write('good.dcm', buildDicomFile({ dataSet: DATA_SET }));
+    const missing = join(folder, 'nowhere.dcm');
+    const run = (...args: string[]) => headerCommand().parseAsync(args, { from: 'user' });
+    await expect(run(missing, good)).rejects.toThrow(CliError);
+    await expect(run(missing, good)).rejects.toMatchObject({ exitCode: 2 });
+    await expect(run('--strict', missing)).rejects.toMatchObject({ exitCode: 2 });
+    await expect(run(good)).resolves.toBeDefined();
+  });
+
+  it('prints what the file itself has where PatientID and StudyDate are missing, since there is no message', async () => {
+    const { PatientID: _, StudyDate: __, ...anonymous } = DATA_SET;
+    const [line] = parsed([await write('anonymous.dcm', buildDicomFile({ dataSet: anonymous }))]);
+    expect(line.state).toMatchObject({ patient_id: '', study_date: null, study_date_origin: '' });
+    expect(line.image).toMatchObject({ patient_id: '' });
+  });
 });

@@ -2,7 +2,8 @@
 
 import type { DicomHeader } from './header.ts';
 import type { HeaderIdentity } from './identity.ts';
-import { date, decimal, fieldsJson, integer, quote, quotePlain, quoteRepeated, text, time } from './json-field.ts';
+import { date, decimal, fieldsJson, integer, text, time } from './json-field.ts';
+import { jsonString, plainJsonString, repeatedJsonString } from './json-string.ts';
 import { sharedFields } from './shared-fields.ts';
 
 const BEFORE_TRANSFER_SYNTAX = [
@@ -17,7 +18,7 @@ const BEFORE_TRANSFER_SYNTAX = [
   decimal('slice_location', 'SliceLocation'),
   integer('samples_per_pixel', 'SamplesPerPixel'),
   text('photometric_interpretation', 'PhotometricInterpretation', 32),
-  // The name is upstream's, and so is what stands in it.
+  // Upstream's name for Rows, kept for compatibility.
   integer('width', 'Rows'),
   integer('columns', 'Columns'),
   integer('bits_allocated', 'BitsAllocated'),
@@ -31,7 +32,7 @@ const BEFORE_TRANSFER_SYNTAX = [
   text('window_width', 'WindowWidth', 64),
 ];
 
-const quoteTransferSyntax = quoteRepeated();
+const quoteTransferSyntax = repeatedJsonString();
 
 /** One JSON object; `fileSize` in bytes; `ending` holds its last fields, each after a comma: timestamps and version, or nothing. */
 export function imageMetaJson(
@@ -43,7 +44,7 @@ export function imageMetaJson(
 ): string {
   const { keys, hashes } = sharedFields(identity, tenantId);
   const { sopInstanceUid, sopClassUid, plain } = identity;
-  const quoted = plain ? quotePlain : quote;
+  const quoted = plain ? plainJsonString : jsonString;
   return (
     `${keys},"sop_uid":${quoted(sopInstanceUid)}${hashes}${fieldsJson(BEFORE_TRANSFER_SYNTAX, header)}` +
     `,"transfer_syntax_uid":${quoteTransferSyntax(header.transferSyntaxUid)},"pixel_data_location":null,"thumbnail_location":null` +

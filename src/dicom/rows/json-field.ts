@@ -1,52 +1,54 @@
-/** Columns that come straight from one attribute: how each is written into a record's JSON text. */
+/** Fields of a record that hold the value of one attribute: how each is written into the JSON text. */
 import { type AttributeKeyword, slotOf } from '../bytes/attributes.ts';
 import { cutCharacters } from '../values/padding.ts';
 import type { DicomHeader } from './header.ts';
+import { jsonString } from './json-string.ts';
 
-/** A column's name with its comma, quotes and colon, and what writes its value. */
-export interface Column {
+export interface JsonField {
+  /** Comma, quoted name and colon. */
   readonly label: string;
+  /** The value as JSON. */
   readonly write: (header: DicomHeader) => string;
 }
 
 /** Text of at most `max` characters; longer text is cut. */
-export function text(name: string, keyword: AttributeKeyword, max: number): Column {
+export function text(name: string, keyword: AttributeKeyword, max: number): JsonField {
   const slot = slotOf(keyword);
-  return column(name, (header) => {
+  return field(name, (header) => {
     const plain = header.plainText(slot);
     if (plain !== undefined && plain.length <= max) return `"${plain}"`;
     const value = header.text(slot);
-    return value === null ? 'null' : quote(cutCharacters(value, max));
+    return value === null ? 'null' : jsonString(cutCharacters(value, max));
   });
 }
 
-export function integer(name: string, keyword: AttributeKeyword): Column {
+export function integer(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
-  return column(name, (header) => number(header.integer(slot)));
+  return field(name, (header) => number(header.integer(slot)));
 }
 
-export function decimal(name: string, keyword: AttributeKeyword): Column {
+export function decimal(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
-  return column(name, (header) => number(header.decimal(slot)));
+  return field(name, (header) => number(header.decimal(slot)));
 }
 
-export function date(name: string, keyword: AttributeKeyword): Column {
+export function date(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
-  return column(name, (header) => digits(header.date(slot)));
+  return field(name, (header) => digits(header.date(slot)));
 }
 
-export function time(name: string, keyword: AttributeKeyword): Column {
+export function time(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
-  return column(name, (header) => digits(header.time(slot)));
+  return field(name, (header) => digits(header.time(slot)));
 }
 
-export function fieldsJson(columns: readonly Column[], header: DicomHeader): string {
+export function fieldsJson(fields: readonly JsonField[], header: DicomHeader): string {
   let json = '';
-  for (const { label, write } of columns) json += label + write(header);
+  for (const { label, write } of fields) json += label + write(header);
   return json;
 }
 
-function column(name: string, write: Column['write']): Column {
+function field(name: string, write: JsonField['write']): JsonField {
   return { label: `,"${name}":`, write };
 }
 
@@ -55,32 +57,7 @@ function number(value: number | null): string {
   return value === null ? 'null' : `${value}`;
 }
 
-// Dates and times hold nothing that JSON would escape.
+// Dates and times hold nothing that JSON escapes.
 function digits(value: string | null): string {
   return value === null ? 'null' : `"${value}"`;
-}
-
-// Printable ASCII without quote and backslash needs no escape; whether anything else does, JSON.stringify knows.
-const NOT_ASCII_OR_QUOTE = /[^ !#-~]/;
-const NOT_PLAIN = /[^ !#-[\]-~]/;
-
-/** A JSON string. */
-export function quote(value: string): string {
-  if (!NOT_PLAIN.test(value)) return `"${value}"`;
-  return NOT_ASCII_OR_QUOTE.test(value) ? JSON.stringify(value) : `"${value.replaceAll('\\', '\\\\')}"`;
-}
-
-/** A JSON string of text that is known to need no escape. */
-export function quotePlain(value: string): string {
-  return `"${value}"`;
-}
-
-/** `quote` for texts that are mostly the same as the time before. */
-export function quoteRepeated(): (value: string) => string {
-  let last = '';
-  let quoted = '""';
-  return (value) => {
-    if (value !== last) [last, quoted] = [value, quote(value)];
-    return quoted;
-  };
 }

@@ -7,7 +7,7 @@ import type { BatchRequest, RowLists } from '../files/messages.ts';
 import type { DicomHeader } from './header.ts';
 import { type MessageIdentity, readIdentity } from './identity.ts';
 import { imageMetaJson } from './image-meta.ts';
-import { quote } from './json-field.ts';
+import { jsonString } from './json-string.ts';
 import { stateMetaJson } from './state-meta.ts';
 
 interface LatestRow {
@@ -73,7 +73,7 @@ export class LatestPerKey {
   /** The last four fields of both records: when they were made, and their version. */
   #endOf(index: number): string {
     const { time, traceId } = versionAt(this.#request, index);
-    return `${this.#timestamps},"source_time":"${time}","source_trace_id":${quote(traceId)}`;
+    return `${this.#timestamps},"source_time":"${time}","source_trace_id":${jsonString(traceId)}`;
   }
 }
 
