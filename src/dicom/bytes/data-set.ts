@@ -77,7 +77,7 @@ export class DataSet {
         cursor.pause(at, 12);
         return false;
       }
-      if (this.#beforeFirstElement) this.#meetFirstElement(window, at, end);
+      if (this.#beforeFirstElement && !this.#meetFirstElement(window, at, end, cursor)) return false;
       at = this.#stepOver(window, at, end, cursor);
       if (at + 8 > end) continue;
       at = this.#readElement(window, at, end, atEnd, cursor);
@@ -215,9 +215,13 @@ export class DataSet {
     return true;
   }
 
-  #meetFirstElement(window: Buffer, at: number, end: number): void {
+  /** Returns false when the cursor asks for another window. */
+  #meetFirstElement(window: Buffer, at: number, end: number, cursor: Cursor): boolean {
+    const explicit = this.bigEndian || startsExplicit(window, at, end, this.#implicitExpected, cursor);
+    if (explicit === MORE) return false;
     this.#beforeFirstElement = false;
-    if (!this.bigEndian) this.#implicit = !startsExplicit(window, at, end, this.#implicitExpected);
+    this.#implicit = !explicit;
+    return true;
   }
 }
 

@@ -1,16 +1,29 @@
 /** Whether VRs are written, as the first element of a data set shows it (contract, "Rules"). */
 import { byteAt, tagLittleEndian } from './bytes.ts';
+import type { Cursor, MORE } from './cursor.ts';
+import { SCAN_LIMITS } from './limits.ts';
 import { isKnownVr, isPrintable } from './vr.ts';
 
-/** `implicitExpected` is what the transfer syntax says; it counts only where the element itself shows nothing. Little endian. */
-export function startsExplicit(window: Buffer, at: number, end: number, implicitExpected: boolean): boolean {
+/**
+ * `implicitExpected` is what the transfer syntax says; it counts only where the element itself shows nothing. Little endian. Returns `MORE` where
+ * the cursor asks for the next element, too.
+ */
+export function startsExplicit(
+  window: Buffer,
+  at: number,
+  end: number,
+  implicitExpected: boolean,
+  cursor: Cursor,
+): boolean | typeof MORE {
   const vr = vrAt(window, at);
   if (isKnownVr(vr)) return true;
   // A VR that is in no table, such as `??`: as a length it would be of 8 KB or more, which the first element never has.
   if (isPrintable(vr) && !implicitExpected) return true;
+  const length = window.readUInt32LE(at + 4);
+  if (length > SCAN_LIMITS.valueBytes) return false;
   // An element without a VR before others that have one.
-  const next = at + 8 + window.readUInt32LE(at + 4);
-  if (next + 8 > end) return false;
+  const next = at + 8 + length;
+  if (next + 8 > end) return cursor.offset + end < cursor.size ? cursor.pause(at, length + 16) : false;
   return tagLittleEndian(window, next) > tagLittleEndian(window, at) && isKnownVr(vrAt(window, next));
 }
 
