@@ -106,8 +106,11 @@ export interface Transaction {
   readonly name: string;
   /**
    * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. Batches
-   * are passed in the order of consumption, without a gap. Resolves with each batch's offsets for the log. Rejects with
-   * a SinkError after aborting the transaction.
+   * are passed in the order of consumption of each partition, without a gap. Resolves with each batch's offsets for the
+   * log. Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
+   * refused single records.
    */
   commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
+  /** The partition of a record: offsets are committed per partition, so its records must be committed in order. */
+  partitionOf(origin: Origin): string;
 }

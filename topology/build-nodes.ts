@@ -10,13 +10,15 @@ import { createHeaderPool } from '../src/dicom/files/pool.ts';
 import type { StorageRootWatch } from '../src/dicom/files/storage-root-watch.ts';
 import {
   consumerSettings,
+  deadLetterSettings,
   type GroupProtocol,
-  MESSAGE_TIMEOUT_MS,
+  PRODUCE_DEADLINE_MS,
   producerSettings,
 } from '../src/kafka/client/settings.ts';
 import { originHeaders } from '../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
+import type { ThrottleListener } from '../src/kafka/producer/producer-client.ts';
 import { createTransactions, transactionalIdOf } from '../src/kafka/producer/transactions.ts';
 import type { BatchLog } from '../src/ops/batch-log.ts';
 import type { Health } from '../src/ops/health.ts';
@@ -31,10 +33,11 @@ import {
   type SinkObservation,
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
+import { throttlingLog } from '../src/ops/throttling.ts';
 import type { Sink } from '../src/ports.ts';
 import type { AcknowledgedBatch, GroupedBatch } from '../src/records/records.ts';
 import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
-import { createTopicSink, topicRecords } from '../src/sinks/topic.ts';
+import { createTopicSink, publications } from '../src/sinks/topic.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
 export interface Operations {
@@ -64,8 +67,6 @@ export interface RunnableTopology {
   close(): Promise<void>;
 }
 
-/** Longer than librdkafka's own message timeout: it only applies when the client never reports a result. */
-const PRODUCE_DEADLINE_MS = MESSAGE_TIMEOUT_MS + 5_000;
 /**
  * Time to flush, read and store an open buffer when a partition is revoked. Records that take longer are redelivered to
  * the partition's next owner.
@@ -101,14 +102,14 @@ export function buildNodes(config: Config, operations: Operations, options: Node
       close: () => closeAll([transaction]),
     };
   }
-  const { topics, deadLetters, producer } = buildTopics(config, operations);
+  const { topics, deadLetters, producers } = buildTopics(config, operations);
   const sinks = [...databases, ...topics];
   return {
     outputs: [...sinks, deadLetters],
     run: (settings) => topology({ source, reader, sinks, deadLetters, offsets: kafka }, settings),
     unacked: () => kafka.unacked,
     stop: () => source.stop(),
-    close: () => closeAll([producer]),
+    close: () => closeAll(producers),
   };
 }
 
@@ -133,22 +134,21 @@ function buildTopics(
   { topics: { state, image, deadLetter: dead, producer: settings } }: Config,
   operations: Operations,
 ) {
-  const producer = createProducer({
-    name: 'producer',
-    config: producerSettings(settings),
-    deadlineMs: PRODUCE_DEADLINE_MS,
-  });
+  const onThrottle = throttleListener(operations);
+  const shared = { deadlineMs: PRODUCE_DEADLINE_MS, onThrottle };
+  const producer = createProducer({ ...shared, name: 'producer', config: producerSettings(settings) });
+  const letters = createProducer({ ...shared, name: nameOf(dead), config: deadLetterSettings(settings) });
   const topic = (config: TopicConfig, publishes: 'state' | 'image') =>
     observeSink(
       createTopicSink({ name: nameOf(config), topic: config.topic, publishes, producer }),
       publication(operations, config, publishes),
     );
   const deadLetters = recordDeadLetters(
-    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer, originHeaders }),
+    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer: letters, originHeaders }),
     operations.metrics.records,
   );
   return {
-    producer,
+    producers: [producer, letters],
     topics: [topic(state, 'state'), topic(image, 'image')],
     deadLetters: observeSink(
       deadLetters,
@@ -157,18 +157,33 @@ function buildTopics(
   };
 }
 
+function throttleListener({ metrics, logger }: Operations): ThrottleListener {
+  const log = throttlingLog(logger);
+  return (milliseconds) => {
+    metrics.throttling.throttled(milliseconds);
+    log(milliseconds);
+  };
+}
+
 function buildTransactions(config: Config, operations: Operations, kafka: KafkaSource) {
   const { state, image, deadLetter: dead, producer } = config.topics;
   const { consumerGroup, instanceId } = config.input;
   const transactions = createTransactions({
     name: 'transaction',
-    config: producerSettings(producer),
+    // One producer for outputs and dead letters: a transaction has no other.
+    config: deadLetterSettings(producer),
+    onThrottle: throttleListener(operations),
     transactionalId: transactionalIdOf(consumerGroup, instanceId),
-    recordsOf: (batch) => [
-      ...topicRecords(batch, state.topic, 'state'),
-      ...topicRecords(batch, image.topic, 'image'),
-      ...batch.poison.map((record) => deadLetter(dead.topic, record, originHeaders)),
+    outputsOf: (batch) => [
+      ...publications(batch, state.topic, 'state').map(({ file, record }) => ({ record, source: file.source })),
+      ...publications(batch, image.topic, 'image').map(({ file, record }) => ({ record, source: file.source })),
+      ...batch.poison.map((poison) => ({
+        record: deadLetter(dead.topic, poison, originHeaders),
+        source: poison.source,
+        poison,
+      })),
     ],
+    deadLetters: { name: nameOf(dead), topic: dead.topic },
     consumer: () => kafka.consumer,
     offsets: kafka,
     committed: (offsets) => operations.batchLog.committed(offsets),

@@ -7,11 +7,12 @@
  *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
  *                                              └─▶ dead letters ┘
  */
-import { bufferTime, filter, type Observable, type SchedulerLike, tap } from 'rxjs';
+import { bufferTime, filter, finalize, type Observable, type SchedulerLike, tap } from 'rxjs';
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
+import { holdRefused } from '../src/operators/hold-refused.ts';
 import { inOrder } from '../src/operators/in-order.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
@@ -54,10 +55,13 @@ export function topology(
   { source, reader, sinks, deadLetters, offsets }: Nodes,
   settings: Settings,
 ): Observable<AcknowledgedBatch> {
+  const options = forkOptions(settings);
+  const held = holdRefused(deadLetters, offsets, options.retry);
   return batches(source, settings).pipe(
     groupDicomState(reader, settings),
-    forkTo({ sinks, deadLetters }, forkOptions(settings)),
-    acknowledgeRecords(offsets),
+    forkTo({ sinks, deadLetters: held.deadLetters }, options),
+    acknowledgeRecords(held.offsets),
+    finalize(() => held.stop()),
   );
 }
 

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { MESSAGE_TIMEOUT_MS, producerSettings } from '../kafka/client/settings.ts';
+import { PRODUCE_DEADLINE_MS, producerSettings } from '../kafka/client/settings.ts';
 import { createProducer, type Producer } from '../kafka/producer/producer.ts';
 import { createLogger } from '../ops/logger.ts';
 import { type Service, startService } from '../runtime/service.ts';
@@ -156,7 +156,7 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
 
 async function connectedProducer(config: Config): Promise<Producer> {
   const settings = producerSettings(config.topics.producer);
-  const producer = createProducer({ name: 'demo', config: settings, deadlineMs: MESSAGE_TIMEOUT_MS });
+  const producer = createProducer({ name: 'demo', config: settings, deadlineMs: PRODUCE_DEADLINE_MS });
   await producer.connect();
   return producer;
 }

@@ -74,7 +74,8 @@ function afterRejections(
   );
 }
 
-async function withoutRejected(batch: GroupedBatch, rejected: ReadonlySet<Origin>): Promise<GroupedBatch> {
+/** The batch without rejected records: where their rows were the newest of their keys, those of the next greatest version follow. */
+export async function withoutRejected(batch: GroupedBatch, rejected: ReadonlySet<Origin>): Promise<GroupedBatch> {
   const keep = ({ file }: GroupedRecord) => !rejected.has(file.source.origin);
   const withAllRows = async () => ((await batch.withAllRows?.()) ?? batch.grouped).filter(keep);
   return { ...batch, grouped: await regroup(batch, keep), withAllRows };

@@ -59,7 +59,7 @@ export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOp
 }
 
 /** Half fixed, half random, so that batches that failed together don't retry together. */
-function backoff({ initialDelayMs, maxDelayMs }: RetryPolicy, attempt: number): number {
+export function backoff({ initialDelayMs, maxDelayMs }: RetryPolicy, attempt: number): number {
   const full = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt - 1, 30));
   return full / 2 + (Math.random() * full) / 2;
 }

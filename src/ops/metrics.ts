@@ -6,6 +6,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
+import { createThrottling, type Throttling } from './throttling.ts';
 
 /** A component of the configuration: its label (`postgres`, may be empty) and its place (`root.output.broker.outputs.0`). */
 export interface Component {
@@ -68,6 +69,8 @@ export interface Metrics {
   output(component: Component): OutputMetrics;
   /** One entry of `storage_roots`; returns what to call with whether it can be used. */
   storageRoot(component: Component): (usable: boolean) => void;
+  /** The delays that brokers ask of the producers. */
+  readonly throttling: Throttling;
   /** The series of one metric as they are now; none if there is no such metric. */
   series(name: string): Promise<readonly Series[]>;
   /** Prometheus text format 0.0.4. */
@@ -174,8 +177,19 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     registers,
   });
 
+  const throttling = createThrottling();
+  new Gauge({
+    name: 'wado_producer_throttle_ms',
+    help: 'The delay that the brokers ask of the producers because of a quota, in milliseconds',
+    registers,
+    collect() {
+      this.set(throttling.now());
+    },
+  });
+
   return {
     registry,
+    throttling,
     records: createRecordLedger(registry),
     input: ({ label, path }) => {
       const received = started(input.received.labels(label, path));

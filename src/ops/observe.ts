@@ -52,6 +52,7 @@ export function observeTransactions(
         () => transactions.commit(batches),
       )();
     },
+    partitionOf: (origin) => transactions.partitionOf(origin),
     close: () => transactions.close(),
   };
 }
@@ -104,9 +105,9 @@ export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
     name: sink.name,
     connect: () => sink.connect(),
     async write(batch) {
-      const rejections = await sink.write(batch);
+      // Before the write: it may reject after some of them are written.
       for (const record of batch.poison) ledger.deadLetter(record.source.origin, record.error.code);
-      return rejections;
+      return await sink.write(batch);
     },
     close: () => sink.close(),
   };

@@ -1,7 +1,9 @@
 import { deadLetter, type OriginHeaders } from '../dead-letters/format.ts';
-import { SinkError } from '../errors.ts';
+import { Delivery } from '../kafka/producer/delivery.ts';
 import type { Producer } from '../kafka/producer/producer.ts';
 import type { Sink } from '../ports.ts';
+import type { GroupedBatch } from '../records/records.ts';
+import { RefusedDeadLetters } from '../records/refusals.ts';
 
 export interface DeadLetterSinkOptions {
   readonly name: string;
@@ -10,21 +12,32 @@ export interface DeadLetterSinkOptions {
   readonly originHeaders: OriginHeaders;
 }
 
-/** Writes the records that can never be processed to the dead-letter topic. */
+/**
+ * Writes the records that can never be processed to the dead-letter topic. `write` rejects with RefusedDeadLetters when the topic refuses
+ * some of them. Repeated with the same batch, it sends only what is not acknowledged.
+ */
 export function createDeadLetterSink({ name, topic, producer, originHeaders }: DeadLetterSinkOptions): Sink {
+  const deliveries = new WeakMap<GroupedBatch, Delivery>();
+
+  function deliveryOf(batch: GroupedBatch): Delivery {
+    const known = deliveries.get(batch);
+    if (known !== undefined) return known;
+    const delivery = new Delivery(batch.poison.map((record) => deadLetter(topic, record, originHeaders)));
+    deliveries.set(batch, delivery);
+    return delivery;
+  }
+
   return {
     name,
-    connect: () => producer.connect(),
+    connect: () => producer.connect(topic),
     async write(batch) {
-      try {
-        await producer.send(batch.poison.map((record) => deadLetter(topic, record, originHeaders)));
-      } catch (error) {
-        // There is no other place for the record: it is retried until an operator changes the topic's limits.
-        if (error instanceof SinkError && error.code === 'rejected')
-          throw new SinkError(name, 'unavailable', error.detail);
-        throw error;
-      }
-      return [];
+      const delivery = deliveryOf(batch);
+      delivery.retryRefused();
+      const refused = await producer.deliver(delivery);
+      const [first] = refused;
+      if (first === undefined) return [];
+      const poison = refused.flatMap(({ index }) => batch.poison[index] ?? []);
+      throw new RefusedDeadLetters(name, topic, poison, first.error.detail);
     },
     close: async () => undefined,
   };

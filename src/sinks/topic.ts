@@ -1,8 +1,8 @@
-import { SinkError } from '../errors.ts';
+import { Delivery } from '../kafka/producer/delivery.ts';
 import type { Producer } from '../kafka/producer/producer.ts';
 import type { ProducerRecord } from '../kafka/producer/producer-record.ts';
 import type { Sink } from '../ports.ts';
-import type { GroupedBatch, Rejection, StoredFile } from '../records/records.ts';
+import type { GroupedBatch, StoredFile } from '../records/records.ts';
 
 export interface TopicSinkOptions {
   readonly name: string;
@@ -12,60 +12,48 @@ export interface TopicSinkOptions {
   readonly producer: Producer;
 }
 
-/** What a batch publishes to one output topic; keys and JSON are the contract's. */
-export function topicRecords(
-  batch: GroupedBatch,
-  topic: string,
-  publishes: 'state' | 'image',
-): readonly ProducerRecord[] {
-  const records: ProducerRecord[] = [];
-  for (const grouped of batch.grouped) {
-    const row = grouped[publishes];
-    if (row !== null) records.push({ topic, key: row.key, value: row.json });
-  }
-  return records;
+/** What one file of a batch publishes to one output topic; keys and values are those of docs/contract.md, "Topics". */
+export interface Publication {
+  readonly file: StoredFile;
+  readonly record: ProducerRecord;
 }
 
-/** Publishes the state or the image records of each batch. */
+export function publications(batch: GroupedBatch, topic: string, publishes: 'state' | 'image'): readonly Publication[] {
+  return batch.grouped.flatMap(({ file, [publishes]: row }) =>
+    row === null ? [] : [{ file, record: { topic, key: row.key, value: row.json } }],
+  );
+}
+
+interface Sending {
+  readonly files: readonly StoredFile[];
+  readonly delivery: Delivery;
+}
+
+/** Publishes the state or the image records of each batch. A batch that is written again sends only what was not acknowledged. */
 export function createTopicSink({ name, topic, publishes, producer }: TopicSinkOptions): Sink {
+  const sendings = new WeakMap<GroupedBatch, Sending>();
+
+  function sendingOf(batch: GroupedBatch): Sending {
+    const known = sendings.get(batch);
+    if (known !== undefined) return known;
+    const all = publications(batch, topic, publishes);
+    const sending = { files: all.map(({ file }) => file), delivery: new Delivery(all.map(({ record }) => record)) };
+    sendings.set(batch, sending);
+    return sending;
+  }
+
   return {
     name,
-    connect: () => producer.connect(),
+    connect: () => producer.connect(topic),
     async write(batch) {
-      const records = topicRecords(batch, topic, publishes);
-      try {
-        await producer.send(records);
-        return [];
-      } catch (error) {
-        if (!isRejection(error)) throw error;
-        return await sendOneByOne(producer, records, filesOf(batch, publishes));
-      }
+      const { files, delivery } = sendingOf(batch);
+      const refused = await producer.deliver(delivery);
+      return refused.flatMap(({ index, error }) => {
+        const file = files[index];
+        return file === undefined ? [] : [{ file, error }];
+      });
     },
-    // The composition root closes the producer: it is shared.
+    // build-nodes closes the producer, which the sinks share.
     close: async () => undefined,
   };
-}
-
-/** Whose the records of `topicRecords` are, in the same order. */
-function filesOf(batch: GroupedBatch, publishes: 'state' | 'image'): readonly StoredFile[] {
-  return batch.grouped.filter((grouped) => grouped[publishes] !== null).map(({ file }) => file);
-}
-
-function isRejection(error: unknown): error is SinkError {
-  return error instanceof SinkError && error.code === 'rejected';
-}
-
-/** The broker refused something of a batch: what exactly shows only when each record goes alone. */
-async function sendOneByOne(
-  producer: Producer,
-  records: readonly ProducerRecord[],
-  files: readonly StoredFile[],
-): Promise<readonly Rejection[]> {
-  const results = await Promise.allSettled(records.map((record) => producer.send([record])));
-  return results.flatMap((result, i) => {
-    if (result.status === 'fulfilled') return [];
-    if (!isRejection(result.reason)) throw result.reason;
-    const file = files[i];
-    return file === undefined ? [] : [{ file, error: result.reason }];
-  });
 }

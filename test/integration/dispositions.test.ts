@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { Delivery } from '../../src/kafka/producer/delivery.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { isTransient } from '../../src/operators/retry-transient.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
@@ -146,17 +147,68 @@ await describeWith(['kafka'], 'an error of Kafka', ({ kafka }) => {
     await producer.close();
     return error;
   }
-  async function withTopic(config: Record<string, string>, work: (topic: string) => Promise<void>): Promise<void> {
+  async function withTopic(
+    config: Record<string, string>,
+    work: (topic: string) => Promise<void>,
+    partitions = 1,
+  ): Promise<void> {
     const admin = createAdmin({ 'bootstrap.servers': kafka.brokers });
     const topic = freshName('topic');
     try {
-      await admin.createTopics([topic], 1, config);
+      await admin.createTopics([topic], partitions, config);
       await work(topic);
     } finally {
       await admin.deleteTopics([topic]);
       admin.close();
     }
   }
+
+  /** Sends 300 records in batches, of which some are bad; returns the indices of those that were refused. */
+  async function refusedOf(topic: string, recordOf: (n: number) => { key: string | null; bytes: number }) {
+    const config = { 'bootstrap.servers': kafka.brokers, 'enable.idempotence': true, 'linger.ms': 10 };
+    const producer = createProducer({ name: 'topic', config, deadlineMs: 20_000 });
+    const records = Array.from({ length: 300 }, (_, n) => {
+      const { key, bytes } = recordOf(n);
+      return { topic, key, value: Buffer.alloc(bytes) };
+    });
+    const refused = await producer.deliver(new Delivery(records));
+    await producer.close();
+    return refused.map(({ index, error }) => [index, error.detail]);
+  }
+
+  async function recordsIn(topic: string): Promise<number> {
+    const admin = createAdmin({ 'bootstrap.servers': kafka.brokers });
+    const ends = await admin.endOffsets(topic);
+    admin.close();
+    return ends.reduce((sum, { offset }) => sum + offset, 0);
+  }
+
+  it('about a batch that is too large is not about its records, of whichever partition', () =>
+    withTopic(
+      { 'max.message.bytes': '20000' },
+      async (topic) => {
+        expect(await refusedOf(topic, (n) => ({ key: `k${n}`, bytes: 1_000 }))).toEqual([]);
+        expect(await recordsIn(topic)).toBe(300);
+        const large = (n: number) => ({ key: `k${n}`, bytes: n === 7 || n === 250 ? 30_000 : 1_000 });
+        expect(await refusedOf(topic, large)).toEqual([7, 250].map((n) => [n, 'ERR_MSG_SIZE_TOO_LARGE']));
+        expect(await recordsIn(topic)).toBe(598);
+      },
+      3,
+    ));
+
+  it('about a record that breaks the topic’s rules is not about the other records of its batch', () =>
+    withTopic({ 'cleanup.policy': 'compact' }, async (topic) => {
+      const keyless = (n: number) => ({ key: n % 100 === 3 ? null : `k${n}`, bytes: 10 });
+      expect(await refusedOf(topic, keyless)).toEqual([3, 103, 203].map((n) => [n, 'ERR_INVALID_RECORD']));
+      expect(await recordsIn(topic)).toBe(297);
+    }));
+
+  it('about a topic that does not accept the time of any record refuses each of them', () =>
+    withTopic({ 'message.timestamp.before.max.ms': '0', 'message.timestamp.after.max.ms': '0' }, async (topic) => {
+      const refused = await refusedOf(topic, (n) => ({ key: `k${n}`, bytes: 10 }));
+      expect(new Set(refused.map(([, detail]) => detail))).toEqual(new Set(['ERR_INVALID_TIMESTAMP']));
+      expect(refused.length + (await recordsIn(topic))).toBe(300);
+    }));
 
   it('about a record that is too large for its topic is a dead letter', () =>
     withTopic({ 'max.message.bytes': '200' }, async (topic) => {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Config, ProducerConfig } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { redrive } from '../../dead-letters/redrive.ts';
-import { connectionSettings, MESSAGE_TIMEOUT_MS, producerSettings } from '../../kafka/client/settings.ts';
+import { connectionSettings, deadLetterSettings, PRODUCE_DEADLINE_MS } from '../../kafka/client/settings.ts';
 import { createProducer } from '../../kafka/producer/producer.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments, wholeNumber } from '../config-options.ts';
 import { print } from '../output.ts';
@@ -42,7 +42,7 @@ export function redriveCommand(): Command {
 }
 
 async function redriveWith(config: Config, flags: RedriveFlags) {
-  const settings = { config: producerSettings(inputProducer(config)), deadlineMs: MESSAGE_TIMEOUT_MS };
+  const settings = { config: deadLetterSettings(inputProducer(config)), deadlineMs: PRODUCE_DEADLINE_MS };
   const producer = createProducer({ name: 'redrive', ...settings });
   const screen = liveBlock(process.stderr);
   const [fallbackTopic = ''] = config.input.topics;

@@ -62,14 +62,25 @@ export function producerSettings(producer: ProducerConfig): NativeConfig {
     // Forty batches are in flight, each with a few records for each partition: what comes within this time goes in one request, which spares
     // the brokers a fifth of their work, compressed half of it. A batch is under way for some 110 ms at full speed.
     'linger.ms': 10,
-    // The default, five minutes, hides an outage for as long; the service retries by itself, and a silence is to be noticed within 30 s.
-    'message.timeout.ms': MESSAGE_TIMEOUT_MS,
+    // No deadline for a record in the queue: one that expires is sent again, although a throttled broker may have it already. That the
+    // brokers acknowledge nothing is noticed by the producer (PRODUCE_DEADLINE_MS).
+    'message.timeout.ms': 0,
+    // How long a topic that a broker does not know may still be about to be created; then its records fail.
+    'topic.metadata.propagation.max.ms': 5_000,
     'queue.buffering.max.messages': 100_000,
   };
 }
 
-/** How long librdkafka itself tries to deliver a record. */
-export const MESSAGE_TIMEOUT_MS = 20_000;
+/**
+ * A dead letter is as large as what was consumed, decompressed, and its error headers: the client's own limit is the greatest that
+ * librdkafka allows, so the topic decides.
+ */
+export function deadLetterSettings(producer: ProducerConfig): NativeConfig {
+  return { ...producerSettings(producer), 'message.max.bytes': 1_000_000_000 };
+}
+
+/** A producer's brokers count as unavailable when they acknowledge nothing for this long: within 30 s of going silent. Milliseconds. */
+export const PRODUCE_DEADLINE_MS = 20_000;
 
 const SOCKET_TIMEOUT_MS = 10_000;
 /** librdkafka's limit of `socket.timeout.ms`. */

@@ -1,5 +1,9 @@
-import { connect, disconnect, type NativeConfig, type NativeProducer, newProducer } from '../client/client.ts';
-import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
+import type { SinkError } from '../../errors.ts';
+import type { NativeConfig, NativeProducer } from '../client/client.ts';
+import { checkTopic } from './check-topic.ts';
+import { Delivery } from './delivery.ts';
+import { isFatal, toSinkError } from './produce-errors.ts';
+import { openProducerClient, type ProducerClient, type ThrottleListener } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 
 export interface ProducerOptions {
@@ -7,76 +11,128 @@ export interface ProducerOptions {
   readonly name: string;
   /** librdkafka's connection, security and producer settings (see settings.ts). */
   readonly config: NativeConfig;
-  /** No answer for so long means the broker is away, whatever the client says. Milliseconds. */
+  /**
+   * A broker is taken for unavailable when it acknowledges nothing for this long, whatever is queued. Milliseconds. While records are
+   * acknowledged, or a broker throttles the client, there is no deadline.
+   */
   readonly deadlineMs: number;
+  readonly onThrottle?: ThrottleListener;
+}
+
+export interface RefusedRecord {
+  /** The record's index in its delivery. */
+  readonly index: number;
+  readonly error: SinkError;
 }
 
 export interface Producer {
-  /** Resolves when a broker answers; rejects with a SinkError otherwise, and may be called again. */
-  connect(): Promise<void>;
-  /** Resolves when every record is acknowledged; rejects with a SinkError when one is not. Sending again may write a record twice. */
+  /**
+   * Resolves when a broker answers and the topic, if one is given, exists. Rejects with a SinkError otherwise, and may be called again.
+   */
+  connect(topic?: string): Promise<void>;
+  /**
+   * Resolves when every record is acknowledged, with those that the broker refused alone. Rejects with a SinkError when some are not
+   * acknowledged; called again with the same delivery, it sends only those.
+   */
+  deliver(delivery: Delivery): Promise<readonly RefusedRecord[]>;
+  /** The same for records that are not retried: rejects with a SinkError, `rejected` when the broker refused a record. */
   send(records: readonly ProducerRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
-const CLOSE_TIMEOUT_MS = 5_000;
+/** After a topic refused a batch, its records are sent alone for this long: each further batch would be sent twice. */
+const ALONE_MS = 60_000;
 
-/** One idempotent producer, shared by everything that writes to the same brokers. */
-export function createProducer(options: ProducerOptions): Producer {
-  let current: Promise<NativeProducer> | undefined;
+/** Idempotent producers that share their settings: one batches records, the other sends each record alone. */
+export function createProducer({ name, config, deadlineMs, onThrottle }: ProducerOptions): Producer {
+  const batched = clientSlot(name, config, onThrottle);
+  const single = clientSlot(name, { ...config, 'batch.num.messages': 1, 'linger.ms': 0 }, onThrottle);
+  /** Per topic, until when its records are sent alone, by `performance.now()`. */
+  const aloneUntil = new Map<string, number>();
 
-  async function open(): Promise<NativeProducer> {
-    let producer: NativeProducer | undefined;
+  async function attempt(slot: ClientSlot, delivery: Delivery, alone: boolean): Promise<void> {
+    const client = await slot.get();
+    const { native } = client;
     try {
-      producer = newProducer({ ...options.config, dr_cb: true });
-      producer.on('event.error', () => undefined);
-      settleDeliveries(producer);
-      await connect(producer, CONNECT_TIMEOUT_MS);
-      producer.setPollInBackground(true);
-      return producer;
+      await delivery.send(client, alone, deadlineMs);
     } catch (error) {
-      if (producer !== undefined) void disconnect(producer, CLOSE_TIMEOUT_MS);
-      throw toSinkError(options.name, error, producer);
+      throw toSinkError(name, error, { client: native, cause: client.lastError });
     }
+    const { failure } = delivery;
+    if (failure === undefined) return;
+    const { error, topic } = failure;
+    const { fatalCause, lastError: cause } = client;
+    if (isFatal(error)) slot.replace(client);
+    throw toSinkError(name, error, { topic, client: native, fatalCause, cause });
   }
 
-  /** The one client that all share: who comes while it is being opened waits for the same. */
-  function shared(): Promise<NativeProducer> {
-    if (current === undefined) {
-      const opening = open();
-      current = opening;
-      opening.catch(() => {
-        if (current === opening) current = undefined;
-      });
+  async function deliver(delivery: Delivery): Promise<readonly RefusedRecord[]> {
+    const now = performance.now();
+    delivery.sendAlone((topic) => (aloneUntil.get(topic) ?? 0) > now);
+    if (delivery.needsBatches) await attempt(batched, delivery, false);
+    if (delivery.needsSingles) {
+      for (const topic of delivery.refusedTopics) aloneUntil.set(topic, performance.now() + ALONE_MS);
+      await attempt(single, delivery, true);
     }
-    return current;
+    return delivery.refusals.map(({ index, error }) => ({ index, error: toSinkError(name, error) }));
   }
 
   return {
-    async connect() {
-      await shared();
+    async connect(topic) {
+      const { native } = await batched.get();
+      if (topic !== undefined) await checkTopic(name, native, config, topic);
     },
+    deliver,
     async send(records) {
-      if (records.length === 0) return;
-      const opened = shared();
-      const producer = await opened;
-      try {
-        await deliver(producer, records, options.deadlineMs);
-      } catch (error) {
-        // After a fatal error the idempotent producer takes nothing more; the next attempt begins with a new one.
-        if (isFatal(error) && current === opened) {
-          current = undefined;
-          void disconnect(producer, CLOSE_TIMEOUT_MS);
-        }
-        throw toSinkError(options.name, error, producer);
-      }
+      const [refused] = await deliver(new Delivery(records));
+      if (refused !== undefined) throw refused.error;
     },
     async close() {
-      const opened = current;
+      await Promise.all([batched.close(), single.close()]);
+    },
+  };
+}
+
+interface ClientSlot {
+  /** The client that all callers share; a new one after the last could not connect or was replaced. */
+  get(): Promise<ProducerClient>;
+  /** Discards a client that accepts no further records. */
+  replace(client: ProducerClient): void;
+  close(): Promise<void>;
+}
+
+function clientSlot(name: string, config: NativeConfig, onThrottle: ThrottleListener | undefined): ClientSlot {
+  let current: Promise<ProducerClient> | undefined;
+  let connected: ProducerClient | undefined;
+
+  async function open(): Promise<ProducerClient> {
+    let failed: NativeProducer | undefined;
+    try {
+      connected = await openProducerClient(config, onThrottle, (native) => {
+        failed = native;
+      });
+      return connected;
+    } catch (error) {
       current = undefined;
-      const producer = await opened?.catch(() => undefined);
-      if (producer !== undefined) await disconnect(producer, CLOSE_TIMEOUT_MS);
+      throw toSinkError(name, error, { client: failed });
+    }
+  }
+
+  return {
+    get() {
+      current ??= open();
+      return current;
+    },
+    replace(client) {
+      if (client !== connected) return;
+      current = undefined;
+      connected = undefined;
+      void client.discard();
+    },
+    async close() {
+      const client = await current?.catch(() => undefined);
+      current = undefined;
+      await client?.discard();
     },
   };
 }

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { SinkError } from '../../errors.ts';
 import type { Offsets, Transaction } from '../../ports.ts';
-import type { StoredBatch } from '../../records/records.ts';
+import type { ConsumedRecord, PoisonRecord, StoredBatch } from '../../records/records.ts';
+import { RefusedDeadLetters, RefusedOutputs } from '../../records/refusals.ts';
 import {
   connect,
   ERRORS,
@@ -12,9 +13,12 @@ import {
   type NativeProducer,
   newProducer,
   type PartitionOffset,
+  partitionName,
 } from '../client/client.ts';
 import { kafkaOrigin } from '../consumer/origin.ts';
-import { deliver, isFatal, settleDeliveries, toSinkError } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
+import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 import { call, inTurns, leave, TURN_MS } from './transactional-calls.ts';
 
@@ -26,12 +30,23 @@ export interface TransactionsOptions {
   /** One id per process: a new process with the same id ends what the old one left open, and shuts it out. */
   readonly transactionalId: string;
   /** What a batch publishes, dead letters included. */
-  readonly recordsOf: (batch: StoredBatch) => readonly ProducerRecord[];
+  readonly outputsOf: (batch: StoredBatch) => readonly TransactionOutput[];
   /** The member of the group whose offsets are committed. */
   readonly consumer: () => NativeConsumer;
   readonly offsets: Offsets;
   /** Called with the offsets of each committed transaction. */
   readonly committed?: (offsets: readonly PartitionOffset[]) => void;
+  /** The names of the dead-letter output and its topic, for the error when the topic refuses a dead letter. */
+  readonly deadLetters: { readonly name: string; readonly topic: string };
+  readonly onThrottle?: ThrottleListener;
+}
+
+/** A record that a transaction publishes, and the consumed record that it was made of. */
+export interface TransactionOutput {
+  readonly record: ProducerRecord;
+  readonly source: ConsumedRecord;
+  /** Set for a dead letter. */
+  readonly poison?: PoisonRecord;
 }
 
 export interface Transactions extends Transaction {
@@ -49,16 +64,22 @@ const CALL_TIMEOUT_MS = 10_000;
 /** By then the broker has ended the transaction one way or the other. */
 const COMMIT_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
 const CONNECT_TIMEOUT_MS = 3_000;
+/** How long records are sent alone after a batch was refused: each further batch would cost an aborted transaction. */
+const ALONE_MS = 60_000;
 
 /** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when anything in it fails. */
 export function createTransactions(options: TransactionsOptions): Transactions {
-  let current: NativeProducer | undefined;
-  let opening: Promise<NativeProducer> | undefined;
+  let current: ProducerClient | undefined;
+  let opening: Promise<ProducerClient> | undefined;
   let closed = false;
+  /** Until then each record is sent alone in its batch, by `performance.now()`. Whether `current` does so is in `single`. */
+  let aloneUntil = Number.NEGATIVE_INFINITY;
+  let single = false;
 
-  /** The producer of all transactions; a new one after the last was left. */
-  async function ready(): Promise<NativeProducer> {
-    if (current !== undefined) return current;
+  /** The producer of all transactions; a new one after the last was left, or batched otherwise than is needed now. */
+  async function ready(): Promise<ProducerClient> {
+    if (current !== undefined && single === performance.now() < aloneUntil) return current;
+    if (current !== undefined) discard(current);
     if (closed) throw new SinkError(options.name, 'unavailable', 'closed');
     opening ??= open();
     try {
@@ -69,11 +90,18 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
-  async function open(): Promise<NativeProducer> {
+  function discard(client: ProducerClient): void {
+    if (current === client) current = undefined;
+    void leave(client.native);
+  }
+
+  async function open(): Promise<ProducerClient> {
     let producer: NativeProducer | undefined;
+    single = performance.now() < aloneUntil;
     try {
       const opened = newProducer({
         ...options.config,
+        ...(single ? { 'batch.num.messages': 1, 'linger.ms': 0 } : {}),
         'transactional.id': options.transactionalId,
         'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
         // librdkafka refuses anything in a transaction that may take longer than the transaction.
@@ -82,17 +110,16 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         dr_cb: true,
       });
       producer = opened;
-      opened.on('event.error', () => undefined);
-      settleDeliveries(opened);
+      const client = watch(opened, options.onThrottle);
       await connect(opened, CONNECT_TIMEOUT_MS);
       opened.setPollInBackground(true);
       await inTurns(opened, 'initTransactions', patience(CALL_TIMEOUT_MS), (done) =>
         opened.initTransactions(TURN_MS, done),
       );
-      return opened;
+      return client;
     } catch (error) {
       if (producer !== undefined) void leave(producer);
-      throw toTransactionError(options.name, error, producer);
+      throw toTransactionError(options.name, error, { client: producer });
     }
   }
 
@@ -114,13 +141,41 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
+  /** Rejects with what the broker refused, or with the first error. */
+  async function publish(client: ProducerClient, outputs: readonly TransactionOutput[]): Promise<void> {
+    const delivery = new Delivery(outputs.map(({ record }) => record));
+    if (single) delivery.sendAlone(() => true);
+    await delivery.send(client, single, CALL_TIMEOUT_MS);
+    if (delivery.refusals.length > 0) {
+      const refused = delivery.refusals.flatMap(({ index, error }) => {
+        const output = outputs[index];
+        return output === undefined ? [] : [{ output, error: toSinkError(options.name, error) }];
+      });
+      throw verdict(refused);
+    }
+    if (delivery.failure !== undefined) throw new PublishError(delivery.failure);
+    if (delivery.needsSingles) throw new BatchRefusedError();
+  }
+
+  /** Dead letters that the topic refuses must wait; other records are dead-lettered. */
+  function verdict(refused: readonly { readonly output: TransactionOutput; readonly error: SinkError }[]): SinkError {
+    const outputs = refused.flatMap(({ output: { source, poison }, error }) =>
+      poison === undefined ? [{ kind: 'poison' as const, source, error }] : [],
+    );
+    if (outputs.length > 0) return new RefusedOutputs(options.name, outputs);
+    const { name, topic } = options.deadLetters;
+    const letters = refused.flatMap(({ output }) => output.poison ?? []);
+    return new RefusedDeadLetters(name, topic, letters, refused[0]?.error.detail ?? 'unknown');
+  }
+
   async function transact(
-    producer: NativeProducer,
+    client: ProducerClient,
     batches: readonly StoredBatch[],
   ): Promise<readonly PartitionOffset[]> {
+    const producer = client.native;
     await call(producer, 'beginTransaction', (done) => producer.beginTransaction(done));
-    const records = batches.flatMap(options.recordsOf);
-    if (records.length > 0) await deliver(producer, records, CALL_TIMEOUT_MS);
+    const outputs = batches.flatMap(options.outputsOf);
+    if (outputs.length > 0) await publish(client, outputs);
     const offsets = nextOffsets(batches);
     await call(producer, 'sendOffsetsToTransaction', (done) =>
       producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
@@ -143,31 +198,39 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       await ready();
     },
     async commit(batches) {
-      const producer = await ready();
-      try {
-        options.committed?.(await transact(producer, batches));
-      } catch (error) {
-        const undecided = error instanceof UndecidedError;
-        // What can't be aborted is ended by the next client with this id, which is made at the next attempt.
-        if (undecided || isFatal(error) || !(await aborted(producer))) {
-          if (current === producer) current = undefined;
-          void leave(producer);
+      for (;;) {
+        const client = await ready();
+        try {
+          options.committed?.(await transact(client, batches));
+          break;
+        } catch (error) {
+          const undecided = error instanceof UndecidedError;
+          const cause = error instanceof PublishError ? error.failure.error : error;
+          // What can't be aborted is ended by the next client with this id, which is created at the next attempt.
+          if (undecided || isFatal(cause) || !(await aborted(client.native))) discard(client);
+          // Repeated, it could be published twice: the topology restarts from the group's committed offsets.
+          if (undecided) throw new SinkError(options.name, 'unknown', error.message);
+          if (!(error instanceof BatchRefusedError)) {
+            const { fatalCause, lastError } = client;
+            const topic = error instanceof PublishError ? error.failure.topic : undefined;
+            const context = { topic, client: client.native, fatalCause, cause: lastError };
+            throw toTransactionError(options.name, cause, context);
+          }
+          aloneUntil = performance.now() + ALONE_MS;
         }
-        // Tried again, it might be published twice: the graph breaks, and begins anew where the group's offsets say.
-        if (undecided) throw new SinkError(options.name, 'unknown', error.message);
-        throw toTransactionError(options.name, error, producer);
       }
       return batches.map((batch) => options.offsets.ack(batch.origins));
     },
+    partitionOf: (origin) => partitionName(kafkaOrigin(origin)),
     async close() {
       closed = true;
-      // Left open, it would shut out who comes next with the same id.
-      await opening?.then(leave, () => undefined);
-      const producer = current;
+      // Left open, it would block the next process with the same id.
+      await opening?.then(({ native }) => leave(native)).catch(() => undefined);
+      const client = current;
       current = undefined;
-      if (producer === undefined) return;
-      await aborted(producer);
-      await leave(producer);
+      if (client === undefined) return;
+      await aborted(client.native);
+      await leave(client.native);
     },
   };
 }
@@ -185,6 +248,22 @@ function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
     if (offset + 1 > (next.get(key)?.offset ?? 0)) next.set(key, { topic, partition, offset: offset + 1 });
   }
   return [...next.values()];
+}
+
+/** The broker refused a batch of several records: which of them it refuses shows when each is sent alone. */
+class BatchRefusedError extends Error {
+  override readonly name = 'BatchRefusedError';
+}
+
+/** A record was not delivered. */
+class PublishError extends Error {
+  override readonly name = 'PublishError';
+  readonly failure: { readonly error: unknown; readonly topic: string };
+
+  constructor(failure: PublishError['failure']) {
+    super('not delivered');
+    this.failure = failure;
+  }
 }
 
 /** The commit of a transaction that may have happened. The message is librdkafka's name of the error. */
@@ -206,9 +285,7 @@ const FENCED: readonly number[] = [
   ERRORS.ERR_FENCED_INSTANCE_ID,
 ];
 
-function toTransactionError(name: string, error: unknown, producer: NativeProducer | undefined): SinkError {
-  const known = toSinkError(name, error, producer);
-  if (FENCED.includes(errorCode(error))) return new SinkError(name, 'unknown', known.detail);
-  // A record too large can't be told from its fellows here: stop, and let at-least-once sort it out.
-  return known;
+function toTransactionError(name: string, error: unknown, context: ProduceErrorContext): SinkError {
+  const known = toSinkError(name, error, context);
+  return FENCED.includes(errorCode(error)) ? new SinkError(name, 'unknown', known.detail) : known;
 }

@@ -1,0 +1,85 @@
+/** What an error of the producer means for the service. docs/dispositions.md has the table. */
+import { ConfigError, SinkError, type SinkErrorCode } from '../../errors.ts';
+import { disconnectReason, ERRORS, errorCode, errorName, type NativeProducer } from '../client/client.ts';
+
+/** No broker acknowledged any record for `deadlineMs`. */
+export class SilenceError extends Error {
+  override readonly name = 'SilenceError';
+}
+
+/** After a fatal error the idempotent producer accepts no record; the next attempt needs a new one. */
+export function isFatal(error: unknown): boolean {
+  const code = errorCode(error);
+  return (
+    code === ERRORS.ERR__FATAL ||
+    (typeof error === 'object' && error !== null && 'isFatal' in error && error.isFatal === true)
+  );
+}
+
+const REFUSALS: ReadonlySet<number> = new Set([
+  ERRORS.ERR_MSG_SIZE_TOO_LARGE,
+  ERRORS.ERR_RECORD_LIST_TOO_LARGE,
+  ERRORS.ERR_INVALID_RECORD,
+  ERRORS.ERR_INVALID_TIMESTAMP,
+  ERRORS.ERR__BAD_MSG,
+  // The broker refused another record of the batch (KIP-467).
+  ERRORS.ERR__INVALID_DIFFERENT_RECORD,
+]);
+
+/** Whether the broker refused the batch that a record was in. It is the record's own verdict only if it was alone. */
+export function isRefusal(error: unknown): boolean {
+  return REFUSALS.has(errorCode(error));
+}
+
+const TOPIC_ERRORS: ReadonlyMap<number, string> = new Map([
+  [ERRORS.ERR_TOPIC_AUTHORIZATION_FAILED, 'access denied to topic'],
+  [ERRORS.ERR_UNKNOWN_TOPIC_OR_PART, 'there is no topic'],
+  [ERRORS.ERR__UNKNOWN_TOPIC, 'there is no topic'],
+  [ERRORS.ERR_TOPIC_EXCEPTION, 'this is not a name for a topic:'],
+]);
+
+/** Errors that say only that a record was dropped: another error says why. */
+export function isConsequence(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === ERRORS.ERR__PURGE_QUEUE || code === ERRORS.ERR__PURGE_INFLIGHT;
+}
+
+export interface ProduceErrorContext {
+  readonly topic?: string | undefined;
+  readonly client?: NativeProducer | undefined;
+  readonly fatalCause?: string | undefined;
+  /** The client's own error, for records that it only dropped. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The client retries retriable errors by itself, so nearly all other errors mean that a broker is not available; the reason is in the
+ * client's log (`disconnectReason`). A refusal concerns one record.
+ */
+export function toSinkError(sink: string, error: unknown, context: ProduceErrorContext = {}): SinkError {
+  const { topic, client, fatalCause, cause } = context;
+  if (error instanceof SinkError) return error;
+  if (error instanceof SilenceError) return silence(sink, client, cause);
+  if (error instanceof ConfigError) return new SinkError(sink, 'unavailable', errorName(error));
+  if (isConsequence(error) && cause !== undefined) return toSinkError(sink, cause, { ...context, cause: undefined });
+  const code = errorCode(error);
+  if (Number.isNaN(code)) return new SinkError(sink, 'unavailable', error instanceof Error ? error.name : 'unknown');
+  if (code === ERRORS.ERR__FATAL && fatalCause !== undefined)
+    return new SinkError(sink, 'unavailable', `ERR__FATAL: ${fatalCause}`);
+  const topicError = TOPIC_ERRORS.get(code);
+  if (topicError !== undefined && topic !== undefined)
+    return new SinkError(sink, 'unavailable', `${errorName(error)}: ${topicError} ${topic}`);
+  const means = meaning(code);
+  return new SinkError(sink, means, means === 'unavailable' ? disconnectReason(client, error) : errorName(error));
+}
+
+function silence(sink: string, client: NativeProducer | undefined, cause: unknown): SinkError {
+  return cause === undefined
+    ? new SinkError(sink, 'timeout', 'no acknowledgement')
+    : new SinkError(sink, 'unavailable', disconnectReason(client, cause));
+}
+
+function meaning(code: number): SinkErrorCode {
+  if (REFUSALS.has(code)) return 'rejected';
+  return code === ERRORS.ERR__INVALID_ARG ? 'misconfigured' : 'unavailable';
+}

@@ -1,0 +1,46 @@
+import type { Origin, StoredBatch } from '../records/records.ts';
+
+/** The partitions in which no record may be committed for now, and their records in the order of consumption. */
+export interface HeldPartitions {
+  readonly batches: readonly StoredBatch[];
+  /** From now on the partitions of these records are held. */
+  hold(origins: readonly Origin[]): void;
+  /** Keeps the records of held partitions. Returns the rest of the batches; a batch with no record left is omitted. */
+  keep(batches: readonly StoredBatch[]): readonly StoredBatch[];
+  /** The first `count` kept batches are committed. With the last of them the partitions are no longer held. */
+  committed(count: number): void;
+}
+
+export function createHeldPartitions(partitionOf: (origin: Origin) => string): HeldPartitions {
+  const partitions = new Set<string>();
+  const kept: StoredBatch[] = [];
+  const isHeld = (origin: Origin) => partitions.has(partitionOf(origin));
+  return {
+    batches: kept,
+    hold: (origins) => {
+      for (const origin of origins) partitions.add(partitionOf(origin));
+    },
+    keep: (batches) => {
+      if (partitions.size === 0) return batches;
+      kept.push(...partsOf(batches, isHeld));
+      return partsOf(batches, (origin) => !isHeld(origin));
+    },
+    committed: (count) => {
+      kept.splice(0, count);
+      if (kept.length === 0) partitions.clear();
+    },
+  };
+}
+
+function partsOf(batches: readonly StoredBatch[], wanted: (origin: Origin) => boolean): readonly StoredBatch[] {
+  return batches
+    .map((batch) => ({
+      ...batch,
+      origins: batch.origins.filter(wanted),
+      grouped: batch.grouped.filter(({ file }) => wanted(file.source.origin)),
+      poison: batch.poison.filter(({ source }) => wanted(source.origin)),
+      withAllRows: async () =>
+        ((await batch.withAllRows?.()) ?? batch.grouped).filter(({ file }) => wanted(file.source.origin)),
+    }))
+    .filter(({ origins }) => origins.length > 0);
+}

@@ -1,0 +1,16 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Sets a configuration of a broker's entity by Kafka's own ConfigCommand: what the client's admin API does not offer. */
+export async function alterConfig(
+  brokers: string,
+  entity: { readonly type: 'clients' | 'topics'; readonly name: string },
+  config: string,
+): Promise<void> {
+  const { type, name } = entity;
+  const what = ['--entity-type', type, '--entity-name', name, '--alter', '--add-config', config];
+  const command = ['tool', 'kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...what];
+  await run('scripts/services.sh', command, { env: { PATH: process.env.PATH, HOME: process.env.HOME } });
+}
