@@ -1,6 +1,6 @@
 /**
- * Every error the service itself raises. Each has a literal `name`, a `code` from a closed union and typed context.
- * No message and no context field ever carries a value read from a record, a file or a row: names, codes and places only.
+ * Every error that the service raises. Each has a literal `name`, a `code` from a closed union and typed context.
+ * No message or context field carries a value read from a record, a file or a row: only names, codes and places.
  */
 
 /** One finding about the configuration: what is wrong and where. Lines and columns count from 1. */
@@ -11,7 +11,7 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** The configuration can't be used. Carries every finding at once; printed as `file(line,col) message`, one a line. */
+/** The configuration is invalid. Holds all findings, printed as `file(line,col) message`, one per line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'invalid_config';
@@ -36,7 +36,9 @@ export type ParseErrorCode =
   | 'not_an_object'
   | 'invalid_field';
 
-/** An input record that isn't a DicomStoreMeta (contract, "In"). `fields` names the fields at fault, never their values. */
+/**
+ * An input record that isn't a DicomStoreMeta (contract, "In"). `fields` names the fields at fault, never their values.
+ */
 export class ParseError extends Error {
   override readonly name = 'ParseError';
   readonly code: ParseErrorCode;
@@ -75,8 +77,8 @@ export type DicomReadErrorCode =
   | 'read_failed';
 
 /**
- * A DICOM file that can't be read as the contract asks. `attribute` names the attribute at fault (`PATIENT_ID`) where there is one.
- * The text is `code` or `code:ATTRIBUTE`; it never carries a value or a path.
+ * A DICOM file that can't be read as the contract asks. `attribute` names the attribute at fault (`PATIENT_ID`) where
+ * there is one. The text is `code` or `code:ATTRIBUTE`; it never carries a value or a path.
  */
 export class DicomReadError extends Error {
   override readonly name = 'DicomReadError';
@@ -91,10 +93,10 @@ export class DicomReadError extends Error {
 }
 
 /**
- * What a failed write means, the driver's own code already interpreted:
- * `unavailable` (away, overloaded, read-only, full, refusing to log in), `timeout` (no answer within the deadline), `conflict` (deadlock,
- * serialization, lock wait), `rejected` (this data can never be stored), `misconfigured` (no such table or column, no right to it),
- * `unknown` (a code nobody has classified).
+ * The meaning of a failed call, derived from the driver's code: `unavailable` (unreachable, overloaded, read-only,
+ * full, login refused), `timeout` (no answer within the deadline), `conflict` (deadlock, serialization failure, lock
+ * wait), `rejected` (this data can never be stored), `misconfigured` (table or column missing, permission denied),
+ * `unknown` (an unclassified code).
  */
 export type SinkErrorCode = 'unavailable' | 'timeout' | 'conflict' | 'rejected' | 'misconfigured' | 'unknown';
 
@@ -108,8 +110,8 @@ export interface SinkErrorOptions extends ErrorOptions {
 export type SinkOperation = 'connect' | 'write' | 'migrate';
 
 /**
- * A sink could not connect or store a batch. `detail` is the driver's bare code (`40P01`, `ER_LOCK_DEADLOCK`, `_MSG_TIMED_OUT`), never
- * its message.
+ * A sink could not connect or store a batch. `detail` is the driver's bare code (`40P01`, `ER_LOCK_DEADLOCK`,
+ * `_MSG_TIMED_OUT`), never its message.
  */
 export class SinkError extends Error {
   override readonly name = 'SinkError';
@@ -131,8 +133,9 @@ export class SinkError extends Error {
 }
 
 /**
- * What a failure of the source means: `unavailable` (no broker, no coordinator, evicted), `misconfigured`, `fenced` (another process has
- * the same `instance_id`), `no_committed_offset` (`start_offset: committed`, and the group has no offset), `unknown`.
+ * What a failure of the source means: `unavailable` (no broker, no coordinator, evicted), `misconfigured`, `fenced`
+ * (another process has the same `instance_id`), `no_committed_offset` (`start_offset: committed`, and the group has no
+ * offset), `unknown`.
  */
 export type SourceErrorCode = 'unavailable' | 'misconfigured' | 'fenced' | 'no_committed_offset' | 'unknown';
 
@@ -149,7 +152,10 @@ export class SourceError extends Error {
   }
 }
 
-/** The code of a failed system call or of another error of Node's (`ENOENT`, `ERR_INVALID_ARG_VALUE`); undefined for any other error. */
+/**
+ * The code of a failed system call or of another error of Node's (`ENOENT`, `ERR_INVALID_ARG_VALUE`); undefined for any
+ * other error.
+ */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

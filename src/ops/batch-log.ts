@@ -8,7 +8,10 @@ export interface BatchLog {
   acknowledged(batch: AcknowledgedBatch): void;
   /** DEBUG. The offsets are repeated in the line of the next batch, so that INFO shows commits too. */
   committed(offsets: readonly PartitionOffset[]): void;
-  /** INFO when the first record begins to wait for its file, and when none waits any more. `change`: records more or fewer. */
+  /**
+   * INFO when the first record begins to wait for its file, and when none waits any more. `change`: records more or
+   * fewer.
+   */
   waiting(change: number): void;
 }
 
@@ -41,9 +44,10 @@ export function createBatchLog(logger: Logger, now: () => number = () => perform
       committed.clear();
     },
     committed(offsets) {
-      for (const { topic, partition, offset } of offsets)
-        committed.set(partitionName({ topic, partition }), { topic, partition, offset });
-      logger.debug({ offsets }, 'offsets committed');
+      // The log shows plain objects only.
+      const plain = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
+      for (const each of plain) committed.set(partitionName(each), each);
+      logger.debug({ offsets: plain }, 'offsets committed');
     },
     waiting(change) {
       waiting += change;

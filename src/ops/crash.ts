@@ -1,10 +1,10 @@
-/** The end of a process on an error that nobody caught. */
+/** Ends the process on an uncaught error. */
 import { serializeError } from './serialize-error.ts';
 
 /**
- * Node prints the source line, the message and the fields of an error that nobody caught, and any of them may quote a row. From now on
- * one line of JSON goes to stderr instead, with name, code and stack frames, and the process ends with `exitCode`. What was not
- * committed by then comes again.
+ * Replaces Node's report of an uncaught error, which may quote a row in its source line, message or fields. One line of
+ * JSON with name, code and stack frames goes to stderr, and the process exits with `exitCode`. Uncommitted records are
+ * redelivered.
  */
 export function endOnCrash(exitCode: number): void {
   process.on('uncaughtException', (error: unknown) => {
@@ -12,7 +12,7 @@ export function endOnCrash(exitCode: number): void {
     process.stderr.write(`${JSON.stringify(line)}\n`);
     process.exit(exitCode);
   });
-  // A library's warning may quote what it is about; the kind of it is enough to look for.
+  // A warning's message may quote a value; its name and code are enough to find its cause.
   process.removeAllListeners('warning');
   process.on('warning', (warning) => {
     const line = { level: 'warn', time: new Date().toISOString(), err: serializeError(warning), msg: 'warning' };

@@ -1,6 +1,6 @@
 /**
- * The dashboard: one page that contains its style and script, so that it works without a network. It shows counts and states, never record
- * content. Values from the service are inserted as text, never as markup.
+ * The dashboard: one page that contains its style and script, so that it works without a network. It shows counts and
+ * states, never record content. Values from the service are inserted as text, never as markup.
  */
 const STYLE = `
 :root { color-scheme: light dark; --bg: #f5f6f8; --card: #fff; --ink: #1b2330; --soft: #667085; --line: #d7dce4; --ok: #12805c; --bad: #c4320a; --accent: #2f6fde; }

@@ -1,4 +1,7 @@
-/** What the dashboard shows: source and sinks with their connection and counts, the accounting of records, lag. Never record content. */
+/**
+ * What the dashboard shows: source and sinks with their connection and counts, the accounting of records, lag. Never
+ * record content.
+ */
 import type { ComponentStatus, Health } from './health.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';

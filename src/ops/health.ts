@@ -1,9 +1,12 @@
-/** Which components are connected: the body of `/ready`, in Redpanda Connect's form. Errors are codes, never a driver's words. */
+/**
+ * Tracks which components are connected: the body of `/ready`, in Redpanda Connect's form. Errors are codes, never a
+ * driver's message.
+ */
 import type { Component } from './metrics.ts';
 
 export interface ComponentHealth {
   connected(): void;
-  /** Not connected, or not any more. The code is one of ours or the driver's bare one (`ECONNREFUSED`, `57P01`). */
+  /** Not connected. `code` is one of ours or the driver's (`ECONNREFUSED`, `57P01`). */
   failed(code: string): void;
 }
 
@@ -18,11 +21,11 @@ export interface Readiness {
 }
 
 export interface Health {
-  /** Adds an input or output. It counts as not connected until it says otherwise. */
+  /** Adds an input or output. It counts as not connected until its first `connected()`. */
   component(component: Component): ComponentHealth;
   /** Adds components of which one is enough to be ready. `statuses` names those that are not connected in any case. */
   alternatives(components: readonly Component[]): readonly ComponentHealth[];
-  /** From now on not ready: the service drains and load should go elsewhere. */
+  /** Not ready from now on: the service is shutting down. */
   stopping(): void;
   readiness(): Readiness;
 }

@@ -1,5 +1,6 @@
 /**
- * The admin endpoints, on Redpanda Connect's paths. They only read, they ask no sink for anything, and so they answer at once whatever hangs.
+ * The admin endpoints, on Redpanda Connect's paths. They are read-only and query no sink, so they answer even when a
+ * sink hangs.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,10 +20,10 @@ export interface HttpServerOptions {
 }
 
 export interface AdminServer {
-  /** Where it listens, the port that was given out included: `http://127.0.0.1:4195`. */
+  /** The address with the actual port: `http://127.0.0.1:4195`. */
   readonly url: string;
   readonly port: number;
-  /** Stops listening; a client that doesn't let go is cut off after half a second. */
+  /** Stops listening. Open connections are closed after half a second. */
   close(): Promise<void>;
 }
 
@@ -41,8 +42,8 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const CLOSE_AFTER_MS = 500;
 const MAX_CONNECTIONS = 256;
-/** Node looks for requests that are late every half minute only: for so long, slow clients could hold all connections. */
-const PATIENCE = {
+/** Node checks for late requests every 30 s by default: that long, slow clients could occupy all connections. */
+const TIMEOUTS = {
   requestTimeout: 5_000,
   headersTimeout: 5_000,
   keepAliveTimeout: 5_000,
@@ -50,11 +51,13 @@ const PATIENCE = {
   maxHeaderSize: 8 * 1024,
 };
 
-/** Listens on `config.host` and `config.port` (0 for any free one). Rejects with Node's error, `EADDRINUSE` for one, if it can't. */
+/**
+ * Listens on `config.host` and `config.port` (0: any free port). Rejects with Node's error, for example `EADDRINUSE`.
+ */
 export async function startHttpServer(options: HttpServerOptions): Promise<AdminServer> {
   const endpoints = endpointsOf(options);
   const rootPath = options.config.rootPath.replace(/\/+$/, '');
-  const server = createServer(PATIENCE);
+  const server = createServer(TIMEOUTS);
   server.maxConnections = MAX_CONNECTIONS;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void respond(request, response, endpoints, rootPath);
@@ -64,7 +67,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Admin
     server.once('error', reject);
     server.listen(options.config.port, options.config.host, resolve);
   });
-  // From here on an error is one connection's, not the server's: it must not end the process.
+  // Later errors belong to single connections and must not end the process.
   server.removeAllListeners('error').on('error', () => undefined);
 
   const { port } = server.address() as AddressInfo;
@@ -78,7 +81,7 @@ async function respond(
   endpoints: ReadonlyMap<string, Endpoint>,
   rootPath: string,
 ): Promise<void> {
-  // What a client sends is of no interest, but unread it would hold the connection.
+  // The body is ignored, but unread it would keep the connection open.
   request.resume();
   const answer = await answerOf(request, endpoints, rootPath);
   response.writeHead(answer.status, {
@@ -120,13 +123,10 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
     body: await metrics.text(),
   });
   const endpoints = new Map<string, Endpoint>([
-    [
-      '/',
-      { description: 'The dashboard, for a browser.', answer: () => ok('text/html; charset=utf-8', DASHBOARD_PAGE) },
-    ],
+    ['/', { description: 'The dashboard.', answer: () => ok('text/html; charset=utf-8', DASHBOARD_PAGE) }],
     [
       '/dashboard.json',
-      { description: 'What the dashboard shows, as JSON.', answer: async () => json(200, await dashboard.snapshot()) },
+      { description: 'The data of the dashboard, as JSON.', answer: async () => json(200, await dashboard.snapshot()) },
     ],
     ['/ping', { description: 'Answers pong: the process is alive.', answer: () => ok(TEXT_TYPE, 'pong') }],
     [
@@ -139,7 +139,7 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
         },
       },
     ],
-    ['/version', { description: 'The version, and when it was built.', answer: () => json(200, version) }],
+    ['/version', { description: 'The version and its build time.', answer: () => json(200, version) }],
     ['/metrics', { description: 'Metrics in the Prometheus text format.', answer: prometheus }],
     ['/stats', { description: 'The same as /metrics.', answer: prometheus }],
   ]);

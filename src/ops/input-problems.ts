@@ -1,4 +1,7 @@
-/** Why the input isn't ready, in words. `problem` is a code, and what it names behind a colon (src/kafka/consumer/readiness.ts). */
+/**
+ * Why the input isn't ready, in words. `problem` is a code, and what it names behind a colon
+ * (src/kafka/consumer/readiness.ts).
+ */
 export function describeInputProblem(problem: string, group: string): string {
   const colon = problem.indexOf(':');
   const code = colon < 0 ? problem : problem.slice(0, colon);

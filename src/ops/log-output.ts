@@ -1,22 +1,23 @@
 import type { Writable } from 'node:stream';
 
-/** Where pino's finished lines go. */
+/** The destination of pino's log lines. */
 export interface LogOutput {
   write(line: string): void;
 }
 
 type Output = Pick<Writable, 'write' | 'writableLength' | 'on'>;
 
-// A reader of stdout that is stuck must cost log lines, not the service's memory or its end.
+// A blocked reader of stdout must cost log lines, not memory, and must not prevent the exit.
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
- * Lines to a stream that may stop taking them. Not pino's own destination: that one writes in libuv's threads, and a thread that hangs in a
- * full pipe, or a pipe whose reader has gone, keeps the process from ever ending. A pipe on stdout is written to without waiting.
+ * Writes log lines to a stream that may be blocked; drops lines while more than `maxWaitingBytes` wait. pino's own
+ * destination writes in libuv's thread pool, where a write to a full pipe would keep the process from exiting. Node
+ * writes to a pipe on stdout without blocking.
  */
 export function logOutput(stream: Output, maxWaitingBytes = MAX_WAITING_BYTES): LogOutput {
   let dropped = 0;
-  // EPIPE: nobody reads any more. The service has other work than to log.
+  // EPIPE: the reader is gone. The service continues without a log.
   stream.on('error', () => undefined);
   return {
     write: (line) => {

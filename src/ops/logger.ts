@@ -1,13 +1,21 @@
-/** The log: one JSON object a line on stdout, ISO time, level names, no value of any record (see serialize-error.ts). */
+/**
+ * The log: one JSON object per line on stdout, with ISO time and level names, and no record content (see
+ * serialize-error.ts).
+ */
 import pino, { type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import type { LogLevel } from '../config/config.ts';
 import { logOutput } from './log-output.ts';
 import { serializeError } from './serialize-error.ts';
 
-/** What may stand in a log line beside its message. Errors are reduced to name, code, context and stack frames, under whatever name. */
+/**
+ * The fields of a log line. Errors are reduced to name, code, context and stack frames, whatever the field's name.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** The message is a fixed sentence of ours. No format arguments, so that no value slips in by `%s`. */
+/**
+ * The message is our own text, built from names and numbers only. There are no format arguments, so no value gets in by
+ * `%s`.
+ */
 export interface LogMethod {
   (message: string): void;
   (fields: LogFields, message: string): void;
@@ -20,7 +28,7 @@ export interface Logger {
   readonly info: LogMethod;
   readonly debug: LogMethod;
   readonly trace: LogMethod;
-  /** A logger that adds these fields to each of its lines. */
+  /** A logger that adds these fields to each line. */
   child(fields: LogFields): Logger;
   isLevelEnabled(level: LogLevel): boolean;
 }
@@ -30,11 +38,11 @@ export interface LoggerOptions {
   readonly level?: LogLevel;
   /** Added to every line, e.g. `{"@service": "wado-consumer"}`. */
   readonly staticFields?: LogFields;
-  /** Where lines go; default stdout. */
+  /** Default: stdout. */
   readonly destination?: DestinationStream;
 }
 
-/** Makes the program's one logger. Lines go out at once; a reader that doesn't keep up loses some. */
+/** Creates the logger. Lines are written at once; a slow reader loses some of them. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   return guard(
     pino(
@@ -49,14 +57,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   );
 }
 
-/** The only way to pino: whatever goes through here has lost its errors' messages. */
+/** Wraps pino: every error loses its message on the way. */
 function guard(logger: PinoLogger): Logger {
   const method =
     (level: Level): LogMethod =>
     (fields: unknown, message?: unknown) => {
       if (!logger.isLevelEnabled(level)) return;
       if (typeof fields === 'string') logger[level](fields);
-      // pino takes a missing message from the error, and a driver's message may quote a row: it gets one of ours.
+      // Without a message pino would use the error's, and a driver's message may quote a row.
       else logger[level](safeFields(asFields(fields)), typeof message === 'string' ? message : 'error');
     };
   return {
@@ -78,7 +86,7 @@ function asFields(value: unknown): Record<string, unknown> {
 
 const MAX_DEPTH = 5;
 
-/** Every error among the fields in its safe form, whatever its field is called and however deep it sits. */
+/** Serialises every error in the fields, at any depth. */
 function safeFields(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, safeValue(value, depth)]));
 }
@@ -90,7 +98,7 @@ function safeValue(value: unknown, depth: number): unknown {
   if (depth >= MAX_DEPTH) return '[deep]';
   if (Array.isArray(value)) return value.map((each) => safeValue(each, depth + 1));
   if (value instanceof Date) return value;
-  // Only plain fields of ours: a buffer, a client or a row object of some class has no place in a log.
+  // Plain objects only: buffers, clients and row objects don't belong in a log.
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ? safeFields({ ...value }, depth + 1) : '[object]';
 }

@@ -1,14 +1,17 @@
 /**
- * What the service counts. Names and labels are Redpanda Connect's where it has them, so that its dashboards and alerts fit: every series of a
- * component carries `label` and `path`, counters have no `_total`, durations are summaries in nanoseconds. Names that begin with `wado_` are ours.
- * Nodes count once per batch, never once per record.
+ * The metrics of the service. Names and labels are Redpanda Connect's where it has them, so that its dashboards and
+ * alerts work: every series of a component carries `label` and `path`, counters have no `_total`, durations are
+ * summaries in nanoseconds. Names that begin with `wado_` are ours. Nodes count once per batch, never once per record.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createThrottling, type Throttling } from './throttling.ts';
 
-/** A component of the configuration: its label (`postgres`, may be empty) and its place (`root.output.broker.outputs.0`). */
+/**
+ * A component of the configuration: its label (`postgres`, may be empty) and its place
+ * (`root.output.broker.outputs.0`).
+ */
 export interface Component {
   readonly label: string;
   readonly path: string;
@@ -16,14 +19,14 @@ export interface Component {
 
 export interface ConnectionMetrics {
   connectionUp(): void;
-  /** It could not be reached at the first try or a later one. */
+  /** A connection attempt failed. */
   connectionFailed(): void;
-  /** It was there, and went away. */
+  /** An established connection was lost. */
   connectionLost(): void;
 }
 
 /** Why a batch was closed. */
-export type BatchMechanism = 'count' | 'period' | 'size';
+export type BatchMechanism = 'count' | 'period';
 
 export interface InputMetrics extends ConnectionMetrics {
   received(records: number): void;
@@ -39,11 +42,11 @@ export interface InputMetrics extends ConnectionMetrics {
 }
 
 export interface ProcessorMetrics {
-  /** One batch of so many records came in. */
+  /** Counts one batch of this many records. */
   received(records: number): void;
-  /** One batch of so many records went on. */
+  /** Counts one batch that left the processor with this many records. */
   sent(records: number): void;
-  /** So many records were marked as failed. */
+  /** Counts failed records. Default: one. */
   error(records?: number): void;
   latency(milliseconds: number): void;
   /** A reader thread was replaced: it died, or the storage did not answer it within read_timeout. */
@@ -53,11 +56,11 @@ export interface ProcessorMetrics {
 export type WorkerLoss = 'read_timeout' | 'died';
 
 export interface OutputMetrics extends ConnectionMetrics {
-  /** One batch of so many records is durable. */
+  /** Counts one stored batch of this many records. */
   sent(records: number): void;
-  /** One write failed. It will be tried again. */
+  /** Counts one failed write. */
   error(): void;
-  /** From the write's begin to its acknowledgement, in milliseconds. */
+  /** From the start of the write to its acknowledgement, in milliseconds. */
   latency(milliseconds: number): void;
 }
 
@@ -67,11 +70,11 @@ export interface Metrics {
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
-  /** One entry of `storage_roots`; returns what to call with whether it can be used. */
+  /** One entry of `storage_roots`. The returned function sets whether it can be used. */
   storageRoot(component: Component): (usable: boolean) => void;
   /** The delays that brokers ask of the producers. */
   readonly throttling: Throttling;
-  /** The series of one metric as they are now; none if there is no such metric. */
+  /** The current series of one metric; none if the metric doesn't exist. */
   series(name: string): Promise<readonly Series[]>;
   /** Prometheus text format 0.0.4. */
   text(): Promise<string>;
@@ -86,11 +89,14 @@ const LABELS = ['label', 'path'] as const;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
 
 export interface MetricsOptions {
-  /** Memory, CPU, event-loop delay and garbage collection of the process. Default true; a test with many registries turns it off. */
+  /**
+   * Memory, CPU, event-loop delay and garbage collection of the process. Default true; a test with many registries
+   * turns it off.
+   */
   readonly process?: boolean;
 }
 
-/** Makes a registry of its own: two services in one process (a test, the demo) don't share series. */
+/** Creates a separate registry: two services in one process (a test, the demo) don't share series. */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   if (options.process !== false) collectDefaultMetrics({ register: registry });
@@ -122,7 +128,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     connection: connection('input'),
     batches: new Counter({
       name: 'batch_created',
-      help: 'Batches, by what closed them',
+      help: 'Batches, by what closed them: count or period',
       labelNames: [...LABELS, 'mechanism'],
       registers,
     }),
@@ -150,24 +156,24 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ),
   };
   const processor = {
-    received: counter('processor_received', 'Records that reached the processor'),
-    batchReceived: counter('processor_batch_received', 'Batches that reached the processor'),
-    sent: counter('processor_sent', 'Records that left the processor'),
-    batchSent: counter('processor_batch_sent', 'Batches that left the processor'),
-    error: counter('processor_error', 'Records that the processor marked as failed'),
+    received: counter('processor_received', 'Files passed to the header reader'),
+    batchReceived: counter('processor_batch_received', 'Batches of files passed to the header reader'),
+    sent: counter('processor_sent', 'State and image records made of the files'),
+    batchSent: counter('processor_batch_sent', 'Batches of state and image records'),
+    error: counter('processor_error', 'Files whose header could not be read'),
     workersLost: new Counter({
       name: 'wado_reader_workers_lost',
       help: 'Reader threads that were replaced, by reason',
       labelNames: [...LABELS, 'reason'],
       registers,
     }),
-    latency: summary('processor_latency_ns', 'Time the processor took for a batch, in nanoseconds'),
+    latency: summary('processor_latency_ns', 'Time to read one batch of headers, in nanoseconds'),
   };
   const output = {
-    sent: counter('output_sent', 'Records made durable'),
-    batchSent: counter('output_batch_sent', 'Batches made durable'),
-    error: counter('output_error', 'Writes that failed; they are tried again'),
-    latency: summary('output_latency_ns', 'From write to acknowledgement of a batch, in nanoseconds'),
+    sent: counter('output_sent', 'Records that the output acknowledged'),
+    batchSent: counter('output_batch_sent', 'Batches that the output acknowledged'),
+    error: counter('output_error', 'Failed writes; they are retried'),
+    latency: summary('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
     connection: connection('output'),
   };
   const storageRoots = new Gauge({
@@ -281,7 +287,7 @@ function connectionOf(counters: ConnectionCounters, label: string, path: string)
   return { connectionUp: () => up.inc(), connectionFailed: () => failed.inc(), connectionLost: () => lost.inc() };
 }
 
-// A series that appears with its first error has no rate to alert on: each one starts at 0.
+// Each series starts at 0: one that appears with its first error has no rate to alert on.
 function started(counter: Counter.Internal): Counter.Internal {
   counter.inc(0);
   return counter;

@@ -106,7 +106,7 @@ const MOVED: Readonly<Record<SkipReason, string>> = {
   truncated: 'the log ends below the committed offset: it is consumed from the beginning',
 };
 
-/** Enters every record into the ledger as it is handed to the graph. */
+/** Counts every record in the ledger when the topology receives it. */
 export function observeSource(source: Source, metrics: Metrics): Source {
   return {
     name: source.name,

@@ -1,5 +1,4 @@
-/** Nodes with a counter in front: each wrapper is the same port again, so the graph doesn't know whether it is watched. */
-
+/** Wrappers that count, time and watch nodes. Each implements the port of the node that it wraps. */
 import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
@@ -12,11 +11,11 @@ import type { RecordLedger } from './record-ledger.ts';
 export interface SinkObservation {
   readonly metrics: OutputMetrics;
   readonly health: ComponentHealth;
-  /** How many records of the batch concern this sink. */
+  /** The number of the batch's records that this sink stores. */
   readonly recordsOf: (batch: GroupedBatch) => number;
 }
 
-/** Counts what a sink makes durable, times it, and tells whether it is connected: by its last write, not by its first connect. */
+/** Counts and times what a sink stores, and tracks whether it is connected, by its last connect or write. */
 export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
@@ -26,7 +25,7 @@ export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   };
 }
 
-/** The same for outputs that are written together: each counts its own part, all share the fate. */
+/** The same for outputs of one transaction: each counts its own records, and they succeed or fail together. */
 export function observeTransactions(
   transactions: Transactions,
   observations: readonly SinkObservation[],
@@ -83,12 +82,12 @@ function watcher({ metrics, health, recordsOf }: SinkObservation) {
       }
     },
     async watchWrite<T>(batches: readonly GroupedBatch[], write: () => Promise<T>): Promise<T> {
-      const begun = performance.now();
+      const startedAt = performance.now();
       try {
         const result = await write();
         succeeded();
         for (const batch of batches) metrics.sent(recordsOf(batch));
-        metrics.latency(performance.now() - begun);
+        metrics.latency(performance.now() - startedAt);
         return result;
       } catch (error) {
         metrics.error();
@@ -99,7 +98,7 @@ function watcher({ metrics, health, recordsOf }: SinkObservation) {
   };
 }
 
-/** Tells the ledger which records have become dead letters, and by which code. */
+/** Reports dead-lettered records and their error codes to the ledger. */
 export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
   return {
     name: sink.name,
@@ -121,16 +120,16 @@ export function reportWorkerLoss(metrics: ProcessorMetrics, logger: Logger): (re
   };
 }
 
-/** Counts the files whose headers were read, those that could not be, and the time it took. */
+/** Counts files, rows and failures of the header reader, and times it. */
 export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): HeaderReader {
   return {
     async read(files) {
-      const begun = performance.now();
+      const startedAt = performance.now();
       metrics.received(files.length);
       const headers = await reader.read(files);
       metrics.sent(headers.states.length + headers.images.length);
       if (headers.failures.length > 0) metrics.error(headers.failures.length);
-      metrics.latency(performance.now() - begun);
+      metrics.latency(performance.now() - startedAt);
       return headers;
     },
     close: () => reader.close(),

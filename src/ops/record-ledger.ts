@@ -1,28 +1,32 @@
 /**
- * The books of the records: at any moment consumed = acked + dead-lettered + released + in flight + waiting. Each place that owns a figure
- * reports it by itself, so that the sum proves something.
+ * Accounts for every record: at any moment consumed = acked + dead-lettered + released + in flight + waiting. Each
+ * count comes from a different place in the service, so that a lost record shows as a difference.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Origin } from '../records/records.ts';
 
 export interface RecordLedger {
-  /** Records handed to the graph. */
+  /** Records passed to the topology. */
   consumed(records: number): void;
-  /** This record goes to the dead letters, for an error of this code (`not_json`, `missing_required`, …): its ack will count as one. */
+  /**
+   * The record with this origin was dead-lettered with this error code: its acknowledgement counts as a dead letter.
+   */
   deadLetter(origin: Origin, code: string): void;
-  /** Records that every sink accepted, dead letters among them. Each record once, and none that was released before. */
+  /** Acknowledged records, dead letters included. Each record once, and no record that was released. */
   acked(origins: readonly Origin[]): void;
-  /** Records given up un-acked because their partition was revoked or the graph broke: whoever is next consumes them again. */
+  /**
+   * Unacknowledged records dropped because their partition was revoked or the topology failed: they are redelivered.
+   */
   released(records: number): void;
-  /** Fields that the schema doesn't know, in records that were accepted. */
+  /** Unknown fields in accepted records. */
   unknownFields(fields: number): void;
   /** An accepted record whose transfer_status is NeedTransfer. */
   needsTransfer(): void;
-  /** Tells how many records are in the graph now; asked when the metrics are read. */
+  /** Sets the function that reads the number of records in flight; called when the metrics are read. */
   inFlight(read: () => number): void;
-  /** Tells how many records wait for their file now; asked when the metrics are read. */
+  /** Sets the function that reads the number of records waiting for their file; called when the metrics are read. */
   waiting(read: () => number): void;
-  /** The figures now. */
+  /** The current counts. */
   read(): LedgerFigures;
 }
 
@@ -44,7 +48,7 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   const codes = new WeakMap<Origin, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
 
-  // Counts are plain numbers and become series only when somebody looks.
+  // Plain numbers are cheaper per record than prom-client's counters; they become series when the metrics are read.
   const counter = (name: string, help: string, read: () => number) =>
     new Counter({
       name,
@@ -65,17 +69,21 @@ export function createRecordLedger(registry: Registry): RecordLedger {
       },
     });
 
-  counter('wado_records_consumed', 'Records handed to the graph', () => counts.consumed);
-  counter('wado_records_acked', 'Records that every sink accepted', () => counts.acked);
-  counter('wado_records_released', 'Records given up un-acked with their partition', () => counts.released);
-  counter('wado_unknown_fields', 'Fields that the schema does not know', () => counts.unknownFields);
+  counter('wado_records_consumed', 'Records passed to the topology', () => counts.consumed);
+  counter('wado_records_acked', 'Records that every sink has stored', () => counts.acked);
+  counter(
+    'wado_records_released',
+    'Unacknowledged records of revoked partitions; they are redelivered',
+    () => counts.released,
+  );
+  counter('wado_unknown_fields', 'Unknown fields in accepted records', () => counts.unknownFields);
   counter(
     'wado_records_need_transfer',
     'Accepted records with transfer_status NeedTransfer',
     () => counts.needTransfer,
   );
-  gauge('wado_records_in_flight', 'Records in the graph, not acked yet', () => gauges.inFlight());
-  gauge('wado_records_waiting', 'Records that wait for their file', () => gauges.waiting());
+  gauge('wado_records_in_flight', 'Records in the topology that are not acknowledged yet', () => gauges.inFlight());
+  gauge('wado_records_waiting', 'Records that are waiting for their file', () => gauges.waiting());
   new Counter({
     name: 'wado_records_dead_lettered',
     help: 'Records whose dead letter is acknowledged, by error code',

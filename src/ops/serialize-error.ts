@@ -1,6 +1,6 @@
 /**
- * Errors as the log may show them. A driver's message can quote a row, a path or a name, so no message of an error that isn't ours is
- * ever printed, nor any field we did not choose: only names, codes and stack frames.
+ * Errors in the form that may be logged. A driver's message can quote a row, a path or a name. Of errors that aren't
+ * ours, only name, code and stack frames are logged, never the message or other fields.
  */
 import { ConfigError, DicomReadError, ParseError, SinkError, SourceError } from '../errors.ts';
 
@@ -8,7 +8,7 @@ export interface SerializedError {
   readonly name: string;
   readonly code?: string | number;
   readonly context?: Readonly<Record<string, unknown>>;
-  /** Stack frames, one a line, without the line that repeats the message. */
+  /** Stack frames, one per line, without the message. */
   readonly stack?: string;
   readonly cause?: SerializedError;
   readonly errors?: readonly SerializedError[];
@@ -17,11 +17,13 @@ export interface SerializedError {
 const MAX_DEPTH = 5;
 const MAX_ERRORS = 20;
 const IDENTIFIER = /^[A-Za-z_$][\w$.]{0,63}$/;
-// SQLSTATEs, errno names, Node's and the drivers' own codes. A value of a record is not of this form unless it is all capitals and digits.
+// SQLSTATEs, errno names, Node's and the drivers' codes. Few record values consist of capitals and digits only.
 const CODE = /^[A-Z0-9_]{1,64}$/;
 const FRAME = /^\s+at (?:.+ \(.+\)|.+:\d+:\d+|<anonymous>)$/;
 
-/** Anything that was thrown, in the form that may be logged: name, code, our own typed context, stack frames, and the same of its causes. */
+/**
+ * Serialises anything thrown: name, code, the context of our own errors, stack frames, and the causes in the same form.
+ */
 export function serializeError(error: unknown): SerializedError {
   return serialize(error, 0);
 }
@@ -58,7 +60,7 @@ function ownContext(error: Error): { code: string; context: Record<string, unkno
   return undefined;
 }
 
-/** The code of an error that isn't ours, if it is one: a short word in capitals, or a number. */
+/** The code of an error that isn't ours: a short word in capitals, or a number. */
 function foreignCode(error: unknown): string | number | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   const { code } = error;
@@ -66,7 +68,7 @@ function foreignCode(error: unknown): string | number | undefined {
   return typeof code === 'string' && CODE.test(code) ? code : undefined;
 }
 
-/** The bare code of anything thrown: ours, a driver's, or the error's name. Safe to show anywhere. */
+/** The code of anything thrown: ours, a driver's, or else the error's name. Safe to show anywhere. */
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const own = ownContext(error);
@@ -79,8 +81,9 @@ function safeName(error: Error): string {
 
 function frames(error: Error): string {
   const stack = typeof error.stack === 'string' ? error.stack : '';
-  // A message may itself contain lines that look like frames: it is cut off first, where it stands. One that was changed after the
-  // error was made isn't found in there, and then nobody knows where the frames begin.
+  // A message may contain lines that look like frames, so it is removed first. If it was changed after the error was
+  // created, it isn't in
+  // the stack, and the start of the frames is unknown.
   const message = String(error.message);
   const at = message === '' ? 0 : stack.indexOf(message);
   if (at < 0) return '';

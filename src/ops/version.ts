@@ -8,11 +8,11 @@ export interface VersionInfo {
   readonly built: string;
 }
 
-/** What is running: the version of package.json, and the time at which this very file was written by the build. */
+/** The version in package.json, and the modification time of this file, which the build wrote. */
 export function readVersion(): VersionInfo {
   const here = fileURLToPath(import.meta.url);
   const built = statSync(here).mtime.toISOString();
-  // From src/ops in a checkout, from dist/src/ops when built: the package is the first folder upwards that has a package.json.
+  // src/ops in a checkout, dist/src/ops when built: the package root is the first parent with a package.json.
   for (let folder = dirname(here); ; folder = dirname(folder)) {
     const version = packageVersion(folder);
     if (version !== undefined) return { version, built };

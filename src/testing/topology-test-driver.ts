@@ -8,12 +8,12 @@ import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
 import { createMemoryReader } from './memory-reader.ts';
 
 export interface TestDriverOptions {
-  /** Default 50 and 5,000, as the service's. */
+  /** Default 50 and 5,000, as in the service. */
   readonly batchCount?: number;
   readonly batchPeriodMs?: number;
-  /** Default 60,000, as the service's. */
+  /** Default 60,000, as in the service. */
   readonly fileWaitMs?: number;
-  /** Default: answers for every file by its message alone, see memory-reader.ts. */
+  /** Default: derives the headers from the message, see memory-reader.ts. */
   readonly reader?: HeaderReader;
   /** Sinks beside the memory database and the two memory topics: failing or slow ones. */
   readonly sinks?: readonly Sink[];
@@ -21,7 +21,7 @@ export interface TestDriverOptions {
   readonly deadLetters?: Sink;
 }
 
-/** What stands in a topic in memory. */
+/** A record of a topic in memory. */
 export interface PublishedRecord {
   readonly key: string;
   readonly value: string;
@@ -30,8 +30,8 @@ export interface PublishedRecord {
 const TOPIC = 'storage_queue';
 
 /**
- * Drives the real graph without a broker, a database or a file: pipe records in, move the clock, read what came out. Like Kafka
- * Streams' TopologyTestDriver; the clock stands still until `advance` moves it.
+ * Runs the real topology without a broker, a database or a file, like Kafka Streams' TopologyTestDriver: pipe records
+ * in, advance the virtual clock, read the output.
  */
 export class TopologyTestDriver {
   readonly database: MemoryDatabase = createMemoryDatabase();
@@ -39,7 +39,7 @@ export class TopologyTestDriver {
   readonly images: PublishedRecord[] = [];
   readonly deadLetters: PoisonRecord[] = [];
   readonly acknowledgedBatches: AcknowledgedBatch[] = [];
-  /** Set when the graph broke. */
+  /** Set when the topology has failed. */
   error: unknown;
   completed = false;
   readonly #records = new Subject<ConsumedRecord>();
@@ -113,7 +113,7 @@ export class TopologyTestDriver {
     });
   }
 
-  /** Pipes one record in; objects become JSON. Its offset is the partition's next. */
+  /** Consumes one record at the partition's next offset; objects become JSON. */
   pipe(
     value: object | string | Buffer | null,
     options: { partition?: number; key?: string; headers?: readonly RecordHeader[] } = {},
@@ -134,7 +134,7 @@ export class TopologyTestDriver {
     return record;
   }
 
-  /** Moves the clock, then lets everything that is due run. */
+  /** Advances the clock and runs everything that is due. */
   async advance(milliseconds: number): Promise<void> {
     await this.settle();
     this.#clock.maxFrames = this.#clock.frame + milliseconds;
@@ -143,18 +143,18 @@ export class TopologyTestDriver {
     await this.settle();
   }
 
-  /** Lets promises run until nothing more happens without the clock. */
+  /** Runs pending promises until only the clock can cause more work. */
   async settle(): Promise<void> {
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Ends the intake, as a SIGTERM does. */
+  /** Ends consumption, as SIGTERM does. */
   async stop(): Promise<void> {
     this.#records.complete();
     await this.settle();
   }
 
-  /** The committed offset of a partition: the next one to read; undefined before the first commit. */
+  /** The committed offset of a partition, the next one to read; undefined before the first commit. */
   committed(partition = 0): number | undefined {
     return this.#committed.get(partition);
   }
