@@ -1,12 +1,12 @@
 /**
- * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--kind NAME] [--random] [--only TEXT] [--no-build]
+ * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--kind NAMES] [--random] [--only TEXT] [--no-build]
  *
  * Builds the service, starts a Kafka broker and a PostgreSQL server, runs the fault tests against them, and stops the servers.
  *   --seeds N    the number of random sequences of five faults, run in addition to the named scenarios [8]
  *   --from S     the first seed [1]
  *   --seed S     only the sequence of this seed; several separated by commas; a seed may be repeated
  *   --shards N   the number of test processes at once, each with servers of its own [1]
- *   --kind NAME  only faults of one kind (test/faults/support/random-faults.ts lists them)
+ *   --kind NAMES only faults of these kinds, separated by commas (test/faults/support/random-faults.ts lists them)
  *   --random     without the named scenarios
  *   --only TEXT  only tests whose names match
  *   --no-build   test the service as it is in dist/

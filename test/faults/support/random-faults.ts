@@ -68,15 +68,15 @@ export interface Sequence {
 
 const GENTLE_ONE_IN = 8;
 
-/** Random faults; with `kind`, all of that kind. */
-export function randomSequence(random: Random, length: number, kind?: string): Sequence {
-  if (kind !== undefined) return sequence(length, () => known(kind)(random), Object.hasOwn(GENTLE, kind));
+/** Random faults; with `only`, a list separated by commas, of those kinds. */
+export function randomSequence(random: Random, length: number, only?: string): Sequence {
+  if (only !== undefined) {
+    const kinds = only.split(',');
+    const gentle = kinds.every((kind) => Object.hasOwn(GENTLE, kind));
+    return { faults: Array.from({ length }, () => known(random.pick(kinds))(random)), gentle };
+  }
   const gentle = random.between(1, GENTLE_ONE_IN) === 1;
-  return sequence(length, () => draw(random, gentle ? GENTLE : KINDS), gentle);
-}
-
-function sequence(length: number, next: () => Fault, gentle: boolean): Sequence {
-  return { faults: Array.from({ length }, next), gentle };
+  return { faults: Array.from({ length }, () => draw(random, gentle ? GENTLE : KINDS)), gentle };
 }
 
 function known(kind: string): (random: Random) => Fault {
