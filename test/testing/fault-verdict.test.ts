@@ -7,6 +7,7 @@ import {
   endProblems,
   privacyProblems,
   republishProblems,
+  skipProblems,
 } from '../faults/support/verdict.ts';
 
 const good = (n: number): LoadRecord => ({
@@ -58,6 +59,7 @@ describe("the fault suite's verdict", () => {
     expect(commitProblems(evidence, LOAD)).toEqual([]);
     expect(duplicateProblems(evidence, LOAD)).toEqual([]);
     expect(republishProblems(evidence)).toEqual([]);
+    expect(skipProblems(evidence, LOAD)).toEqual([]);
     expect(privacyProblems(evidence)).toEqual([]);
   });
 
@@ -187,6 +189,18 @@ describe("the fault suite's verdict on records that the broker deleted", () => {
         'partition 0: 3 was committed, and record 1 (trace-2) is not everywhere',
       );
     }
+  });
+
+  it('finds a skipped record that no member has logged, and none where it was logged or processed', () => {
+    const evidence = { ...honest(), input: [TRUNCATED] };
+    const skipped = (partition: number, count: number) =>
+      `{"msg":"started"}\n{"partition":"topic.in/${partition}","reason":"retention","skipped":${count}}\n`;
+    expect(skipProblems(evidence, LOAD)).toEqual([]);
+    for (const logs of [[], [skipped(1, 1)], [skipped(0, 0)]])
+      expect(skipProblems({ ...withoutRecord2(evidence), logs }, LOAD)).toEqual([
+        `partition 0: 1 records were skipped, 0 were logged`,
+      ]);
+    expect(skipProblems({ ...withoutRecord2(evidence), logs: ['', skipped(0, 1)] }, LOAD)).toEqual([]);
   });
 
   it('requires no commit of a partition whose records were all deleted, and one of a partition with a record', () => {

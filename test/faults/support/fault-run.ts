@@ -12,7 +12,14 @@ import { InputHistory } from './input-history.ts';
 import type { Machine } from './machine.ts';
 import { Member } from './member.ts';
 import { type LoadPlan, type SteadyLoad, startLoad } from './steady-load.ts';
-import { commitProblems, duplicateProblems, endProblems, privacyProblems, republishProblems } from './verdict.ts';
+import {
+  commitProblems,
+  duplicateProblems,
+  endProblems,
+  privacyProblems,
+  republishProblems,
+  skipProblems,
+} from './verdict.ts';
 
 export interface MemberOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -144,6 +151,7 @@ export class FaultRun {
       ...(caughtUp ? [] : [`records are still uncommitted ${timeoutMs} ms after the last fault`]),
       ...endProblems(evidence, records),
       ...commitProblems(evidence, records),
+      ...skipProblems(evidence, records),
       ...(committedOnly ? duplicateProblems(evidence, records) : []),
       ...(this.#options.gentle === true ? republishProblems(evidence) : []),
       ...privacyProblems(evidence),

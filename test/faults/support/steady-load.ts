@@ -82,7 +82,13 @@ async function send(
   const random = seededRandom(seed ^ 0x10ad);
   const publisher = createProducer({
     name: 'load',
-    config: { 'bootstrap.servers': pipeline.brokers, 'message.timeout.ms': 5_000, 'reconnect.backoff.max.ms': 500 },
+    config: {
+      'bootstrap.servers': pipeline.brokers,
+      'message.timeout.ms': 5_000,
+      'reconnect.backoff.max.ms': 500,
+      // A partition that is added during the run must get records.
+      'topic.metadata.refresh.interval.ms': 500,
+    },
     deadlineMs: 10_000,
   });
   const late: Promise<void>[] = [];

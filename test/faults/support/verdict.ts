@@ -130,6 +130,33 @@ function durability(evidence: Evidence, load: readonly LoadRecord[]): (key: stri
   };
 }
 
+/**
+ * Promise 29: records of the current log that were deleted unprocessed are counted in the members' logs. A member may count more: it doesn't
+ * know what an earlier member has processed above the committed offset.
+ */
+export function skipProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
+  const durableSince = durability(evidence, load);
+  const logged = skippedRecords(evidence.logs);
+  return [...(evidence.input.at(-1)?.partitions ?? [])].flatMap(([partition, content]) => {
+    const deleted = content.records.filter(({ offset }) => offset < content.start && isTruncated(content, offset));
+    const missing = deleted.filter(({ key }) => durableSince(key) === Number.POSITIVE_INFINITY).length;
+    const counted = logged.get(partition) ?? 0;
+    return missing > counted ? [`partition ${partition}: ${missing} records were skipped, ${counted} were logged`] : [];
+  });
+}
+
+/** By partition: the sum of `skipped` in the lines that report a new position. */
+function skippedRecords(logs: readonly string[]): ReadonlyMap<number, number> {
+  const sums = new Map<number, number>();
+  for (const line of logs.flatMap((log) => log.split('\n'))) {
+    if (!line.includes('"skipped":')) continue;
+    const { partition, skipped }: { readonly partition: string; readonly skipped: number } = JSON.parse(line);
+    const number = Number(partition.split('/').at(-1));
+    sums.set(number, (sums.get(number) ?? 0) + skipped);
+  }
+  return sums;
+}
+
 /** Promise 19, of topics read as committed: an input record that was sent once has one image, or one dead letter. */
 export function duplicateProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
   const sent = timesSent(evidence);
