@@ -10,23 +10,23 @@ import { addColumn, lockRow, slowTrigger } from './faults/rows.ts';
 import { killService, pauseService, secondMember, stopService } from './faults/service.ts';
 import { addPartitions, deleteRecords, recreateTopic } from './faults/topic.ts';
 
-/** By the name that `npm run faults -- --kind NAME` uses. A weight of 0: only drawn when it is named. */
+/** By the name that `npm run faults -- --kind NAME` uses. */
 type Kinds = Readonly<Record<string, readonly [weight: number, make: (random: Random) => Fault]>>;
 
 /** No process, connection or partition is lost in these, so that nothing has to be processed twice. */
 const GENTLE: Kinds = {
   quota: [3, throttleProducer],
   lock: [2, lockRow],
-  trigger: [0, slowTrigger],
-  column: [0, addColumn],
+  trigger: [2, slowTrigger],
+  column: [2, addColumn],
 };
 
 /** A restart of the broker takes longest, so it is rare. */
 const KINDS: Kinds = {
   ...GENTLE,
-  recreate: [0, recreateTopic],
-  truncate: [0, deleteRecords],
-  partitions: [0, addPartitions],
+  recreate: [3, recreateTopic],
+  truncate: [3, deleteRecords],
+  partitions: [2, addPartitions],
   kill: [4, killService],
   pause: [3, pauseService],
   stop: [3, stopService],

@@ -8,6 +8,8 @@ import type { Fault, Victim } from './fault.ts';
 const TABLES = ['dicom_object_meta', 'dicom_state_meta', 'dicom_image_meta'] as const;
 const DEADLINE_MS = 20_000;
 const RETRY_MS = 200;
+/** Longer than the service's statement timeout in these tests: the service always has a statement running. */
+const LOCK_TIMEOUT_MS = 5_000;
 
 /** A state row is updated by each later image of its series. */
 export function lockRow(random: Random): Fault {
@@ -71,7 +73,7 @@ async function session(victim: Victim, work: (client: pg.Client) => Promise<void
     connectionString: victim.run.pipeline.dsn,
     connectionTimeoutMillis: DEADLINE_MS,
     query_timeout: DEADLINE_MS,
-    lock_timeout: 1_000,
+    lock_timeout: LOCK_TIMEOUT_MS,
   });
   await client.connect();
   try {
@@ -92,7 +94,7 @@ async function untilTablesExist(client: pg.Client): Promise<void> {
   }
 }
 
-/** One transaction. Its lock waits for the service's statements; a short lock timeout keeps it from blocking later ones. */
+/** One transaction. Its lock waits for the service's statements and blocks later ones meanwhile. */
 async function insist(client: pg.Client, statements: readonly string[]): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS;
   for (;;) {
