@@ -8,9 +8,10 @@ import { BatchProgress, type BatchToStore } from './batch-progress.ts';
 import type { DatabaseWriter } from './database-writer.ts';
 import { HeldUpRows } from './held-up-rows.ts';
 import { RefusalBreaker } from './refusal-breaker.ts';
+import { hasAllRows } from './statement-error.ts';
 import { takeParts, type WaitingBatch } from './statement-parts.ts';
 import { StatementSize } from './statement-size.ts';
-import { hasAllRows, type Memory, storeRecords } from './store-records.ts';
+import { type Memory, storeRecords } from './store-records.ts';
 
 export interface GroupCommitOptions {
   /** The sink's name, for errors. */
@@ -24,6 +25,8 @@ export interface GroupCommitOptions {
   readonly statementTimeoutMs?: number;
   /** This many rows refused one after the other for one reason, and the database is out of order [20]. */
   readonly refusedInARow?: number;
+  /** Milliseconds that a refused record waits for another one to be accepted [10000]. */
+  readonly holdMs?: number;
   /** Compares the tables with what the service needs; rejects with a SinkError `misconfigured` [finds no fault]. */
   readonly checkSchema?: () => Promise<void>;
   /** Another connection is used beside a busy one when this many records wait [1000], */
@@ -46,6 +49,7 @@ const MAX_ROWS = 2_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 const STATEMENT_TIMEOUT_MS = 20_000;
 const REFUSED_IN_A_ROW = 20;
+const HOLD_MS = 10_000;
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { name, writers, maxBytes = MAX_BYTES, enoughRows = 1_000, patienceMs = 50 } = options;
@@ -54,6 +58,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       name,
       limit: options.refusedInARow ?? REFUSED_IN_A_ROW,
       checkSchema: options.checkSchema ?? (async () => undefined),
+      holdMs: options.holdMs ?? HOLD_MS,
     }),
     heldUp: new HeldUpRows(),
     size: new StatementSize(options.maxRows ?? MAX_ROWS, options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS),
@@ -133,6 +138,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   /** While the database is out of order: one record at a time, each time another one. Rejects unless it is stored. */
   async function probe(progress: BatchProgress, outOfOrder: SinkError): Promise<void> {
+    await progress.complete();
     const candidates = progress.pending.flatMap((file) => progress.recordOf(file) ?? []).filter(hasAllRows);
     const record = candidates[probes % candidates.length];
     const writer = idle.length === writers.length ? idle.pop() : undefined;

@@ -4,7 +4,7 @@
  */
 import { SinkError } from '../errors.ts';
 import type { GroupedRecord, StoredFile } from '../records/records.ts';
-import { hasRow, type StatementError, TABLE_KINDS, type TableKind } from './statement-error.ts';
+import { hasAllRows, hasRow, type StatementError, TABLE_KINDS, type TableKind } from './statement-error.ts';
 
 export interface RefusalBreakerOptions {
   /** The sink's name, for errors. */
@@ -13,6 +13,8 @@ export interface RefusalBreakerOptions {
   readonly limit: number;
   /** Compares the tables with what the service needs; rejects with a SinkError `misconfigured` that names the difference. */
   readonly checkSchema: () => Promise<void>;
+  /** Milliseconds that a refused record waits for another one to be accepted. */
+  readonly holdMs: number;
 }
 
 /** Rows accepted so far, by table. */
@@ -21,8 +23,9 @@ export type Accepted = Readonly<Record<TableKind, number>>;
 export class RefusalBreaker {
   readonly #options: RefusalBreakerOptions;
   readonly #accepted: Record<TableKind, number> = { object: 0, state: 0, image: 0 };
-  /** What had been accepted before a record was refused first. */
-  readonly #atFirstRefusal = new WeakMap<StoredFile, Accepted>();
+  /** When a record was refused first, and what had been accepted before. */
+  readonly #firstRefusals = new WeakMap<StoredFile, { readonly at: number; readonly before: Accepted }>();
+  #lastAccepted: GroupedRecord | undefined;
   #streak = { reason: '', table: undefined as TableKind | undefined, rows: 0 };
   #outOfOrder: string | undefined;
 
@@ -38,6 +41,7 @@ export class RefusalBreaker {
   /** The database has accepted rows again: it is in order. */
   accepted(records: readonly GroupedRecord[]): void {
     this.#outOfOrder = undefined;
+    this.#lastAccepted = records.findLast(hasAllRows) ?? this.#lastAccepted;
     const { table } = this.#streak;
     for (const kind of TABLE_KINDS) {
       const rows = records.reduce((sum, record) => sum + (hasRow(record, kind) ? 1 : 0), 0);
@@ -52,23 +56,33 @@ export class RefusalBreaker {
   }
 
   /**
-   * A record was refused alone; `before` is what had been accepted before the statement that it came in. Throws a SinkError `unavailable`
-   * when that makes the database out of order.
+   * A record was refused alone; `before` is what had been accepted before the statement that it came in. True when it is the last of too many:
+   * the database is out of order.
    */
-  refused(file: StoredFile, error: StatementError, before: Accepted): void {
-    if (this.#atFirstRefusal.has(file)) return;
-    this.#atFirstRefusal.set(file, before);
+  refused(file: StoredFile, error: StatementError, before: Accepted): boolean {
+    if (this.#firstRefusals.has(file)) return false;
+    this.#firstRefusals.set(file, { at: performance.now(), before });
     const rows = this.#streak.reason === error.reason ? this.#streak.rows + 1 : 1;
     this.#streak = { reason: error.reason, table: error.table, rows };
-    if (rows >= this.#options.limit) throw this.trip(error.reason);
+    return rows >= this.#options.limit;
   }
 
   /** Whether the table that refused the record has accepted another row since. Where the server named none, whether every table has. */
   isAtFault(file: StoredFile, { table }: StatementError): boolean {
-    const before = this.#atFirstRefusal.get(file);
+    const before = this.#firstRefusals.get(file)?.before;
     if (before === undefined) return false;
     const tables = table === undefined ? TABLE_KINDS : [table];
     return tables.every((kind) => this.#accepted[kind] > before[kind]);
+  }
+
+  /** Whether a refused record has waited long enough for another one to be accepted. */
+  hasWaited(file: StoredFile): boolean {
+    return performance.now() - (this.#firstRefusals.get(file)?.at ?? 0) >= this.#options.holdMs;
+  }
+
+  /** A record that the database accepted before: stored again it changes nothing, and shows whether the tables still accept rows. */
+  get lastAccepted(): GroupedRecord | undefined {
+    return this.#lastAccepted;
   }
 
   /**

@@ -11,6 +11,10 @@ export function hasRow(record: GroupedRecord, kind: TableKind): boolean {
   return record[kind] !== null;
 }
 
+export function hasAllRows(record: GroupedRecord): boolean {
+  return TABLE_KINDS.every((kind) => hasRow(record, kind));
+}
+
 export interface StatementErrorOptions extends SinkErrorOptions {
   /** The table that the server named. */
   readonly table?: TableKind | undefined;

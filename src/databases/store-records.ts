@@ -1,6 +1,6 @@
 /** Stores the records of several batches on one connection, and divides a statement that fails for some of them. */
 import { SinkError } from '../errors.ts';
-import type { GroupedRecord, StoredFile } from '../records/records.ts';
+import type { StoredFile } from '../records/records.ts';
 import type { BatchProgress } from './batch-progress.ts';
 import type { DatabaseWriter } from './database-writer.ts';
 import type { HeldUpRows } from './held-up-rows.ts';
@@ -92,7 +92,7 @@ class Division {
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
       if (error.code === 'timeout') size.tooSlow(records.length);
-      if (error.code === 'misconfigured') throw await this.#schemaFault(error);
+      if (error.code === 'misconfigured') throw await this.#outOfOrder(error.detail);
       if (error instanceof StatementError && DIVISIBLE.has(error.code)) return error;
       throw error;
     }
@@ -129,7 +129,7 @@ class Division {
       return;
     }
     this.#refused.push({ unit, error });
-    this.#memory.breaker.refused(unit.file, error, this.#before);
+    if (this.#memory.breaker.refused(unit.file, error, this.#before)) throw await this.#outOfOrder(error.reason);
     await unit.progress.complete();
   }
 
@@ -137,14 +137,33 @@ class Division {
   async #judgeRefusals(): Promise<void> {
     const { breaker } = this.#memory;
     for (const { unit, error } of this.#refused) {
-      const rejection = { file: unit.file, error };
-      if (breaker.isAtFault(unit.file, error) || (await breaker.judge(error))) unit.progress.refused(rejection);
+      if (await this.#isAtFault(unit.file, error)) unit.progress.refused({ file: unit.file, error });
       else this.#failures.set(unit.progress, breaker.waiting(error));
     }
   }
 
-  /** A table or column that was there when the sink connected is not there any more, or a right. */
-  async #schemaFault(error: SinkError): Promise<SinkError> {
+  async #isAtFault(file: StoredFile, error: StatementError): Promise<boolean> {
+    const { breaker } = this.#memory;
+    if (breaker.isAtFault(file, error) || (await breaker.judge(error))) return true;
+    if (!breaker.hasWaited(file)) return false;
+    await this.#storeLastAcceptedAgain(error);
+    return true;
+  }
+
+  /** Rejects when the tables refuse what they accepted before: then the database is out of order. */
+  async #storeLastAcceptedAgain(refusal: StatementError): Promise<void> {
+    const { breaker } = this.#memory;
+    const record = breaker.lastAccepted;
+    if (record === undefined) return;
+    try {
+      await this.#writer.store([record]);
+    } catch (error) {
+      throw error instanceof SinkError && error.code === 'rejected' ? breaker.trip(refusal.reason) : error;
+    }
+  }
+
+  /** Names what is wrong with the tables where the comparison finds it, else `reason`. */
+  async #outOfOrder(reason: string): Promise<SinkError> {
     const { breaker } = this.#memory;
     try {
       await breaker.requireSchema();
@@ -152,7 +171,7 @@ class Division {
       if (named instanceof SinkError) return named;
       throw named;
     }
-    return breaker.trip(error.detail);
+    return breaker.trip(reason);
   }
 }
 
@@ -161,9 +180,4 @@ const DIVISIBLE: ReadonlySet<SinkError['code']> = new Set(['rejected', 'timeout'
 function asStatementError(error: SinkError): StatementError {
   if (error instanceof StatementError) return error;
   return new StatementError(error.sink, error.code, error.detail, { about: 'value' });
-}
-
-/** A record whose rows a probe can stand on: it carries all of them. */
-export function hasAllRows(record: GroupedRecord): boolean {
-  return record.state !== null && record.image !== null;
 }

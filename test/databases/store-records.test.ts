@@ -14,7 +14,7 @@ import { batchOf, recordOf } from '../../src/testing/sink-contract-batches.ts';
 const UNITS = Array.from({ length: 300 }, () => recordOf({}));
 
 function memoryOf(limit = Number.MAX_SAFE_INTEGER, checkSchema = async () => undefined) {
-  const breaker = new RefusalBreaker({ name: 'db', limit, checkSchema });
+  const breaker = new RefusalBreaker({ name: 'db', limit, checkSchema, holdMs: 10_000 });
   return { breaker, heldUp: new HeldUpRows(), size: new StatementSize(2_000, 20_000) };
 }
 

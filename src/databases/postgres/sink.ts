@@ -16,6 +16,8 @@ export interface PostgresSinkOptions
   readonly maxRows?: number;
   /** The most bytes in one statement [8 MiB]; a single record may exceed it. */
   readonly maxBytes?: number;
+  /** Milliseconds that a refused record waits for another one to be accepted [10000]. */
+  readonly holdMs?: number;
   /** Milliseconds for a connection to one host of the DSN [5000]. */
   readonly connectTimeoutMs?: number;
 }
