@@ -24,6 +24,8 @@ function partition(keys: readonly string[], changes: Partial<InputPartition> = {
   return { start: 0, end: keys.length, records, truncated: [], ...changes };
 }
 
+const deleted = (from: number, to: number, hadOffset = true) => ({ from, to, hadOffset });
+
 const log = (...partitions: readonly (readonly [number, InputPartition])[]): InputLog => ({
   until: Number.POSITIVE_INFINITY,
   partitions: new Map(partitions),
@@ -163,10 +165,7 @@ describe("the fault suite's verdict on records that the broker deleted", () => {
   }
 
   /** Record 1 of the partition was deleted uncommitted; the log begins at 2. */
-  const TRUNCATED = log([
-    0,
-    partition(['trace-1', 'trace-2', 'poison'], { start: 2, truncated: [{ from: 1, to: 2 }] }),
-  ]);
+  const TRUNCATED = log([0, partition(['trace-1', 'trace-2', 'poison'], { start: 2, truncated: [deleted(1, 2)] })]);
 
   it('accepts that a record is missing that was deleted before its offset was committed', () => {
     const evidence = { ...honest(), input: [TRUNCATED] };
@@ -178,9 +177,9 @@ describe("the fault suite's verdict on records that the broker deleted", () => {
 
   it('finds a missing record beside the deleted ones, and one that was sent again and kept', () => {
     const missing = withoutRecord2(honest());
-    const other = log([0, partition(['trace-1', 'trace-2', 'poison'], { truncated: [{ from: 0, to: 1 }] })]);
+    const other = log([0, partition(['trace-1', 'trace-2', 'poison'], { truncated: [deleted(0, 1)] })]);
     const again = log(
-      [0, partition(['trace-1', 'trace-2', 'poison'], { truncated: [{ from: 1, to: 2 }] })],
+      [0, partition(['trace-1', 'trace-2', 'poison'], { truncated: [deleted(1, 2)] })],
       [1, partition(['trace-2'])],
     );
     for (const input of [[other], [again]]) {
@@ -201,11 +200,16 @@ describe("the fault suite's verdict on records that the broker deleted", () => {
         `partition 0: 1 records were skipped, 0 were logged`,
       ]);
     expect(skipProblems({ ...withoutRecord2(evidence), logs: ['', skipped(0, 1)] }, LOAD)).toEqual([]);
+    const beforeTheFirstCommit = log([
+      0,
+      partition(['trace-1', 'trace-2', 'poison'], { truncated: [deleted(1, 2, false)] }),
+    ]);
+    expect(skipProblems({ ...withoutRecord2(evidence), input: [beforeTheFirstCommit] }, LOAD)).toEqual([]);
   });
 
   it('requires no commit of a partition whose records were all deleted, and one of a partition with a record', () => {
     const evidence = { ...honest(), commits: honest().commits.slice(0, 1) };
-    const all = partition(['trace-1', 'trace-2', 'poison'], { start: 3, truncated: [{ from: 1, to: 3 }] });
+    const all = partition(['trace-1', 'trace-2', 'poison'], { start: 3, truncated: [deleted(1, 3)] });
     expect(endProblems({ ...evidence, input: [log([0, all])] }, LOAD)).toEqual([]);
     expect(endProblems({ ...evidence, input: [TRUNCATED] }, LOAD)).toEqual([
       'partition 0: the last commit is 2, the end 3',

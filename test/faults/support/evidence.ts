@@ -45,15 +45,17 @@ export interface InputPartition {
   /** Every record that the partition has ever contained, by offset; one that was sent twice is there twice. */
   readonly records: readonly { readonly offset: number; readonly key: string }[];
   /** Offsets that were not committed when their records were deleted. */
-  readonly truncated: readonly Span[];
+  readonly truncated: readonly Truncation[];
   /** Of a deleted topic: the committed offset just before the deletion. */
   readonly committedAtDeletion?: number;
 }
 
 /** Offsets from `from` up to, and without, `to`. */
-export interface Span {
+export interface Truncation {
   readonly from: number;
   readonly to: number;
+  /** Whether the group had a committed offset. A group without one begins at the log start, wherever that is. */
+  readonly hadOffset: boolean;
 }
 
 /** With `committedOnly` topics are read as a reader of committed records sees them. */

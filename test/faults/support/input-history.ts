@@ -6,20 +6,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
-import type { InputLog, InputPartition, Span } from './evidence.ts';
+import type { InputLog, InputPartition, Truncation } from './evidence.ts';
 import { createTopicAdmin } from './topic-admin.ts';
 
 /** The offsets of one partition before a deletion. */
 export interface Offsets {
   readonly start: number;
+  /** The log start when nothing is committed, or an offset below it. */
   readonly committed: number;
+  readonly hadOffset: boolean;
   readonly end: number;
 }
 
 /** The log of the topic as it exists now. */
 class CurrentLog {
   readonly keys = new Map<number, Map<number, string>>();
-  readonly truncated = new Map<number, Span[]>();
+  readonly truncated = new Map<number, Truncation[]>();
 }
 
 export class InputHistory {
@@ -56,10 +58,10 @@ export class InputHistory {
       }
       await this.#capture(before);
       for (const [partition, to] of before) {
-        const from = offsets.get(partition)?.committed ?? 0;
+        const { committed: from = 0, hadOffset = false } = offsets.get(partition) ?? {};
         const spans = this.#current.truncated.get(partition) ?? [];
         this.#current.truncated.set(partition, spans);
-        if (from < to) spans.push({ from, to });
+        if (from < to) spans.push({ from, to, hadOffset });
       }
       await admin.deleteRecords(topics.input, before);
     } finally {
@@ -131,7 +133,8 @@ export class InputHistory {
       return new Map(
         ends.map(({ partition, offset: end }) => {
           const start = starts.get(partition) ?? 0;
-          return [partition, { start, committed: Math.max(start, committed.get(partition) ?? 0), end }];
+          const offset = committed.get(partition);
+          return [partition, { start, committed: Math.max(start, offset ?? 0), hadOffset: offset !== undefined, end }];
         }),
       );
     } finally {

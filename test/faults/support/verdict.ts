@@ -4,7 +4,7 @@
  */
 import type { ExpectedKeys, LoadRecord } from '../../../src/testing/load.ts';
 import type { Commit } from './commit-log.ts';
-import type { Evidence, InputLog, InputPartition, Place } from './evidence.ts';
+import type { Evidence, InputLog, InputPartition, Place, Truncation } from './evidence.ts';
 
 /** Promise 1: what is missing or too much at the end, by name and number. */
 export function endProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
@@ -46,8 +46,12 @@ function deletedUnprocessed(input: Evidence['input']): ReadonlySet<string> {
   return new Set([...deleted].filter((key) => !kept.has(key)));
 }
 
-function isTruncated({ truncated }: InputPartition, offset: number): boolean {
-  return truncated.some(({ from, to }) => offset >= from && offset < to);
+function truncationOf({ truncated }: InputPartition, offset: number): Truncation | undefined {
+  return truncated.find(({ from, to }) => offset >= from && offset < to);
+}
+
+function isTruncated(partition: InputPartition, offset: number): boolean {
+  return truncationOf(partition, offset) !== undefined;
 }
 
 function differences(where: string, wanted: readonly Wanted<string>[], found: Place): string[] {
@@ -138,7 +142,7 @@ export function skipProblems(evidence: Evidence, load: readonly LoadRecord[]): r
   const durableSince = durability(evidence, load);
   const logged = skippedRecords(evidence.logs);
   return [...(evidence.input.at(-1)?.partitions ?? [])].flatMap(([partition, content]) => {
-    const deleted = content.records.filter(({ offset }) => offset < content.start && isTruncated(content, offset));
+    const deleted = content.records.filter(({ offset }) => truncationOf(content, offset)?.hadOffset === true);
     const missing = deleted.filter(({ key }) => durableSince(key) === Number.POSITIVE_INFINITY).length;
     const counted = logged.get(partition) ?? 0;
     return missing > counted ? [`partition ${partition}: ${missing} records were skipped, ${counted} were logged`] : [];
