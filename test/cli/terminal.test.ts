@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bar, liveBlock } from '../../src/cli/terminal/live-block.ts';
 import { table } from '../../src/cli/terminal/table.ts';
 
@@ -8,7 +8,7 @@ function screen(isTTY: boolean, columns = 40) {
 }
 
 describe('a live block', () => {
-  test('goes back over its own lines on a terminal', () => {
+  it('goes back over its own lines on a terminal', () => {
     const terminal = screen(true);
     const block = liveBlock(terminal);
     block.end(['one', 'two'], 'plain');
@@ -16,13 +16,13 @@ describe('a live block', () => {
     expect(terminal.written).toEqual(['one\x1b[K\ntwo\x1b[K\n\x1b[J', '\x1b[2A\rthree\x1b[K\n\x1b[J']);
   });
 
-  test('never wraps, since a wrapped line would take two rows', () => {
+  it('never wraps, since a wrapped line would take two rows', () => {
     const terminal = screen(true, 10);
     liveBlock(terminal).end(['x'.repeat(50)], '');
     expect(terminal.written[0]).toBe(`${'x'.repeat(8)}…\x1b[K\n\x1b[J`);
   });
 
-  test('writes whole lines without control codes elsewhere, not too often and none twice', () => {
+  it('writes whole lines without control codes elsewhere, not too often and none twice', () => {
     const pipe = screen(false);
     const block = liveBlock(pipe);
     block.show(['drawn'], 'first');
@@ -34,7 +34,7 @@ describe('a live block', () => {
 });
 
 describe('a bar', () => {
-  test('fills with its share, and says nothing without a total', () => {
+  it('fills with its share, and says nothing without a total', () => {
     expect(bar(1, 4, 8)).toBe('██░░░░░░  25 %');
     expect(bar(9, 4, 4)).toBe('████ 100 %');
     expect(bar(1, undefined)).toBe('');
@@ -43,7 +43,7 @@ describe('a bar', () => {
 });
 
 describe('a table', () => {
-  test('aligns text to the left and numbers to the right', () => {
+  it('aligns text to the left and numbers to the right', () => {
     expect(
       table(
         ['modality', 'series'],
@@ -55,7 +55,7 @@ describe('a table', () => {
     ).toEqual(['modality  series', '────────  ──────', 'CT         1,200', 'MR             7']);
   });
 
-  test('gives East Asian characters the two columns that terminals give them', () => {
+  it('gives East Asian characters the two columns that terminals give them', () => {
     const [, , wide, narrow] = table(
       ['name', 'x'],
       [
@@ -67,7 +67,7 @@ describe('a table', () => {
     expect(narrow).toBe('abcdefghi  b');
   });
 
-  test('shows no control character of a value', () => {
+  it('shows no control character of a value', () => {
     expect(table(['x'], [['a\x1b[2Jb\nc']]).split('\n')[2]).toBe('a·[2Jb·c');
   });
 });

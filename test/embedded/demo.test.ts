@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addsUp, sumsOf } from '../../src/embedded/sums.ts';
 import { SAMPLE_PEOPLE } from '../../src/samples/catalog.ts';
 
@@ -65,7 +65,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('demo', () => {
-  test('--once works everything off, accounts for every record and exits with 0', async () => {
+  it('--once works everything off, accounts for every record and exits with 0', async () => {
     const run = demo('--once', '--fresh', '--studies', '60', '--seed', '5');
     expect(await run.code, run.output()).toBe(0);
     const output = run.output();
@@ -78,14 +78,14 @@ describe('demo', () => {
     }
   });
 
-  test('logs no name, path or identifier of a patient', async () => {
+  it('logs no name, path or identifier of a patient', async () => {
     const log = await readFile(join(folder, 'service.log'), 'utf8');
     expect(log).toContain('batch acknowledged');
     for (const { name } of SAMPLE_PEOPLE) expect(log).not.toContain(name.split('=')[0]);
     expect(log).not.toMatch(/DEMO-5-|\.dcm|Sample CT/);
   });
 
-  test('--sql asks the database that was kept', async () => {
+  it('--sql asks the database that was kept', async () => {
     const run = demo('--sql', 'select count(distinct study_uid)::int as studies from dicom_state_meta');
     expect(await run.code).toBe(0);
     expect(run.output().trim().split('\n').at(-1)?.trim()).toBe('60');
@@ -93,7 +93,7 @@ describe('demo', () => {
     expect(await wrong.code).toBe(1);
   });
 
-  test('goes on until it is stopped, and then still accounts for everything', async () => {
+  it('goes on until it is stopped, and then still accounts for everything', async () => {
     const run = demo('--studies', '5');
     await until(() => /records [1-9]/.test(run.output()));
     const url = /http:\/\/[\d.:]+/.exec(run.output())?.[0];
@@ -103,7 +103,7 @@ describe('demo', () => {
     expect(run.output()).toContain('accounted for');
   });
 
-  test('exits with 2 when a row is missing in the end', async () => {
+  it('exits with 2 when a row is missing in the end', async () => {
     const run = demo('--studies', '5');
     await until(() => /studies [1-9].*lag 0/.test(run.output()));
     const vandal = demo(
@@ -116,7 +116,7 @@ describe('demo', () => {
     expect(run.output()).toMatch(/images .*dicom_image_meta +DIFFERS/);
   });
 
-  test('begins again where a killed one left its database', async () => {
+  it('begins again where a killed one left its database', async () => {
     const killed = demo('--studies', '300');
     await until(() => /records [1-9]/.test(killed.output()));
     killed.child.kill('SIGKILL');
@@ -126,7 +126,7 @@ describe('demo', () => {
   });
 });
 
-test('sums that differ anywhere do not add up', () => {
+it('sums that differ anywhere do not add up', () => {
   const published = { records: 10, stored: 8, poison: 1, studies: 1, series: 2, images: 8 };
   const topic = (distinct: number) => ({ records: distinct, distinct, errors: {} });
   const found = {

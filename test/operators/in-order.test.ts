@@ -10,7 +10,7 @@ import { RefusedDeadLetters, RefusedOutputs } from '../../src/records/refusals.t
 import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 describe('inOrder', () => {
-  it('works at all items at once and emits in their order', async () => {
+  it('processes items concurrently and emits in their order', async () => {
     const begun: number[] = [];
     const results = lastValueFrom(
       of(30, 20, 10).pipe(
@@ -31,7 +31,7 @@ describe('inOrder', () => {
     expect(await results).toEqual([30, 20, 10]);
   });
 
-  it('emits nothing behind an item that was let go, since its successors must not overtake it', async () => {
+  it('emits nothing after an item without a result, since no later item may overtake it', async () => {
     const end$ = new Subject<void>();
     const results = lastValueFrom(
       of('a', 'waits', 'c').pipe(
@@ -55,7 +55,7 @@ describe('commitTogether', () => {
   const numbersOf = (batches: readonly StoredBatch[]) =>
     batches.flatMap((each) => each.origins.map((origin) => numbers.get(origin)));
 
-  it('puts what came during a transaction into the next one, in order', async () => {
+  it('puts batches that arrive during a transaction into the next one, in order', async () => {
     const transactions: unknown[][] = [];
     const batches$ = new Subject<StoredBatch>();
     const done = lastValueFrom(
@@ -80,7 +80,7 @@ describe('commitTogether', () => {
     expect(transactions).toEqual([[1], [2, 3]]);
   });
 
-  it('tries the same batches again after a transaction that failed for a passing reason', async () => {
+  it('retries the same batches after a transaction that failed for a transient reason', async () => {
     const attempts: unknown[][] = [];
     const commit = async (batches: readonly StoredBatch[]) => {
       attempts.push(numbersOf(batches));

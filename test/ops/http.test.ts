@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createDashboard } from '../../src/ops/dashboard.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { type AdminServer, startHttpServer } from '../../src/ops/http.ts';
@@ -47,7 +47,7 @@ async function start(rootPath = '/benthos') {
 }
 
 describe('the admin server', () => {
-  test.each(['', '/benthos'])('answers every endpoint under "%s"', async (prefix) => {
+  it.each(['', '/benthos'])('answers every endpoint under "%s"', async (prefix) => {
     const { get } = await start();
     expect(await (await get(`${prefix}/ping`)).text()).toBe('pong');
     expect(await (await get(`${prefix}/version`)).json()).toEqual({
@@ -66,7 +66,7 @@ describe('the admin server', () => {
     expect(await (await get(`${prefix}/`)).text()).toContain('<!doctype html>');
   });
 
-  test('is ready only while every input and output is connected', async () => {
+  it('is ready only while every input and output is connected', async () => {
     const { get, health } = await start();
     const ready = async () => {
       const answer = await get('/ready');
@@ -92,7 +92,7 @@ describe('the admin server', () => {
     expect(await ready()).toMatchObject({ status: 503, body: { error: 'stopping' } });
   });
 
-  test('is ready while one of several alternatives is connected, and names the others', async () => {
+  it('is ready while one of several alternatives is connected, and names the others', async () => {
     const { get, health } = await start();
     const ready = async () => {
       const answer = await get('/ready');
@@ -122,7 +122,7 @@ describe('the admin server', () => {
     expect((await ready()).status).toBe(503);
   });
 
-  test('refuses what it does not know and what it does not do, as JSON', async () => {
+  it('answers unknown paths with 404 and other methods with 405, as JSON', async () => {
     const { get } = await start();
     for (const path of ['/nothing', '/benthos/nothing', '/benthosping', '/__proto__', '/%00', '//ping']) {
       const answer = await get(path);
@@ -139,7 +139,7 @@ describe('the admin server', () => {
     expect(await (await get('/ping?x=1')).text()).toBe('pong');
   });
 
-  test('shows the graph, its counts and its dead letters on the dashboard', async () => {
+  it('shows the nodes, their counts and the dead letters on the dashboard', async () => {
     const { get, metrics, health, dashboard } = await start();
     health.component(INPUT).connected();
     const input = metrics.input(INPUT);
@@ -162,13 +162,13 @@ describe('the admin server', () => {
     });
   });
 
-  test('loads nothing from anywhere else: the page is whole', async () => {
+  it('serves a page that loads nothing from elsewhere', async () => {
     const { get } = await start();
     const page = await (await get('/')).text();
     expect(page).not.toMatch(/(?:src|href)="(?!data:)|https?:|@import|url\(/);
   });
 
-  test('closes although a client keeps its connection open', async () => {
+  it('closes while a client keeps its connection open', async () => {
     const { server } = await start();
     const socket = connect(server.port, '127.0.0.1');
     await new Promise((resolve) => socket.once('connect', resolve));
@@ -180,7 +180,7 @@ describe('the admin server', () => {
     await expect(fetch(`${server.url}/ping`)).rejects.toThrow();
   });
 
-  test('says so when its port is taken', async () => {
+  it('rejects with EADDRINUSE when its port is in use', async () => {
     const { server, metrics, health, dashboard } = await start();
     const config = { host: '127.0.0.1', port: server.port, rootPath: '' };
     await expect(startHttpServer({ config, version: readVersion(), metrics, health, dashboard })).rejects.toMatchObject(
@@ -189,6 +189,8 @@ describe('the admin server', () => {
   });
 });
 
-test('the version is that of package.json', () => {
-  expect(readVersion().version).toMatch(/^\d+\.\d+\.\d+/);
+describe('the version', () => {
+  it('is that of package.json', () => {
+    expect(readVersion().version).toMatch(/^\d+\.\d+\.\d+/);
+  });
 });

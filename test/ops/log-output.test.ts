@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { logOutput } from '../../src/ops/log-output.ts';
 
 describe('the log’s output', () => {
-  test('drops lines while its reader is stuck, and says how many when it is back', async () => {
+  it('drops lines while its reader is blocked, and then reports how many', async () => {
     const written: string[] = [];
     let release: () => void = () => undefined;
     const stuck = new Writable({
@@ -32,7 +32,7 @@ describe('the log’s output', () => {
     expect(written.at(-1)).toBe('after\n');
   });
 
-  test('outlives a reader that goes away', async () => {
+  it('continues when its reader is gone', async () => {
     const gone = new Writable({
       write(_chunk, _encoding, done) {
         done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
@@ -44,7 +44,7 @@ describe('the log’s output', () => {
     expect(() => output.write('two\n')).not.toThrow();
   });
 
-  test.each(['lives but does not read', 'is gone'])(
+  it.each(['lives but does not read', 'is gone'])(
     'never keeps the process from ending: the reader %s',
     async (reader) => {
       // The same code as JavaScript, since a process needs that.

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DicomReadError, ParseError, SinkError } from '../../src/errors.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { errorCode, serializeError } from '../../src/ops/serialize-error.ts';
@@ -37,7 +37,7 @@ function driverError(): Error {
 }
 
 describe('the log', () => {
-  test('is one JSON object a line, with ISO time, level name and the static fields', () => {
+  it('has one JSON object per line, with ISO time, level name and the static fields', () => {
     const out = capture();
     createLogger({ destination: out.destination, staticFields: { '@service': 'wado-consumer' } }).warn('disk is slow');
     const [line] = out.records();
@@ -46,14 +46,14 @@ describe('the log', () => {
     expect(line).not.toHaveProperty('pid');
   });
 
-  test('writes nothing below its level, and nothing at all when silent', () => {
+  it('has no lines below its level, and none when silent', () => {
     const out = capture();
     createLogger({ destination: out.destination, level: 'warn' }).info('quiet');
     createLogger({ destination: out.destination, level: 'silent' }).fatal('quieter');
     expect(out.text()).toBe('');
   });
 
-  test.each([
+  it.each([
     ['under err', (error: Error) => ({ err: error })],
     ['under any other name', (error: Error) => ({ failure: error })],
     ['deep inside', (error: Error) => ({ sinks: { postgres: [{ last: error }] } })],
@@ -77,7 +77,7 @@ describe('the log', () => {
     expect(out.records()[0].msg).toBe('write failed');
   });
 
-  test('never takes its message from an error, even where types were bypassed', () => {
+  it('never uses the message of an error, even when types are bypassed', () => {
     const out = capture();
     const logger = createLogger({ destination: out.destination });
     Reflect.apply(logger.error, logger, [driverError()]);
@@ -87,14 +87,14 @@ describe('the log', () => {
     expect(out.records().map((line) => line.msg)).toEqual(['error', 'error', '%s']);
   });
 
-  test('shows no bytes and no object of a class', () => {
+  it('has no bytes and no class instances', () => {
     const out = capture();
     const logger = createLogger({ destination: out.destination });
     logger.info({ value: Buffer.from('CANARY'), row: new Map([['CANARY', 1]]), count: 1n }, 'odd fields');
     expect(out.records()[0]).toMatchObject({ value: '[object]', row: '[object]', count: '1' });
   });
 
-  test('keeps what one needs to act: names, codes, own context, frames, causes', () => {
+  it('keeps names, codes, own context, frames and causes', () => {
     const out = capture();
     const error = new SinkError('postgres', 'unavailable', '57P01', { cause: driverError() });
     createLogger({ destination: out.destination }).error({ err: error }, 'write failed');
@@ -111,7 +111,7 @@ describe('the log', () => {
 });
 
 describe('serializeError', () => {
-  test('keeps the context of every error of ours and drops its message', () => {
+  it('keeps the context of each of our errors and drops its message', () => {
     expect(serializeError(new ParseError('invalid_field', CANARY, ['study_date']))).toMatchObject({
       name: 'ParseError',
       code: 'invalid_field',
@@ -123,14 +123,14 @@ describe('serializeError', () => {
     });
   });
 
-  test('trusts no name, code or thrown value that does not look like one', () => {
+  it('drops names, codes and thrown values that do not look like one', () => {
     const odd = Object.assign(new Error('x'), { name: `${CANARY}!`, code: `${CANARY} 1970` });
     expect(JSON.stringify(serializeError(odd))).not.toContain('CANARY');
     expect(serializeError(CANARY)).toEqual({ name: 'NonError', context: { type: 'string' } });
     expect(errorCode(odd)).toBe('Error');
   });
 
-  test('ends on a chain of causes that bites its own tail', () => {
+  it('terminates on a cyclic chain of causes', () => {
     const error = new Error('x');
     error.cause = error;
     expect(JSON.stringify(serializeError(error)).length).toBeLessThan(20_000);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { reportWorkerLoss } from '../../src/ops/observe.ts';
@@ -7,143 +7,145 @@ import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 const input = { label: '', path: 'root.input' };
 const output = { label: 'postgres', path: 'root.output.reject_errored.broker.outputs.0' };
 
-test('every component has its series from the start, under Redpanda Connect’s names and labels', async () => {
-  const metrics = createMetrics({ process: false });
-  metrics.input(input);
-  metrics.processor({ label: 'group', path: 'root.pipeline.processors.0' });
-  metrics.output(output);
-  const text = await metrics.text();
-  for (const name of ['received', 'connection_up', 'connection_failed', 'connection_lost']) {
-    expect(text).toContain(`input_${name}{label="",path="root.input"} 0`);
-  }
-  for (const name of ['received', 'batch_received', 'sent', 'batch_sent', 'error']) {
-    expect(text).toContain(`processor_${name}{label="group",path="root.pipeline.processors.0"} 0`);
-  }
-  for (const name of ['sent', 'batch_sent', 'error', 'connection_up', 'connection_failed', 'connection_lost']) {
-    expect(text).toContain(`output_${name}{label="postgres",path="${output.path}"} 0`);
-  }
-});
-
-test('one call a batch counts its records and the batch', async () => {
-  const metrics = createMetrics({ process: false });
-  const postgres = metrics.output(output);
-  postgres.sent(50);
-  postgres.sent(20);
-  postgres.error();
-  const text = await metrics.text();
-  expect(text).toContain(`output_sent{label="postgres",path="${output.path}"} 70`);
-  expect(text).toContain(`output_batch_sent{label="postgres",path="${output.path}"} 2`);
-  expect(text).toContain(`output_error{label="postgres",path="${output.path}"} 1`);
-});
-
-test('latencies are summaries in nanoseconds', async () => {
-  const metrics = createMetrics({ process: false });
-  metrics.input(input).latency(2);
-  const text = await metrics.text();
-  expect(text).toContain('input_latency_ns{quantile="0.99",label="",path="root.input"} 2000000');
-  expect(text).toContain('input_latency_ns_count{label="",path="root.input"} 1');
-});
-
-test('lag has a series under both of Connect’s names, which is NaN while unknown and ends with its partition', async () => {
-  const metrics = createMetrics({ process: false });
-  const source = metrics.input(input);
-  source.lag('storage_queue', 3, 17);
-  source.lag('storage_queue', 4, undefined);
-  for (const name of ['redpanda_lag', 'kafka_lag']) {
-    expect(await metrics.series(name)).toEqual([
-      { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '3' }, value: 17 },
-      { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '4' }, value: Number.NaN },
-    ]);
-  }
-  source.lagGone('storage_queue', 4);
-  source.lagGone('storage_queue', 3);
-  expect(await metrics.series('redpanda_lag')).toEqual([]);
-  expect(await metrics.series('kafka_lag')).toEqual([]);
-});
-
-test('batches are counted by what closed them', async () => {
-  const metrics = createMetrics({ process: false });
-  metrics.input(input).batchCreated('count');
-  metrics.input(input).batchCreated('count');
-  metrics.input(input).batchCreated('period');
-  const text = await metrics.text();
-  expect(text).toContain('batch_created{label="",path="root.input",mechanism="count"} 2');
-  expect(text).toContain('batch_created{label="",path="root.input",mechanism="period"} 1');
-});
-
-test('the books show what every owner of a figure reports, at the moment somebody looks', async () => {
-  const { records, text } = createMetrics({ process: false });
-  let inFlight = 0;
-  records.inFlight(() => inFlight);
-  records.waiting(() => 2);
-  records.consumed(100);
-  const settled = Array.from({ length: 84 }, () => new MemoryOrigin());
-  settled.slice(80).forEach((origin, i) => {
-    records.deadLetter(origin, i < 3 ? 'not_json' : 'missing_required');
+describe('the metrics', () => {
+  it('have every series of a component from the start, under Redpanda Connect’s names and labels', async () => {
+    const metrics = createMetrics({ process: false });
+    metrics.input(input);
+    metrics.processor({ label: 'group', path: 'root.pipeline.processors.0' });
+    metrics.output(output);
+    const text = await metrics.text();
+    for (const name of ['received', 'connection_up', 'connection_failed', 'connection_lost']) {
+      expect(text).toContain(`input_${name}{label="",path="root.input"} 0`);
+    }
+    for (const name of ['received', 'batch_received', 'sent', 'batch_sent', 'error']) {
+      expect(text).toContain(`processor_${name}{label="group",path="root.pipeline.processors.0"} 0`);
+    }
+    for (const name of ['sent', 'batch_sent', 'error', 'connection_up', 'connection_failed', 'connection_lost']) {
+      expect(text).toContain(`output_${name}{label="postgres",path="${output.path}"} 0`);
+    }
   });
-  records.acked(settled);
-  records.released(4);
-  inFlight = 10;
-  const { consumed, acked, deadLettered, released, waiting, ...rest } = records.read();
-  expect(consumed).toBe(acked + deadLettered + released + rest.inFlight + waiting);
-  expect(rest.deadLetters).toEqual({ not_json: 3, missing_required: 1 });
 
-  const first = await text();
-  expect(await text()).toBe(first);
-  for (const line of [
-    'wado_records_consumed 100',
-    'wado_records_acked 80',
-    'wado_records_released 4',
-    'wado_records_in_flight 10',
-    'wado_records_waiting 2',
-    'wado_records_dead_lettered{code="not_json"} 3',
-    'wado_records_dead_lettered{code="missing_required"} 1',
-  ]) {
-    expect(first.split('\n')).toContain(line);
-  }
-});
+  it('count the records and the batch with one call per batch', async () => {
+    const metrics = createMetrics({ process: false });
+    const postgres = metrics.output(output);
+    postgres.sent(50);
+    postgres.sent(20);
+    postgres.error();
+    const text = await metrics.text();
+    expect(text).toContain(`output_sent{label="postgres",path="${output.path}"} 70`);
+    expect(text).toContain(`output_batch_sent{label="postgres",path="${output.path}"} 2`);
+    expect(text).toContain(`output_error{label="postgres",path="${output.path}"} 1`);
+  });
 
-test('lost reader threads are counted by reason, from 0, and logged', async () => {
-  const metrics = createMetrics({ process: false });
-  const lines: string[] = [];
-  const logger = createLogger({ destination: { write: (line) => void lines.push(line) } });
-  const group = { label: 'group', path: 'root.pipeline.processors.0' };
-  const report = reportWorkerLoss(metrics.processor(group), logger);
-  const counts = async () =>
-    (await metrics.series('wado_reader_workers_lost')).map(({ labels, value }) => [labels, value]);
-  expect(await counts()).toEqual([
-    [{ ...group, reason: 'died' }, 0],
-    [{ ...group, reason: 'read_timeout' }, 0],
-  ]);
-  report('read_timeout');
-  report('read_timeout');
-  report('died');
-  expect((await counts()).map(([, value]) => value)).toEqual([1, 2]);
-  expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['read_timeout', 'read_timeout', 'died']);
-});
+  it('report latencies as summaries in nanoseconds', async () => {
+    const metrics = createMetrics({ process: false });
+    metrics.input(input).latency(2);
+    const text = await metrics.text();
+    expect(text).toContain('input_latency_ns{quantile="0.99",label="",path="root.input"} 2000000');
+    expect(text).toContain('input_latency_ns_count{label="",path="root.input"} 1');
+  });
 
-test('a storage root counts as usable once it was found so', async () => {
-  const metrics = createMetrics({ process: false });
-  const root = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
-  const report = metrics.storageRoot(root);
-  const value = async () => (await metrics.series('wado_storage_root_usable')).map((each) => each.value);
-  expect(await value()).toEqual([0]);
-  report(true);
-  expect(await value()).toEqual([1]);
-  report(false);
-  expect(await value()).toEqual([0]);
-});
+  it('report the lag under both of Connect’s names, NaN while it is unknown, until the partition is revoked', async () => {
+    const metrics = createMetrics({ process: false });
+    const source = metrics.input(input);
+    source.lag('storage_queue', 3, 17);
+    source.lag('storage_queue', 4, undefined);
+    for (const name of ['redpanda_lag', 'kafka_lag']) {
+      expect(await metrics.series(name)).toEqual([
+        { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '3' }, value: 17 },
+        { labels: { label: '', path: 'root.input', topic: 'storage_queue', partition: '4' }, value: Number.NaN },
+      ]);
+    }
+    source.lagGone('storage_queue', 4);
+    source.lagGone('storage_queue', 3);
+    expect(await metrics.series('redpanda_lag')).toEqual([]);
+    expect(await metrics.series('kafka_lag')).toEqual([]);
+  });
 
-test('two registries in one process share nothing', async () => {
-  const one = createMetrics({ process: false });
-  const other = createMetrics({ process: false });
-  one.output(output).sent(5);
-  expect(await one.series('output_sent')).toEqual([{ labels: output, value: 5 }]);
-  expect(await other.series('output_sent')).toEqual([]);
-});
+  it('count batches by what closed them', async () => {
+    const metrics = createMetrics({ process: false });
+    metrics.input(input).batchCreated('count');
+    metrics.input(input).batchCreated('count');
+    metrics.input(input).batchCreated('period');
+    const text = await metrics.text();
+    expect(text).toContain('batch_created{label="",path="root.input",mechanism="count"} 2');
+    expect(text).toContain('batch_created{label="",path="root.input",mechanism="period"} 1');
+  });
 
-test('the process itself is measured, event-loop delay included', async () => {
-  const text = await createMetrics().text();
-  expect(text).toContain('process_resident_memory_bytes');
-  expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
+  it('show the accounting as of the time of reading', async () => {
+    const { records, text } = createMetrics({ process: false });
+    let inFlight = 0;
+    records.inFlight(() => inFlight);
+    records.waiting(() => 2);
+    records.consumed(100);
+    const settled = Array.from({ length: 84 }, () => new MemoryOrigin());
+    settled.slice(80).forEach((origin, i) => {
+      records.deadLetter(origin, i < 3 ? 'not_json' : 'missing_required');
+    });
+    records.acked(settled);
+    records.released(4);
+    inFlight = 10;
+    const { consumed, acked, deadLettered, released, waiting, ...rest } = records.read();
+    expect(consumed).toBe(acked + deadLettered + released + rest.inFlight + waiting);
+    expect(rest.deadLetters).toEqual({ not_json: 3, missing_required: 1 });
+
+    const first = await text();
+    expect(await text()).toBe(first);
+    for (const line of [
+      'wado_records_consumed 100',
+      'wado_records_acked 80',
+      'wado_records_released 4',
+      'wado_records_in_flight 10',
+      'wado_records_waiting 2',
+      'wado_records_dead_lettered{code="not_json"} 3',
+      'wado_records_dead_lettered{code="missing_required"} 1',
+    ]) {
+      expect(first.split('\n')).toContain(line);
+    }
+  });
+
+  it('count lost reader threads by reason, from 0', async () => {
+    const metrics = createMetrics({ process: false });
+    const lines: string[] = [];
+    const logger = createLogger({ destination: { write: (line) => void lines.push(line) } });
+    const group = { label: 'group', path: 'root.pipeline.processors.0' };
+    const report = reportWorkerLoss(metrics.processor(group), logger);
+    const counts = async () =>
+      (await metrics.series('wado_reader_workers_lost')).map(({ labels, value }) => [labels, value]);
+    expect(await counts()).toEqual([
+      [{ ...group, reason: 'died' }, 0],
+      [{ ...group, reason: 'read_timeout' }, 0],
+    ]);
+    report('read_timeout');
+    report('read_timeout');
+    report('died');
+    expect((await counts()).map(([, value]) => value)).toEqual([1, 2]);
+    expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['read_timeout', 'read_timeout', 'died']);
+  });
+
+  it('report a storage root as usable once it was found usable', async () => {
+    const metrics = createMetrics({ process: false });
+    const root = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
+    const report = metrics.storageRoot(root);
+    const value = async () => (await metrics.series('wado_storage_root_usable')).map((each) => each.value);
+    expect(await value()).toEqual([0]);
+    report(true);
+    expect(await value()).toEqual([1]);
+    report(false);
+    expect(await value()).toEqual([0]);
+  });
+
+  it('are separate for each registry of a process', async () => {
+    const one = createMetrics({ process: false });
+    const other = createMetrics({ process: false });
+    one.output(output).sent(5);
+    expect(await one.series('output_sent')).toEqual([{ labels: output, value: 5 }]);
+    expect(await other.series('output_sent')).toEqual([]);
+  });
+
+  it('include those of the process, such as its event-loop delay', async () => {
+    const text = await createMetrics().text();
+    expect(text).toContain('process_resident_memory_bytes');
+    expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
+  });
 });

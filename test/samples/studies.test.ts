@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dicomStoreMetaSchema } from '../../src/records/dicom-store-meta.ts';
 import { POISON_KINDS } from '../../src/samples/poison.ts';
 import { type GeneratedRecord, type GeneratedStudy, generateStudies } from '../../src/samples/studies.ts';
@@ -15,14 +15,14 @@ const records = (studies: readonly GeneratedStudy[]): readonly GeneratedRecord[]
 const stored = (studies: readonly GeneratedStudy[]) => records(studies).filter(({ expected }) => expected === 'stored');
 
 describe('made-up studies', () => {
-  test('are the same files for the same seed, and others for another', () => {
+  it('are the same files for the same seed, and others for another', () => {
     const bytes = (seed: number) =>
       stored(take(12, { ...OPTIONS, seed })).map(({ file }) => `${file?.path}:${file?.bytes.toString('base64')}`);
     expect(bytes(7)).toEqual(bytes(7));
     expect(bytes(7)).not.toEqual(bytes(8));
   });
 
-  test('are told of in records that the service accepts, with the path and size of their file', () => {
+  it('are told of in records that the service accepts, with the path and size of their file', () => {
     for (const { key, value, file } of stored(take(20))) {
       const meta = dicomStoreMetaSchema.parse(JSON.parse(value));
       expect(meta.trace_id).toBe(key);
@@ -33,7 +33,7 @@ describe('made-up studies', () => {
     }
   });
 
-  test('count their series and instances as their records do', () => {
+  it('count their series and instances as their records do', () => {
     for (const study of take(20)) {
       const metas = stored([study]).map(({ value }) => JSON.parse(value));
       expect(new Set(metas.map((meta) => meta.study_uid))).toEqual(new Set([study.studyInstanceUid]));
@@ -42,19 +42,19 @@ describe('made-up studies', () => {
     }
   });
 
-  test('come in many transfer syntaxes', () => {
+  it('come in many transfer syntaxes', () => {
     const syntaxes = stored(take(60)).map(({ value }) => JSON.parse(value).transfer_syntax_uid);
     expect(new Set(syntaxes).size).toBeGreaterThanOrEqual(6);
   });
 
-  test('have a broken record of every kind among them, and some that come twice', () => {
+  it('have a broken record of every kind among them, and some that come twice', () => {
     const kinds = records(take(8 * POISON_KINDS.length)).map(({ expected }) => expected);
     for (const kind of [...POISON_KINDS, 'repeated']) expect(kinds).toContain(kind);
     const none = records(take(40, Object.assign({ poisonEvery: 0, repeatEvery: 0 }, OPTIONS)));
     expect(new Set(none.map(({ expected }) => expected))).toEqual(new Set(['stored']));
   });
 
-  test('repeat a record byte for byte', () => {
+  it('repeat a record byte for byte', () => {
     const all = records(take(30));
     for (const { key, value } of all.filter(({ expected }) => expected === 'repeated')) {
       expect(all.filter((other) => other.key === key && other.value === value)).toHaveLength(2);

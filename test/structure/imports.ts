@@ -31,6 +31,12 @@ export function readImports(text: string): readonly string[] {
   return [...new Set([...withoutComments(text).matchAll(SPECIFIER)].map(([, specifier = '']) => specifier))];
 }
 
+/** The names that a test file imports from vitest. */
+export function vitestImports(file: string): readonly string[] {
+  const [, names = ''] = /import \{([^}]*)\} from 'vitest'/.exec(textOf(file)) ?? [];
+  return names.split(',').map((name) => name.trim());
+}
+
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { circlesOf, importsOf, lineCount, readImports, sourceFiles } from './imports.ts';
+import { circlesOf, importsOf, lineCount, readImports, sourceFiles, vitestImports } from './imports.ts';
 
 /**
  * The areas of the product from the bottom up, and what each may import beside itself: only areas above it in this list. A path names
@@ -92,6 +92,14 @@ describe('every TypeScript file', () => {
   it('is short: the median file of the product has fewer than 120 lines', () => {
     const lengths = product.map(lineCount).sort((a, b) => a - b);
     expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThan(120);
+  });
+});
+
+describe('every test file', () => {
+  it('uses `it`, so that a title reads as a sentence after its describe', () => {
+    const tests = sourceFiles('test').filter((file) => file.endsWith('.test.ts'));
+    expect(tests.length).toBeGreaterThan(50);
+    expect(tests.filter((file) => vitestImports(file).includes('test'))).toEqual([]);
   });
 });
 

@@ -31,7 +31,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBe(50);
   });
 
-  it('writes a smaller batch five seconds after it began', async () => {
+  it('writes a smaller batch after five seconds', async () => {
     const driver = new TopologyTestDriver();
     driver.pipe(storeMeta());
     await driver.advance(4_999);
@@ -40,7 +40,7 @@ describe('the topology', () => {
     expect(driver.acknowledgedBatches).toHaveLength(1);
   });
 
-  it('flushes the open buffer when the intake ends, and completes', async () => {
+  it('flushes the open buffer when consumption stops, and completes', async () => {
     const driver = new TopologyTestDriver();
     driver.pipe(storeMeta());
     await driver.stop();
@@ -84,7 +84,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBe(2);
   });
 
-  it('retries a sink that is away for as long as it takes, and dead-letters nothing', async () => {
+  it('retries an unavailable sink until it is back, and dead-letters nothing', async () => {
     const { sink, waiting } = gate();
     const driver = new TopologyTestDriver({ sinks: [sink] });
     driver.pipe(storeMeta());
@@ -101,7 +101,7 @@ describe('the topology', () => {
     expect(driver.deadLetters).toEqual([]);
   });
 
-  it('breaks on an error that nobody has classified, and commits nothing', async () => {
+  it('fails on an unclassified error, and commits nothing', async () => {
     const { sink, waiting } = gate();
     const driver = new TopologyTestDriver({ sinks: [sink] });
     driver.pipe(storeMeta());
@@ -113,7 +113,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBeUndefined();
   });
 
-  it('lets a sibling finish its write before the batch fails', async () => {
+  it('waits for the writes of other sinks before the batch fails', async () => {
     const slow = gate('slow');
     const broken = gate('broken');
     const driver = new TopologyTestDriver({ sinks: [slow.sink, broken.sink] });
@@ -160,7 +160,7 @@ describe('the topology', () => {
     expect(driver.database.objects.size).toBe(1);
   });
 
-  it('dead-letters the record that a sink rejects, and lets the next best take its place', async () => {
+  it('dead-letters the record that a sink rejects, and stores the next version of its key', async () => {
     const { sink, waiting } = gate();
     const driver = new TopologyTestDriver({ sinks: [sink] });
     const winner = driver.pipe(storeMeta({ file_path: '/s1/a/1', created_time: '2025-01-02T00:00:00' }));
@@ -179,7 +179,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBe(2);
   });
 
-  describe('while a file is not there', () => {
+  describe('while a file is missing', () => {
     const failures = new Map<string, DicomReadErrorCode>();
     const late = () => {
       failures.clear();
@@ -198,7 +198,7 @@ describe('the topology', () => {
       expect(driver.deadLetters).toEqual([]);
     });
 
-    it('stores it when it has come', async () => {
+    it('stores it when it appears', async () => {
       const driver = late();
       await driver.advance(20_000);
       failures.clear();
@@ -208,7 +208,7 @@ describe('the topology', () => {
       expect(driver.committed()).toBe(2);
     });
 
-    it('dead-letters it when it has not come after file_wait, and not before', async () => {
+    it('dead-letters it after file_wait, and not before', async () => {
       const driver = late();
       for (let second = 0; second < 64; second++) await driver.advance(1_000);
       expect(driver.deadLetters).toEqual([]);
@@ -217,7 +217,7 @@ describe('the topology', () => {
       expect(driver.committed()).toBe(2);
     });
 
-    it('does not hold up the end of the service', async () => {
+    it('does not delay the end of the service', async () => {
       const driver = late();
       await driver.advance(6_000);
       await driver.stop();
