@@ -37,7 +37,7 @@ export type ParseErrorCode =
   | 'invalid_field';
 
 /**
- * An input record that isn't a DicomStoreMeta (contract, "In"). `fields` names the fields at fault, never their values.
+ * An input record that isn't a DicomStoreMeta (docs/contract.md, "Input record"). `fields` names the fields at fault, never their values.
  */
 export class ParseError extends Error {
   override readonly name = 'ParseError';
@@ -51,7 +51,7 @@ export class ParseError extends Error {
   }
 }
 
-/** Codes of the contract ("Rules"), then those of the file system and of this reader's own bounds. */
+/** Codes of docs/contract.md, "Header rules", then those of the file system and of this reader's own bounds. */
 export type DicomReadErrorCode =
   | 'missing_required'
   | 'empty_required'
@@ -77,7 +77,7 @@ export type DicomReadErrorCode =
   | 'read_failed';
 
 /**
- * A DICOM file that can't be read as the contract asks. `attribute` names the attribute at fault (`PATIENT_ID`) where
+ * A DICOM file whose header can't be read by docs/contract.md, "Header rules". `attribute` names the attribute at fault (`PATIENT_ID`) where
  * there is one. The text is `code` or `code:ATTRIBUTE`; it never carries a value or a path.
  */
 export class DicomReadError extends Error {

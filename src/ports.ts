@@ -48,7 +48,7 @@ export interface HeaderRow {
   readonly json: Buffer;
 }
 
-/** The headers of one batch of files, reduced to one row per key (docs/contract.md, "Group: which record wins"). */
+/** The headers of one batch of files, reduced to one row per key (docs/contract.md, "Which record wins"). */
 export interface HeaderBatch {
   readonly states: readonly HeaderRow[];
   readonly images: readonly HeaderRow[];

@@ -10,8 +10,8 @@ export interface StatementRows {
 }
 
 /**
- * Reduces the rows of `records`, which may come from several batches, to the greatest version of each key (docs/contract.md, "Group: which
- * record wins"), and sorts them by key: concurrent statements then lock rows in the same order, which prevents deadlocks.
+ * Reduces the rows of `records`, which may come from several batches, to the greatest version of each key (docs/contract.md,
+ * "Which record wins"), and sorts them by key: concurrent statements then lock rows in the same order, which prevents deadlocks.
  */
 export function coalesceRows(records: readonly GroupedRecord[]): StatementRows {
   return {

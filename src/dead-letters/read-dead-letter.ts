@@ -16,7 +16,7 @@ export interface DeadLetter {
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number } | undefined;
   /** How often the record was redriven before. */
   readonly redrives: number;
-  /** The key, if it is a UUID as the contract asks. Any other key may hold anything, so it is not shown. */
+  /** The key, if it is a UUID (docs/contract.md, "Topics"). Any other key may hold anything, so it is not shown. */
   readonly traceId: string | undefined;
 }
 

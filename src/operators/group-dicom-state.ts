@@ -46,7 +46,7 @@ const LONGEST_WAIT_MS = 5_000;
 
 /**
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
- * (docs/contract.md, "Between" and "Group"). A file that can't be read becomes a poison record. A missing or incomplete
+ * (docs/contract.md, "Output records" and "Which record wins"). A file that can't be read becomes a poison record. A missing or incomplete
  * file leaves its batch, is retried with growing pauses, and becomes poison after `fileWaitMs`; its record stays
  * unacknowledged and the rest of its batch goes on. Attempts that the storage did not answer don't count towards
  * `fileWaitMs`.

@@ -10,7 +10,7 @@ import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/record
 export interface ParseEvents {
   /** The record has this many fields that the schema doesn't know. */
   unknownFields?(count: number): void;
-  /** The record's transfer_status is NeedTransfer (docs/contract.md, "Between"). */
+  /** The record's transfer_status is NeedTransfer (docs/contract.md, "Input record"). */
   needsTransfer?(): void;
 }
 

@@ -38,7 +38,7 @@ function* openForReading(path: string): Reading<number> {
 }
 
 /**
- * Fields that the state record and a DicomStoreMeta share, so that the contract's limits and hashes are applied in one
+ * Fields that the state record and a DicomStoreMeta share, so that the limits and hashes are applied in one
  * place.
  */
 interface StateColumns {

@@ -28,7 +28,7 @@ export interface StoredFileFacts {
   readonly origin?: string;
 }
 
-/** The record that a receiver publishes for a file that it has stored (docs/contract.md, "In"). */
+/** The record that a receiver publishes for a file that it has stored (docs/contract.md, "Input record"). */
 export function storeMeta(header: StoredHeader, file: StoredFileFacts, now = new Date()): DicomStoreMeta {
   const origin = file.origin ?? 'WADO_PUBLISH';
   return {

@@ -1,5 +1,5 @@
 /**
- * DicomStoreMeta: what the receiver says about one stored file (docs/contract.md, "In"). Field names are those of the
+ * DicomStoreMeta: what the receiver says about one stored file (docs/contract.md, "Input record"). Field names are those of the
  * JSON. Messages name what was expected and the type that was found, never the value.
  */
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** Local time without a zone, `YYYY-MM-DDTHH:MM:SS.mmm000`: the form of created_time (contract, "In"). */
+/** Local time without a zone, `YYYY-MM-DDTHH:MM:SS.mmm000`: the form of created_time (docs/contract.md, "Input record"). */
 export function localTimestamp(date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const day = `${String(date.getFullYear()).padStart(4, '0')}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

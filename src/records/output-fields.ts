@@ -1,5 +1,5 @@
 /**
- * The fields of the output records (docs/contract.md, "Between"): JSON names in the order in which they are written,
+ * The fields of the output records (docs/contract.md, "Output records"): JSON names in the order in which they are written,
  * which are also column names.
  */
 

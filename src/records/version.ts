@@ -1,4 +1,4 @@
-/** The version of a record (docs/contract.md, "Group: which record wins"), and the only comparison of versions. */
+/** The version of a record (docs/contract.md, "Which record wins"), and the only comparison of versions. */
 
 /** Of two records with one key the greater version wins: in a batch, between batches and in the tables. */
 export interface Version {

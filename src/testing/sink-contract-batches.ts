@@ -14,7 +14,7 @@ export interface FileFacts extends Partial<DicomStoreMeta> {
   readonly image?: Readonly<Record<string, unknown>>;
 }
 
-/** Groups `files` as the contract says: only the record that won its series, or its image, carries that row. */
+/** Groups `files` by docs/contract.md, "Which record wins": only the winner of a series or image carries that row. */
 export function batchOf(files: readonly FileFacts[]): GroupedBatch {
   const records = files.map(recordOf);
   const grouped = records.map((record) => ({

@@ -21,7 +21,7 @@ function accepted(command: Command): readonly string[] {
     const name = `${each.name()}${each.variadic ? '...' : ''}`;
     return each.required ? `<${name}>` : `[${name}]`;
   });
-  return [...names, ...command.options.map((option) => option.flags)].sort();
+  return [...names, ...command.options.filter(({ hidden }) => !hidden).map((option) => option.flags)].sort();
 }
 
 /** What docs/commands.md documents: by its headings, the first column of the table under each. */

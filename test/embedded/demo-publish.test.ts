@@ -85,7 +85,7 @@ describe('publish', () => {
     await tally.close();
   });
 
-  it('publishes one record of the contract per DICOM file, keyed by its trace_id', async () => {
+  it('publishes one DicomStoreMeta per DICOM file, keyed by its trace_id', async () => {
     const { code, stdout } = await publish(
       folder,
       '--brokers',

@@ -1,4 +1,4 @@
-/** The tables as upstream's stack has them: written down anew from the contract, its extra unique indexes included. */
+/** The tables as upstream's stack has them (docs/contract.md, "Tables"), its extra unique indexes included. */
 export const UPSTREAM_STATE = `
 create table dicom_state_meta (
   tenant_id varchar(64) not null, patient_id varchar(64) not null, study_uid varchar(64) not null, series_uid varchar(64) not null,

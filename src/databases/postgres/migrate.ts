@@ -29,7 +29,7 @@ export interface MigratePostgresOptions {
 
 /**
  * Applies the migrations of `drizzle/pg` that the database lacks, and resolves to their number: 0 on the second run, which changes
- * nothing and needs no right but to read. Works on an empty database and on one that upstream created (docs/contract.md, "Out: tables").
+ * nothing and needs no right but to read. Works on an empty database and on one that upstream created (docs/contract.md, "Tables").
  * Rejects with a SinkError: `conflict` when another session held the tables, `misconfigured` when a right is missing.
  */
 export async function migratePostgres(dsn: string, options: MigratePostgresOptions = {}): Promise<number> {

@@ -1,5 +1,5 @@
 /**
- * The three tables as PostgreSQL has them (contract, "Out: tables"): upstream's names, types, order and constraints, with
+ * The three tables as PostgreSQL has them (docs/contract.md, "Tables"): upstream's names, types, order and constraints, with
  * `source_time` and `source_trace_id` added last. Migrations and the write statement are both made from here.
  */
 import {

@@ -27,7 +27,7 @@ export interface WrittenColumn {
 // Another service's column: never written here.
 const NOT_OURS = new Set(['pregnancy_status']);
 
-// Another service counts and fills this one: a record without a value keeps the row's (docs/contract.md, "Out: tables").
+// Another service counts and fills this one: a record without a value keeps the row's (docs/contract.md, "Tables").
 const KEPT_WHERE_NULL = new Set(['series_related_instances']);
 
 /** The three tables, in the order of the statement's parameters: objects, states, images. */

@@ -1,5 +1,5 @@
 /**
- * The attributes that the state and image records are made of (contract, "Between"), and NumberOfFrames for those who publish a folder, with
+ * The attributes that the state and image records are made of (docs/contract.md, "Output records"), and NumberOfFrames for those who publish a folder, with
  * the VR that the data dictionary gives them (DICOM PS3.6, section 6). In the order of their tags, which is the order in which a data set
  * holds them (PS3.5, section 7.1).
  */

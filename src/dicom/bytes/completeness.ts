@@ -1,4 +1,4 @@
-/** Whether a data set may be left before its Pixel Data (contract, "Order"). */
+/** Whether a data set may be left before its Pixel Data (docs/contract.md, "Order"). */
 import { ATTRIBUTES, slotOf } from './attributes.ts';
 import { FORM_NOT_ASCII, type FoundValues } from './found-values.ts';
 

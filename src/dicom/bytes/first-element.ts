@@ -1,4 +1,4 @@
-/** Whether VRs are written, as the first element of a data set shows it (contract, "Rules"). */
+/** Whether VRs are written, as the first element of a data set shows it (docs/contract.md, "Transfer syntax"). */
 import { byteAt, tagLittleEndian } from './bytes.ts';
 import type { Cursor, MORE } from './cursor.ts';
 import { SCAN_LIMITS } from './limits.ts';

@@ -14,7 +14,7 @@ FORMS[0x5c] = FORM_BACKSLASH;
 FORMS[0x22] = FORM_QUOTE;
 const SPACE = 0x20;
 
-/** The attributes that must not have two values in one file (contract, "Conflicting identity"). */
+/** The attributes that must not have two values in one file (docs/contract.md, "Duplicates"). */
 const IDENTITY_KEYWORDS = [
   'PatientID',
   'StudyInstanceUID',

@@ -1,4 +1,4 @@
-/** The bounds of one header (contract, "Rules"). Sizes in bytes. */
+/** The bounds of one header (docs/contract.md, "Bounds"). Sizes in bytes. */
 export const SCAN_LIMITS = {
   scannedBytes: 64 << 20,
   inflatedBytes: 16 << 20,

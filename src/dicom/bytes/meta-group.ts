@@ -1,4 +1,4 @@
-/** The file meta group (DICOM PS3.10, 7.1; contract, "File meta group"): explicit little endian, whatever the data set is. */
+/** The file meta group (DICOM PS3.10, 7.1; docs/contract.md, "File meta group"): explicit little endian, whatever the data set is. */
 import { byteAt } from './bytes.ts';
 import { type Cursor, fail, MORE } from './cursor.ts';
 import { ElementHeader, NEEDS_12_BYTES, ODD } from './element-header.ts';

@@ -1,5 +1,5 @@
 /**
- * Walks sequences and items of undefined length to their ends (DICOM PS3.5, 7.5), and takes no value from them (contract, "Nesting"). Those of
+ * Walks sequences and items of undefined length to their ends (DICOM PS3.5, 7.5), and takes no value from them (docs/contract.md, "Nesting"). Those of
  * defined length are skipped by it.
  */
 import { byteAt, tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';

@@ -1,5 +1,5 @@
 /**
- * Finds the length of an element whose header is none of PS3.5's (contract, "Odd headers"): a VR that is in no table, no VR at all in an
+ * Finds the length of an element whose header is none of PS3.5's (docs/contract.md, "Odd headers"): a VR that is in no table, no VR at all in an
  * explicit data set, or reserved bytes that are not zero. What follows the element decides which form its length has.
  */
 import { tagBigEndian, tagLittleEndian, unsigned32 } from './bytes.ts';

@@ -1,4 +1,4 @@
-/** What may stand behind the last element of a file that ends without Pixel Data (contract, "Rules": `truncated`). */
+/** What may stand behind the last element of a file that ends without Pixel Data (docs/contract.md, "Bounds": `truncated`). */
 import { LAST_WANTED_TAG } from './attributes.ts';
 import { tagBigEndian, tagLittleEndian } from './bytes.ts';
 

@@ -66,7 +66,7 @@ const NUMBERS: readonly (readonly [letters: string, number: BinaryVr])[] = [
 ];
 
 const TEXT = 0;
-// These do not say what the bytes mean: the dictionary's VR counts (contract, "Rules").
+// These do not say what the bytes mean: the dictionary's VR counts (docs/contract.md, "Odd headers").
 const BY_DICTIONARY = 0xff;
 const MEANING = new Uint8Array(0x10000);
 NUMBERS.forEach(([letters], index) => {

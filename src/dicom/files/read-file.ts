@@ -9,7 +9,7 @@ import type { Reading } from './file-calls.ts';
 const FIRST_WINDOW = 8 << 10;
 export const NEXT_WINDOW = 64 << 10;
 
-/** Bounds of a deflated data set (docs/contract.md, "Between"). In bytes. */
+/** Bounds of a deflated data set (docs/contract.md, "Bounds"). In bytes. */
 const FIRST_COMPRESSED = 8 << 10;
 const MAX_INFLATED = 16 << 20;
 // Fits a header of 200 elements; larger chunks cost more to allocate than they save.

@@ -7,7 +7,7 @@ import { stateMetaJson } from '../rows/state-meta.ts';
 import { toReadError } from './file-error.ts';
 import { FileHeader } from './file-header.ts';
 
-/** The contract's state and image record without their timestamps, or why there are none. */
+/** State and image record (docs/contract.md, "Output records") without their timestamps, or the error. */
 export type HeaderReading =
   | {
       readonly ok: true;

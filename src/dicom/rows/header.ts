@@ -1,4 +1,4 @@
-/** The wanted attributes of one scanned file as typed values, by the contract's rules. */
+/** The wanted attributes of one scanned file as typed values, by docs/contract.md, "Header rules". */
 import { ATTRIBUTES, slotOf } from '../bytes/attributes.ts';
 import { FORM_BACKSLASH, FORM_LEADING_SPACE, FORM_NOT_ASCII, MAX_EARLIER_VALUES } from '../bytes/found-values.ts';
 import type { HeaderScanner } from '../bytes/scan.ts';

@@ -1,4 +1,4 @@
-/** The values that identify a file's patient, study, series and instance (contract, "Identity" and "Conflicting identity"). */
+/** The values that identify a file's patient, study, series and instance (docs/contract.md, "Identity" and "Duplicates"). */
 import { DicomReadError } from '../../errors.ts';
 import { type AttributeKeyword, slotOf } from '../bytes/attributes.ts';
 import { cutCharacters } from '../values/padding.ts';

@@ -1,4 +1,4 @@
-/** DicomImageMeta: the record of an instance (contract, "Between"), as JSON in the contract's order. */
+/** DicomImageMeta: the record of an instance (docs/contract.md, "Output records"), as JSON in this order. */
 
 import type { DicomHeader } from './header.ts';
 import type { HeaderIdentity } from './identity.ts';

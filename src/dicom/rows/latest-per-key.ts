@@ -1,4 +1,4 @@
-/** The rows of a batch, one per key: the greatest version wins (docs/contract.md, "Group: which record wins"). */
+/** The rows of a batch, one per key: the greatest version wins (docs/contract.md, "Which record wins"). */
 import { hash } from 'node:crypto';
 import { localTimestamp } from '../../records/local-timestamp.ts';
 import { compareVersions, type Version } from '../../records/version.ts';

@@ -1,4 +1,4 @@
-/** DicomStateMeta: the record of a series (contract, "Between"), as JSON in the contract's order. */
+/** DicomStateMeta: the record of a series (docs/contract.md, "Output records"), as JSON in this order. */
 
 import type { DicomHeader } from './header.ts';
 import type { HeaderIdentity } from './identity.ts';

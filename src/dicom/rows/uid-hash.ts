@@ -1,5 +1,5 @@
 /**
- * SeaHash with its default seeds, as the tables' uid hash columns hold it (contract, "Rules"; the algorithm is Ticki's SeaHash 4). Its 64-bit
+ * SeaHash with its default seeds, as the tables' uid hash columns hold it (docs/contract.md, "UID hash"; the algorithm is Ticki's SeaHash 4). Its 64-bit
  * numbers are kept as two halves of 32 bits, since BigInt costs ten times as much.
  */
 const PRIME_HIGH = 0x6eed0e9d;

@@ -1,5 +1,5 @@
 /**
- * DA and TM values (DICOM PS3.5, 6.2) in the form of the tables, null where there is none (contract, "DA" and "TM"). Functions take the
+ * DA and TM values (DICOM PS3.5, 6.2) in the form of the tables, null where there is none (docs/contract.md, "Dates and times"). Functions take the
  * element's bytes as a Latin-1 string. Leading spaces are significant in both VRs.
  */
 import { isRealDate } from '../../records/calendar.ts';

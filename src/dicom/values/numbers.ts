@@ -1,5 +1,5 @@
 /**
- * IS and DS values (DICOM PS3.5, 6.2) as numbers, null where there is none (contract, "IS" and "DS"). Functions take the element's bytes as a
+ * IS and DS values (DICOM PS3.5, 6.2) as numbers, null where there is none (docs/contract.md, "Numbers"). Functions take the element's bytes as a
  * Latin-1 string.
  */
 import { firstValue, withoutNuls } from './padding.ts';

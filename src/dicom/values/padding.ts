@@ -1,4 +1,4 @@
-/** Padding and length limits of text values (DICOM PS3.5, 6.2; contract, "Text"). Bytes come as Latin-1 strings. */
+/** Padding and length limits of text values (DICOM PS3.5, 6.2; docs/contract.md, "Text"). Bytes come as Latin-1 strings. */
 
 const NUL = 0;
 const SPACE = 0x20;

@@ -1,5 +1,5 @@
 /**
- * The contract's reading rules (docs/contract.md, "Between") a second time: one buffer, one recursive walk, nothing fast. It is written from the
+ * The contract's reading rules (docs/contract.md, "Header rules") a second time: one buffer, one recursive walk, nothing fast. It is written from the
  * contract's text and shares no code with the scanner, which is compared with it. Numbers of elements and of bytes are not limited here.
  */
 import { inflateRawSync } from 'node:zlib';
