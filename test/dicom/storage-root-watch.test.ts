@@ -28,7 +28,7 @@ function start(roots: readonly string[], options: Partial<StorageRootWatchOption
     roots,
     onChange: (index, code) => changes.push([index, code]),
     intervalMs: 5,
-    timeoutMs: 20,
+    timeoutMs: 10_000,
     ...options,
   });
   return watch;
@@ -89,7 +89,7 @@ describe('the watch over storage roots', () => {
         answer = resolve;
       });
     };
-    start(['/dead', '/good'], { probe });
+    start(['/dead', '/good'], { probe, timeoutMs: 20 });
     await reported(2);
     expect(changes).toEqual([
       [0, 'ETIMEDOUT'],
@@ -107,8 +107,8 @@ describe('the watch over storage roots', () => {
   it('never has more than two checks pending, whatever the number of dead roots', async () => {
     const answers: (() => void)[] = [];
     const probe: RootProbe = () => new Promise((resolve) => answers.push(() => resolve(undefined)));
-    const { roots } = { roots: ['/a', '/b', '/c', '/d'] };
-    start(roots, { probe });
+
+    start(['/a', '/b', '/c', '/d'], { probe, timeoutMs: 20 });
     await reported(2);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(answers).toHaveLength(2);
