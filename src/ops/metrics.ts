@@ -178,7 +178,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   };
   const storageRoots = new Gauge({
     name: 'wado_storage_root_usable',
-    help: '1 while the storage root is a directory that can be searched, else 0',
+    help: '1 while the storage root can be used, else 0',
     labelNames: LABELS,
     registers,
   });

@@ -23,7 +23,7 @@ export function storageRootEvents(
     usable[index]?.(code === undefined);
     if (code !== undefined) {
       statuses[index]?.failed(code);
-      logger.warn({ field, code }, 'storage root cannot be used, its records wait, checking again every few seconds');
+      logger.warn({ field, code }, 'storage root cannot be used, its records wait, checking again every 2 s');
       if (!unusableSince.has(index)) unusableSince.set(index, performance.now());
       return;
     }

@@ -1,12 +1,12 @@
 /** Checks at start, and then every few seconds, which of the configured storage roots can be used. */
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemCode } from '../../errors.ts';
+import { MountMemory } from './mount-points.ts';
 
 /**
- * Resolves to undefined when the root can be used, else to the reason as a bare system code (`ENOENT`, `ENOTDIR`,
- * `ESTALE`).
+ * Resolves to undefined when the root can be used, else to the reason: a bare system code (`ENOENT`, `ENOTDIR`,
+ * `ESTALE`) or `not_mounted`.
  */
 export type RootProbe = (root: string) => Promise<string | undefined>;
 
@@ -18,14 +18,14 @@ export interface StorageRootWatchOptions {
    * used.
    */
   readonly onChange: (index: number, code: string | undefined) => void;
-  /** Pause between two rounds of checks, in milliseconds [5000]. */
+  /** Pause between two rounds of checks, in milliseconds [2000]. */
   readonly intervalMs?: number;
   /** A root that doesn't answer for this long is reported as ETIMEDOUT, in milliseconds [5000]. */
   readonly timeoutMs?: number;
   readonly probe?: RootProbe;
 }
 
-const INTERVAL_MS = 5_000;
+const INTERVAL_MS = 2_000;
 const TIMEOUT_MS = 5_000;
 /**
  * A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage
@@ -51,7 +51,7 @@ export class StorageRootWatch {
 
   constructor(options: StorageRootWatchOptions) {
     this.#options = options;
-    this.#probe = options.probe ?? probeRoot;
+    this.#probe = options.probe ?? createRootProbe();
     this.#codes = options.roots.map(() => UNCHECKED);
     void this.#checkAll();
   }
@@ -103,15 +103,18 @@ export class StorageRootWatch {
   }
 }
 
-/** Files are opened by their names, so a root must be searchable; it needn't be listable. */
-async function probeRoot(root: string): Promise<string | undefined> {
-  try {
-    if (!(await stat(root)).isDirectory()) return 'ENOTDIR';
-    await access(root, constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return systemCode(error) ?? 'unknown';
-  }
+/** Checks a root with few calls. A lost mount is reported as `not_mounted` once the root was seen on it. */
+export function createRootProbe(mounts: MountMemory = new MountMemory()): RootProbe {
+  return async (root) => {
+    try {
+      // Looking up `.` needs a searchable directory and triggers an automount. Files are opened by name, so a root
+      // needn't be listable.
+      await stat(`${root}/.`);
+      return (await mounts.isLost(root)) ? 'not_mounted' : undefined;
+    } catch (error) {
+      return systemCode(error) ?? 'unknown';
+    }
+  };
 }
 
 function timeout(milliseconds: number): Promise<string> {
