@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
-import { encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
+import { decodeMetadata, encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
+import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
+import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import { freshName } from './support/fresh.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
@@ -125,6 +127,32 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     await using late = topics.member(topic);
     await until(() => late.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
     expect(late.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
+  });
+
+  it('is committed with the id of its topic in a transaction, too', LONG, async () => {
+    const topic = await topicOf(10);
+    {
+      await using member = topics.member(topic, { commits: 'transaction', acknowledges: () => false });
+      await until(() => member.seen.length === 10, 30 * SECONDS, 'the records are consumed');
+      const transactions = createTransactions({
+        name: 'test',
+        config: { 'bootstrap.servers': kafka.brokers },
+        transactionalId: topic,
+        recordsOf: () => [],
+        consumer: () => member.source.consumer,
+        offsets: member.source,
+      });
+      await transactions.commit([{ origins: member.origins, grouped: [], poison: [], closedAt: 0 }]);
+      await transactions.close();
+      await until(() => member.lags.get(0) === 0, 15 * SECONDS, 'the marker is no lag');
+    }
+    const queries = new GroupQueries({ 'bootstrap.servers': kafka.brokers, 'group.id': topic });
+    const [described] = await queries.topics([topic]);
+    const offsetsOf = () => queries.committed([{ topic, partition: 0 }]);
+    await until(async () => (await offsetsOf())[0]?.offset === 10, 30 * SECONDS, 'the transaction is committed');
+    const [committed] = await offsetsOf();
+    await queries.close();
+    expect(decodeMetadata(committed?.metadata)).toEqual({ topicId: described?.id, firstPartitions: 1 });
   });
 
   it('starts partitions at their beginning that are added while the group runs, also under latest', LONG, async () => {

@@ -16,6 +16,7 @@ import {
   partitionName,
 } from '../client/client.ts';
 import { kafkaOrigin } from '../consumer/origin.ts';
+import type { CommittableOffset } from '../consumer/watermark.ts';
 import { Delivery } from './delivery.ts';
 import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
@@ -201,7 +202,9 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       for (;;) {
         const client = await ready();
         try {
-          options.committed?.(await transact(client, batches));
+          // Hoisted: `?.()` skips its arguments, and so the transaction, when there is no listener.
+          const offsets = await transact(client, batches);
+          options.committed?.(offsets);
           break;
         } catch (error) {
           const undecided = error instanceof UndecidedError;
@@ -241,11 +244,13 @@ export function transactionalIdOf(group: string, instanceId: string | undefined)
 }
 
 /** Per partition, the offset behind the last record: batches come in the order of consumption, so all before it is in here or committed. */
-function nextOffsets(batches: readonly StoredBatch[]): PartitionOffset[] {
-  const next = new Map<string, PartitionOffset>();
-  for (const { topic, partition, offset } of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
-    const key = `${topic}|${partition}`;
-    if (offset + 1 > (next.get(key)?.offset ?? 0)) next.set(key, { topic, partition, offset: offset + 1 });
+function nextOffsets(batches: readonly StoredBatch[]): CommittableOffset[] {
+  const next = new Map<string, CommittableOffset>();
+  for (const origin of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
+    const { topic, partition, offset, assignment } = origin;
+    const key = partitionName(origin);
+    if (offset + 1 > (next.get(key)?.offset ?? 0))
+      next.set(key, { topic, partition, offset: offset + 1, ...assignment });
   }
   return [...next.values()];
 }

@@ -120,6 +120,8 @@ export interface MemberOptions {
   readonly acknowledges?: () => boolean;
   /** Records emitted and not acknowledged, at most. Default 10,000. */
   readonly limit?: number;
+  /** Default: source. */
+  readonly commits?: 'source' | 'transaction';
 }
 
 export interface Seen {
@@ -147,7 +149,7 @@ export class TestMember {
   constructor(
     connection: object,
     topic: string,
-    { group = topic, limit = 10_000, config, events, acknowledges }: MemberOptions,
+    { group = topic, limit = 10_000, commits = 'source', config, events, acknowledges }: MemberOptions,
   ) {
     this.source = new KafkaSource({
       name: topic,
@@ -168,6 +170,7 @@ export class TestMember {
       checkpointLimit: limit,
       commitPeriodMs: 200,
       drainTimeoutMs: 1_000,
+      commits,
       events: {
         ...events,
         assigned: (_, starts) => {
