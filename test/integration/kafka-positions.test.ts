@@ -138,7 +138,8 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
         name: 'test',
         config: { 'bootstrap.servers': kafka.brokers },
         transactionalId: topic,
-        recordsOf: () => [],
+        outputsOf: () => [],
+        deadLetters: { name: 'test', topic: 'none' },
         consumer: () => member.source.consumer,
         offsets: member.source,
       });
