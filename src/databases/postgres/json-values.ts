@@ -1,6 +1,10 @@
 /**
- * Copies the values out of JSON objects whose fields stand in a known order, as elements of a PostgreSQL array literal (`"a",1,null`): a
- * JSON string is one as it stands, but for escapes other than `\"` and `\\`. Four bytes at a time, which halves what it costs.
+ * Copies the values of JSON objects with a known field order as elements of a PostgreSQL array literal (`"a",1,null`),
+ * without parsing: a JSON string is a valid element unless it has escapes other than `\"` and `\\`. Works on four bytes
+ * at a time.
+ *
+ * Gain end to end (2026-11-27, `npm run bench -- ablation --only json-values`, busy machine, 2 rounds): without it the
+ * process uses 1.12 (1.08 to 1.17) times the CPU per record.
  */
 
 const QUOTE = 0x22;
