@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProducerConfig } from '../config/config.ts';
-import { errorCode } from '../ops/serialize-error.ts';
 import { type PublishOptions, type PublishProgress, publishFolder } from '../publish/publish-folder.ts';
 import { storedHeaderReader } from '../publish/read-stored-header.ts';
 import { walkFiles } from '../publish/walk.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { print } from './output.ts';
+import { publishFailure } from './publish-errors.ts';
 import { brokerList, DEFAULT_BROKER, DEFAULT_TOPIC, publishTarget, type TargetOptions } from './publish-target.ts';
 import { bar, liveBlock } from './terminal/live-block.ts';
 import { count } from './terminal/table.ts';
@@ -19,8 +19,8 @@ interface PublishCommandOptions extends TargetOptions {
 }
 
 const MAX_CONCURRENCY = 256;
-// librdkafka fails a record after 30 s; this deadline only covers a delivery report that never arrives.
-const DEADLINE_MS = 35_000;
+// The brokers acknowledge nothing for this long.
+const DEADLINE_MS = 30_000;
 
 /** `publish DIR`: publishes one DicomStoreMeta for each DICOM file below the folder, for users without a receiver. */
 export function publishCommand(): Command {
@@ -47,7 +47,7 @@ export function publishCommand(): Command {
       const { topic, producer } = publishTarget(options);
       const progress = options.dryRun
         ? await publish(folder, topic, options, async () => undefined)
-        : await publishTo(producer, (send) => publish(folder, topic, options, send));
+        : await publishTo(topic, producer, (send) => publish(folder, topic, options, send));
       await report(progress, topic, options.dryRun);
     });
 }
@@ -68,17 +68,13 @@ async function publish(folder: string, topic: string, options: PublishCommandOpt
       send,
       onProgress: screen.show,
     });
-  } catch (error) {
-    throw new CliError(
-      EXIT.broke,
-      `publishing stopped: ${errorCode(error)}; records acknowledged so far are published`,
-    );
   } finally {
     screen.end();
   }
 }
 
 async function publishTo(
+  topic: string,
   producerConfig: ProducerConfig,
   work: (send: Send) => Promise<PublishProgress>,
 ): Promise<PublishProgress> {
@@ -87,15 +83,15 @@ async function publishTo(
   const { producerSettings } = await import('../kafka/client/settings.ts');
   const config = producerSettings(producerConfig);
   const producer = createProducer({ name: 'publish', config, deadlineMs: DEADLINE_MS });
+  let published = 0;
   try {
-    await producer.connect();
-    return await work((records) => producer.send(records));
+    await producer.connect(topic);
+    return await work(async (records) => {
+      await producer.send(records);
+      published += records.length;
+    });
   } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw new CliError(
-      EXIT.broke,
-      `connecting to Kafka at ${producerConfig.seedBrokers.join(', ')} failed (${errorCode(error)})`,
-    );
+    throw publishFailure(error, topic, producerConfig.seedBrokers, published);
   } finally {
     await producer.close();
   }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RdKafka } from '@confluentinc/kafka-javascript';
-import { SinkError } from '../../errors.ts';
-import { ERRORS, type NativeConfig, type NativeProducer } from '../client/client.ts';
+import { ERRORS, type NativeConfig, type NativeMetadata, type NativeProducer } from '../client/client.ts';
 import { revealed } from '../client/credentials.ts';
 import { nativeCall } from '../client/native-calls.ts';
 import { toSinkError } from './produce-errors.ts';
@@ -10,8 +9,8 @@ const TIMEOUT_MS = 5_000;
 const CREATION_MS = 500;
 
 /**
- * Resolves when a topic exists and may be described. Brokers with auto.create.topics.enable create it on the producer's question. Rejects
- * with a SinkError (`unavailable`) that names the topic: it may be created, and access granted, while the service waits.
+ * Resolves when a topic exists and may be described. Brokers with auto.create.topics.enable create it when the producer asks. Rejects
+ * with a SinkError (`unavailable`) that names the topic: it may be created, or access granted, while the service waits.
  */
 export async function checkTopic(
   name: string,
@@ -19,37 +18,38 @@ export async function checkTopic(
   config: NativeConfig,
   topic: string,
 ): Promise<void> {
-  // The producer's own metadata does not say why a topic has no partitions.
+  try {
+    if (await hasPartitions(producer, topic)) return;
+    await sleep(CREATION_MS);
+    if (await hasPartitions(producer, topic)) return;
+    throw await problemOf(config, topic);
+  } catch (error) {
+    throw toSinkError(name, error, { client: producer, topic });
+  }
+}
+
+async function hasPartitions(producer: NativeProducer, topic: string): Promise<boolean> {
+  const { topics } = await nativeCall<NativeMetadata>('metadata', (done) =>
+    producer.getMetadata({ topic, timeout: TIMEOUT_MS }, done),
+  );
+  return topics.some((found) => found.name === topic && found.partitions.length > 0);
+}
+
+/** The producer's metadata does not say why a topic has no partitions; a client for administration does. */
+async function problemOf(config: NativeConfig, topic: string): Promise<unknown> {
   const admin = RdKafka.AdminClient.create(connectionOf(config));
   try {
-    const first = await problemOf(admin, topic);
-    if (first?.code !== ERRORS.ERR_UNKNOWN_TOPIC_OR_PART) throwProblem(name, topic, first);
-    await nativeCall('metadata', (done) => producer.getMetadata({ topic, timeout: TIMEOUT_MS }, done));
-    await sleep(CREATION_MS);
-    throwProblem(name, topic, await problemOf(admin, topic));
-  } catch (error) {
-    throw error instanceof SinkError ? error : toSinkError(name, error, { client: producer, topic });
+    const [found] = await nativeCall<RdKafka.TopicDescription[]>('describeTopics', (done) =>
+      admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
+    );
+    return found?.error ?? Object.assign(new Error('no partitions'), { code: ERRORS.ERR_UNKNOWN_TOPIC_OR_PART });
   } finally {
     admin.disconnect();
   }
 }
 
-type Problem = { readonly code: number } | undefined;
-
-async function problemOf(admin: ReturnType<typeof RdKafka.AdminClient.create>, topic: string): Promise<Problem> {
-  const [found] = await nativeCall<RdKafka.TopicDescription[]>('describeTopics', (done) =>
-    admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
-  );
-  return found?.error;
-}
-
-function throwProblem(name: string, topic: string, problem: Problem): void {
-  if (problem !== undefined) throw toSinkError(name, problem, { topic });
-}
-
-/** A client for administration warns of a producer's own settings. */
+/** Without the settings of a producer, which a client for administration warns of. */
 function connectionOf(config: NativeConfig): NativeConfig {
-  const isConnection = (setting: string) =>
-    /^(?:bootstrap|client|socket|reconnect|api|security|ssl|sasl|oauth)/.test(setting);
-  return revealed(Object.fromEntries(Object.entries(config).filter(([setting]) => isConnection(setting))));
+  const isConnection = /^(?:bootstrap|client|socket|reconnect|api|security|ssl|enable\.ssl|sasl|oauth)/;
+  return revealed(Object.fromEntries(Object.entries(config).filter(([setting]) => isConnection.test(setting))));
 }

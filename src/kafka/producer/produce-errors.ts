@@ -1,6 +1,7 @@
 /** What an error of the producer means for the service. docs/dispositions.md has the table. */
 import { ConfigError, SinkError, type SinkErrorCode } from '../../errors.ts';
 import { disconnectReason, ERRORS, errorCode, errorName, type NativeProducer } from '../client/client.ts';
+import { fatalCauseOf } from '../client/disconnect-reason.ts';
 
 /** No broker acknowledged any record for `deadlineMs`. */
 export class SilenceError extends Error {
@@ -47,7 +48,6 @@ export function isConsequence(error: unknown): boolean {
 export interface ProduceErrorContext {
   readonly topic?: string | undefined;
   readonly client?: NativeProducer | undefined;
-  readonly fatalCause?: string | undefined;
   /** The client's own error, for records that it only dropped. */
   readonly cause?: unknown;
 }
@@ -57,15 +57,15 @@ export interface ProduceErrorContext {
  * client's log (`disconnectReason`). A refusal concerns one record.
  */
 export function toSinkError(sink: string, error: unknown, context: ProduceErrorContext = {}): SinkError {
-  const { topic, client, fatalCause, cause } = context;
+  const { topic, client, cause } = context;
   if (error instanceof SinkError) return error;
   if (error instanceof SilenceError) return silence(sink, client, cause);
   if (error instanceof ConfigError) return new SinkError(sink, 'unavailable', errorName(error));
   if (isConsequence(error) && cause !== undefined) return toSinkError(sink, cause, { ...context, cause: undefined });
   const code = errorCode(error);
   if (Number.isNaN(code)) return new SinkError(sink, 'unavailable', error instanceof Error ? error.name : 'unknown');
-  if (code === ERRORS.ERR__FATAL && fatalCause !== undefined)
-    return new SinkError(sink, 'unavailable', `ERR__FATAL: ${fatalCause}`);
+  if (code === ERRORS.ERR__FATAL)
+    return new SinkError(sink, 'unavailable', (client && fatalCauseOf(client)) ?? errorName(error));
   const topicError = TOPIC_ERRORS.get(code);
   if (topicError !== undefined && topic !== undefined)
     return new SinkError(sink, 'unavailable', `${errorName(error)}: ${topicError} ${topic}`);

@@ -18,8 +18,6 @@ export interface ProducerClient {
   readonly native: NativeProducer;
   /** When a broker last acknowledged a record or asked to wait, by `performance.now()`. */
   readonly lastProgress: number;
-  /** The cause of a fatal error in librdkafka's constant words; undefined before one. */
-  readonly fatalCause: string | undefined;
   /** The client's last error since its last progress: why it is silent. */
   readonly lastError: unknown;
   /** Queues a record; false when the queue is full. Throws the client's error when the record can't be queued. */
@@ -57,7 +55,6 @@ export async function openProducerClient(
 export function watch(native: NativeProducer, onThrottle?: ThrottleListener): ProducerClient {
   const unreported = new Set<Report>();
   let lastProgress = performance.now();
-  let fatalCause: string | undefined;
   let lastError: unknown;
 
   native.on('delivery-report', (error, { opaque }) => {
@@ -73,9 +70,6 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
   native.on('event.error', (error) => {
     lastError = error;
   });
-  native.on('event.log', ({ fac, message }) => {
-    if (fac === 'FATAL') fatalCause = fatalCauseIn(String(message)) ?? fatalCause;
-  });
   native.on('event.throttle', ({ throttleTime }) => {
     const milliseconds = Number(throttleTime);
     if (!(milliseconds > 0)) return;
@@ -87,9 +81,6 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
     native,
     get lastProgress() {
       return lastProgress;
-    },
-    get fatalCause() {
-      return fatalCause;
     },
     get lastError() {
       return lastError;
@@ -117,8 +108,3 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
 
 /** What librdkafka reports for a record that it drops from its queue. */
 const PURGED = Object.assign(new Error('purged'), { code: ERRORS.ERR__PURGE_QUEUE });
-
-/** `Fatal error: Broker: Producer attempted to produce with an old epoch: …`: the part between is one of librdkafka's constants. */
-function fatalCauseIn(logLine: string): string | undefined {
-  return /Fatal error: ((?:Broker|Local): [^:]+)/.exec(logLine)?.[1];
-}

@@ -61,9 +61,8 @@ export function createProducer({ name, config, deadlineMs, onThrottle }: Produce
     const { failure } = delivery;
     if (failure === undefined) return;
     const { error, topic } = failure;
-    const { fatalCause, lastError: cause } = client;
     if (isFatal(error)) slot.replace(client);
-    throw toSinkError(name, error, { topic, client: native, fatalCause, cause });
+    throw toSinkError(name, error, { topic, client: native, cause: client.lastError });
   }
 
   async function deliver(delivery: Delivery): Promise<readonly RefusedRecord[]> {

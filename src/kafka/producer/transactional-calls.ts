@@ -1,26 +1,30 @@
-/** Calls of a transactional producer: each with its end, in turns where they take long, and none once the producer is left. */
+/** Calls of a transactional producer: repeated while they are in progress, and none after the producer is closed. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { disconnect, ERRORS, errorCode, type NativeError, type NativeProducer } from '../client/client.ts';
 import { nativeCall } from '../client/native-calls.ts';
 
 type Done = (error: NativeError) => void;
 
-/** A native call can't be ended before its time, and the process can't end before it: what may be asked again is asked in short turns. */
-export const TURN_MS = 2_000;
-const TURN_PAUSE_MS = 50;
+/**
+ * The timeout of one native call, in milliseconds. A call can't be cancelled, and the process can't end before it
+ * returns, so a call that may be repeated has a short timeout.
+ */
+export const CALL_SLICE_MS = 2_000;
+const PAUSE_MS = 50;
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Calls under way, of each producer that was not left. */
-const underWay = new WeakMap<NativeProducer, Set<Promise<void>>>();
-const left = new WeakMap<NativeProducer, Promise<void>>();
+/** The calls in progress of each producer that is not closing. */
+const inProgress = new WeakMap<NativeProducer, Set<Promise<void>>>();
+const closing = new WeakMap<NativeProducer, Promise<void>>();
 
 /**
- * Rejects with the client's error. A transactional call that reaches a client which is being destroyed ends the process (an assertion in
- * librdkafka): none is made once the producer is left.
+ * Calls the client; rejects with its error. A transactional call to a client that is being destroyed aborts the process
+ * (an assertion in librdkafka), so there is none after `closeWhenIdle`.
  */
 export function call(producer: NativeProducer, what: string, start: (done: Done) => void): Promise<void> {
-  if (left.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
-  const calls = underWay.get(producer) ?? new Set();
-  underWay.set(producer, calls);
+  if (closing.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
+  const calls = inProgress.get(producer) ?? new Set();
+  inProgress.set(producer, calls);
   const answered = nativeCall<void>(what, (done) => start((error) => done(error, undefined)));
   calls.add(answered);
   const forget = () => void calls.delete(answered);
@@ -29,36 +33,36 @@ export function call(producer: NativeProducer, what: string, start: (done: Done)
 }
 
 /**
- * For a call that goes on by itself when its time is over: asked again, librdkafka tells what has become of it. So a commit whose answer
- * got lost isn't taken for one that failed. `goOn` says whether to ask once more.
+ * For a call that continues in librdkafka after its timeout: repeated, it returns the result of the first one. So a commit
+ * whose answer is late is not taken for a failed one. `repeat` says whether to call once more.
  */
-export async function inTurns(
+export async function callRepeatedly(
   producer: NativeProducer,
   what: string,
-  goOn: () => boolean,
+  repeat: () => boolean,
   start: (done: Done) => void,
 ): Promise<void> {
   for (;;) {
     try {
       return await call(producer, what, start);
     } catch (error) {
-      if (!isLate(error) || !goOn()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS));
+      if (!isInProgress(error) || !repeat()) throw error;
+      await sleep(PAUSE_MS);
     }
   }
 }
 
-/** Disconnects when its calls have ended, whoever asks first: a transaction that failed, or the end, each while the other is under way. */
-export function leave(producer: NativeProducer): Promise<void> {
-  const leaving =
-    left.get(producer) ??
-    Promise.allSettled(underWay.get(producer) ?? []).then(() => disconnect(producer, CLOSE_TIMEOUT_MS));
-  left.set(producer, leaving);
-  return leaving;
+/** Disconnects when the calls in progress have ended. May be called more than once; all callers wait for the same end. */
+export function closeWhenIdle(producer: NativeProducer): Promise<void> {
+  const closed =
+    closing.get(producer) ??
+    Promise.allSettled(inProgress.get(producer) ?? []).then(() => disconnect(producer, CLOSE_TIMEOUT_MS));
+  closing.set(producer, closed);
+  return closed;
 }
 
-/** Whether the call goes on without us, and may be asked again. While another one does, it would be refused over and over. */
-function isLate(error: unknown): boolean {
+/** Whether the call continues and may be repeated. While another call is in progress, a repetition is refused each time. */
+function isInProgress(error: unknown): boolean {
   const code = errorCode(error);
   if (code === ERRORS.ERR__CONFLICT || code === ERRORS.ERR__PREV_IN_PROGRESS) return false;
   return typeof error === 'object' && error !== null && 'isRetriable' in error && error.isRetriable === true;

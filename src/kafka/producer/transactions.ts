@@ -21,14 +21,14 @@ import { Delivery } from './delivery.ts';
 import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
-import { call, inTurns, leave, TURN_MS } from './transactional-calls.ts';
+import { CALL_SLICE_MS, call, callRepeatedly, closeWhenIdle } from './transactional-calls.ts';
 
 export interface TransactionsOptions {
   /** The node's name in errors. */
   readonly name: string;
   /** librdkafka's connection, security and producer settings (see settings.ts). */
   readonly config: NativeConfig;
-  /** One id per process: a new process with the same id ends what the old one left open, and shuts it out. */
+  /** One id per process: a new process with the same id aborts the old one's open transaction and fences it. */
   readonly transactionalId: string;
   /** What a batch publishes, dead letters included. */
   readonly outputsOf: (batch: StoredBatch) => readonly TransactionOutput[];
@@ -51,24 +51,24 @@ export interface TransactionOutput {
 }
 
 export interface Transactions extends Transaction {
-  /** Ends what an earlier process with this id left open. Rejects with a SinkError when the brokers are away; may be called again. */
+  /** Aborts the open transaction of an earlier process with this id. Rejects with a SinkError when the brokers are not available; may be called again. */
   connect(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * How long an open transaction outlives its process. Until then readers of committed records wait behind it, and so does a restarted
- * process, unless it has the same transactional id.
+ * How long an open transaction outlives its process. Until then readers of committed records wait, and so does a
+ * restarted process unless it has the same transactional id.
  */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const CALL_TIMEOUT_MS = 10_000;
-/** By then the broker has ended the transaction one way or the other. */
+/** After this time the broker has committed or aborted the transaction. */
 const COMMIT_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** How long records are sent alone after a batch was refused: each further batch would cost an aborted transaction. */
 const ALONE_MS = 60_000;
 
-/** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when anything in it fails. */
+/** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when a call in it fails. */
 export function createTransactions(options: TransactionsOptions): Transactions {
   let current: ProducerClient | undefined;
   let opening: Promise<ProducerClient> | undefined;
@@ -77,7 +77,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   let aloneUntil = Number.NEGATIVE_INFINITY;
   let single = false;
 
-  /** The producer of all transactions; a new one after the last was left, or batched otherwise than is needed now. */
+  /** The producer of all transactions; a new one after the last was discarded, or when records must be batched otherwise. */
   async function ready(): Promise<ProducerClient> {
     if (current !== undefined && single === performance.now() < aloneUntil) return current;
     if (current !== undefined) discard(current);
@@ -93,7 +93,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 
   function discard(client: ProducerClient): void {
     if (current === client) current = undefined;
-    void leave(client.native);
+    void closeWhenIdle(client.native);
   }
 
   async function open(): Promise<ProducerClient> {
@@ -114,30 +114,30 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       const client = watch(opened, options.onThrottle);
       await connect(opened, CONNECT_TIMEOUT_MS);
       opened.setPollInBackground(true);
-      await inTurns(opened, 'initTransactions', patience(CALL_TIMEOUT_MS), (done) =>
-        opened.initTransactions(TURN_MS, done),
+      await callRepeatedly(opened, 'initTransactions', withinTimeout(CALL_TIMEOUT_MS), (done) =>
+        opened.initTransactions(CALL_SLICE_MS, done),
       );
       return client;
     } catch (error) {
-      if (producer !== undefined) void leave(producer);
+      if (producer !== undefined) void closeWhenIdle(producer);
       throw toTransactionError(options.name, error, { client: producer });
     }
   }
 
-  /** Not any longer than that, and not when we are to end. */
-  function patience(timeoutMs: number): () => boolean {
+  /** True until the timeout has passed or `close` is called. */
+  function withinTimeout(timeoutMs: number): () => boolean {
     const deadline = performance.now() + timeoutMs;
     return () => !closed && performance.now() <= deadline;
   }
 
   async function aborted(producer: NativeProducer): Promise<boolean> {
     try {
-      await inTurns(producer, 'abortTransaction', patience(CALL_TIMEOUT_MS), (done) =>
-        producer.abortTransaction(TURN_MS, done),
+      await callRepeatedly(producer, 'abortTransaction', withinTimeout(CALL_TIMEOUT_MS), (done) =>
+        producer.abortTransaction(CALL_SLICE_MS, done),
       );
       return true;
     } catch (error) {
-      // Nothing was open.
+      // There was no open transaction.
       return errorCode(error) === ERRORS.ERR__STATE && !isFatal(error);
     }
   }
@@ -182,11 +182,11 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
     );
     try {
-      await inTurns(producer, 'commitTransaction', patience(COMMIT_TIMEOUT_MS), (done) =>
-        producer.commitTransaction(TURN_MS, done),
+      await callRepeatedly(producer, 'commitTransaction', withinTimeout(COMMIT_TIMEOUT_MS), (done) =>
+        producer.commitTransaction(CALL_SLICE_MS, done),
       );
     } catch (error) {
-      // Only this says that nothing was committed.
+      // Only this error says that nothing was committed.
       if (isAbortable(error)) throw error;
       throw new UndecidedError(errorName(error));
     }
@@ -209,14 +209,13 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         } catch (error) {
           const undecided = error instanceof UndecidedError;
           const cause = error instanceof PublishError ? error.failure.error : error;
-          // What can't be aborted is ended by the next client with this id, which is created at the next attempt.
+          // A transaction that can't be aborted is aborted by the next client with this id, at the next attempt.
           if (undecided || isFatal(cause) || !(await aborted(client.native))) discard(client);
           // Repeated, it could be published twice: the topology restarts from the group's committed offsets.
           if (undecided) throw new SinkError(options.name, 'unknown', error.message);
           if (!(error instanceof BatchRefusedError)) {
-            const { fatalCause, lastError } = client;
             const topic = error instanceof PublishError ? error.failure.topic : undefined;
-            const context = { topic, client: client.native, fatalCause, cause: lastError };
+            const context = { topic, client: client.native, cause: client.lastError };
             throw toTransactionError(options.name, cause, context);
           }
           aloneUntil = performance.now() + ALONE_MS;
@@ -227,23 +226,23 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     partitionOf: (origin) => partitionName(kafkaOrigin(origin)),
     async close() {
       closed = true;
-      // Left open, it would block the next process with the same id.
-      await opening?.then(({ native }) => leave(native)).catch(() => undefined);
+      // An open client would block the next process with the same id.
+      await opening?.then(({ native }) => closeWhenIdle(native)).catch(() => undefined);
       const client = current;
       current = undefined;
       if (client === undefined) return;
       await aborted(client.native);
-      await leave(client.native);
+      await closeWhenIdle(client.native);
     },
   };
 }
 
-/** Without a name of its own a process takes one that no other has: then an open transaction ends by its timeout only. */
+/** Without an instance id, the id is unique: then an open transaction ends by its timeout only. */
 export function transactionalIdOf(group: string, instanceId: string | undefined): string {
   return `wado-consumer-${group}-${instanceId ?? `${hostname()}-${process.pid}-${Date.now().toString(36)}`}`;
 }
 
-/** Per partition, the offset behind the last record: batches come in the order of consumption, so all before it is in here or committed. */
+/** Per partition, the offset after the last record. All records before it are in these batches or committed. */
 function nextOffsets(batches: readonly StoredBatch[]): CommittableOffset[] {
   const next = new Map<string, CommittableOffset>();
   for (const origin of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
@@ -271,7 +270,7 @@ class PublishError extends Error {
   }
 }
 
-/** The commit of a transaction that may have happened. The message is librdkafka's name of the error. */
+/** It is unknown whether the transaction was committed. The message is librdkafka's name of the error. */
 class UndecidedError extends Error {
   override readonly name = 'UndecidedError';
 }
@@ -282,15 +281,15 @@ function isAbortable(error: unknown): boolean {
   );
 }
 
-/** Another process took this one's place: trying again would only throw that one out. */
-const FENCED: readonly number[] = [
-  ERRORS.ERR__FENCED,
-  ERRORS.ERR_PRODUCER_FENCED,
-  ERRORS.ERR_INVALID_PRODUCER_EPOCH,
-  ERRORS.ERR_FENCED_INSTANCE_ID,
-];
+/** Another process uses the transactional id: a retry would fence that process. */
+const FENCED: ReadonlySet<string> = new Set([
+  'ERR__FENCED',
+  'ERR_PRODUCER_FENCED',
+  'ERR_INVALID_PRODUCER_EPOCH',
+  'ERR_FENCED_INSTANCE_ID',
+]);
 
 function toTransactionError(name: string, error: unknown, context: ProduceErrorContext): SinkError {
   const known = toSinkError(name, error, context);
-  return FENCED.includes(errorCode(error)) ? new SinkError(name, 'unknown', known.detail) : known;
+  return FENCED.has(known.detail) ? new SinkError(name, 'unknown', known.detail) : known;
 }

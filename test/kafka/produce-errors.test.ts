@@ -1,0 +1,52 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { ERRORS, type NativeProducer } from '../../src/kafka/client/client.ts';
+import { watchDisconnectReasons } from '../../src/kafka/client/disconnect-reason.ts';
+import { SilenceError, toSinkError } from '../../src/kafka/producer/produce-errors.ts';
+
+const error = (code: number) => Object.assign(new Error('error'), { code });
+
+/** A client that has logged these lines. */
+function clientWith(fac: string, message: string): NativeProducer {
+  const client = new EventEmitter();
+  watchDisconnectReasons(client);
+  client.emit('event.log', { fac, message });
+  return client as unknown as NativeProducer;
+}
+
+describe('an error of the producer', () => {
+  it('is a fatal one by its cause, not by ERR__FATAL', () => {
+    const client = clientWith('FATAL', 'Fatal error: Broker: Producer attempted to produce with an old epoch: x');
+    expect(toSinkError('t', error(ERRORS.ERR__FATAL), { client })).toMatchObject({
+      code: 'unavailable',
+      detail: 'ERR_INVALID_PRODUCER_EPOCH',
+    });
+  });
+
+  it.each([ERRORS.ERR__PURGE_QUEUE, ERRORS.ERR__PURGE_INFLIGHT])(
+    '%s is the error for which the record was dropped',
+    (code) => {
+      const cause = error(ERRORS.ERR_CLUSTER_AUTHORIZATION_FAILED);
+      expect(toSinkError('t', error(code), { cause }).detail).toBe('ERR_CLUSTER_AUTHORIZATION_FAILED');
+      expect(toSinkError('t', error(code)).detail).toMatch(/^ERR__PURGE/);
+    },
+  );
+
+  it('names the topic that is missing or denied', () => {
+    const detailOf = (code: number) => toSinkError('t', error(code), { topic: 'images' }).detail;
+    expect(detailOf(ERRORS.ERR__UNKNOWN_TOPIC)).toBe('ERR__UNKNOWN_TOPIC: there is no topic images');
+    expect(detailOf(ERRORS.ERR_TOPIC_AUTHORIZATION_FAILED)).toBe(
+      'ERR_TOPIC_AUTHORIZATION_FAILED: access denied to topic images',
+    );
+    expect(detailOf(ERRORS.ERR_NOT_ENOUGH_REPLICAS)).toBe('ERR_NOT_ENOUGH_REPLICAS');
+  });
+
+  it('gives the reason of a silence where the client has one', () => {
+    expect(toSinkError('t', new SilenceError())).toMatchObject({ code: 'timeout', detail: 'no acknowledgement' });
+    const client = clientWith('FAIL', 'sasl_ssl://kafka:9092/1: SASL authentication error: denied');
+    expect(toSinkError('t', new SilenceError(), { client, cause: error(ERRORS.ERR__AUTHENTICATION) })).toMatchObject({
+      code: 'unavailable',
+      detail: 'sasl_failed',
+    });
+  });
+});
