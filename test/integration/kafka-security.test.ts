@@ -193,7 +193,7 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
       expect(differences(await pipeline.endState(), expectedState([...before, ...after]))).toEqual([]);
       const log = pipeline.logText();
       expect(log.match(/"started"/g)).toHaveLength(1);
-      // In a transaction, partitions that are lost with records in flight break the graph: somebody else may be publishing them.
+      // In a transaction, partitions that are lost with records in flight end the topology: another member may be publishing them.
       if (args.length === 0) expect(log).not.toContain('topology failed');
       expect(log).not.toMatch(/(?:second|third|fourth)-S3cret/);
     },
