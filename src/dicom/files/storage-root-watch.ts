@@ -104,7 +104,7 @@ export class StorageRootWatch {
 }
 
 /** Checks a root with few calls. A lost mount is reported as `not_mounted` once the root was seen on it. */
-export function createRootProbe(mounts: MountMemory = new MountMemory()): RootProbe {
+function createRootProbe(mounts: MountMemory = new MountMemory()): RootProbe {
   return async (root) => {
     try {
       // Looking up `.` needs a searchable directory and triggers an automount. Files are opened by name, so a root
