@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { loadConfig } from '../config/load.ts';
+import { SourceError } from '../errors.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { type Service, startService } from '../runtime/service.ts';
@@ -99,9 +100,14 @@ async function ended(service: Service): Promise<StopResult> {
   try {
     return await service.done;
   } catch (error) {
-    throw new CliError(
-      EXIT.broke,
-      `the service stopped after repeated failures (${errorCode(error)}); the log has the last error`,
-    );
+    throw new CliError(EXIT.broke, reasonOf(error));
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SourceError && error.code === 'no_committed_offset')
+    return `start_offset is committed, but the group has no offset for ${error.detail}: set one with 'offsets reset', or change start_offset`;
+  if (error instanceof SourceError && error.code === 'fenced')
+    return `another process has joined the group with the same instance_id (${error.detail})`;
+  return `the service stopped after repeated failures (${errorCode(error)}); the log has the last error`;
 }
