@@ -5,11 +5,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import dicomParser from 'dicom-parser';
 import { ATTRIBUTES } from '../dist/src/dicom/bytes/attributes.js';
-import { HeaderScanner } from '../dist/src/dicom/bytes/scan.js';
+import { FoundValues } from '../dist/src/dicom/bytes/found-values.js';
 import { vrCode } from '../dist/src/dicom/bytes/vr.js';
 import { FileHeader } from '../dist/src/dicom/files/file-header.js';
 import { StorageRoots } from '../dist/src/dicom/files/storage-roots.js';
 import { DicomHeader } from '../dist/src/dicom/rows/header.js';
+import { NO_MESSAGE, readIdentity } from '../dist/src/dicom/rows/identity.js';
 import { imageMetaJson } from '../dist/src/dicom/rows/image-meta.js';
 import { stateMetaJson } from '../dist/src/dicom/rows/state-meta.js';
 
@@ -17,7 +18,7 @@ const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":
 
 /** The length of what was made, so that nothing can be left out as unused. */
 function recordsLength(header, size) {
-  const identity = header.identity();
+  const identity = readIdentity(header, NO_MESSAGE);
   const state = stateMetaJson(header, identity, 'tenant1', TIMESTAMPS);
   return state.length + imageMetaJson(header, identity, 'tenant1', size, TIMESTAMPS).length;
 }
@@ -48,22 +49,23 @@ export const READERS = {
   /** Over the first 16 KB. What it finds goes through our values, since it has none of its own: no character sets, no rules. */
   'dicom-parser': () => {
     const window = Buffer.alloc(16 << 10);
-    const found = new HeaderScanner();
-    const header = new DicomHeader(found);
+    // What DicomHeader reads of a scanner.
+    const scanned = { found: new FoundValues(), transferSyntaxUid: '', bigEndian: false };
+    const header = new DicomHeader(scanned);
     const wanted = ATTRIBUTES.map(({ tag }) => `x${tag.toString(16).padStart(8, '0')}`);
     return (path) => {
       const { bytes, size } = readBeginning(path, window);
       const dataSet = dicomParser.parseDicom(bytes, { untilTag: 'x7fe00010' });
       const { buffer, byteOffset, length } = dataSet.byteArray;
       const whole = Buffer.from(buffer, byteOffset, length);
-      found.reset();
-      found.transferSyntaxUid = dataSet.string('x00020010');
-      found.bigEndian = found.transferSyntaxUid === '1.2.840.10008.1.2.2';
+      scanned.found.reset();
+      scanned.transferSyntaxUid = dataSet.string('x00020010');
+      scanned.bigEndian = scanned.transferSyntaxUid === '1.2.840.10008.1.2.2';
       for (let slot = 0; slot < wanted.length; slot++) {
         const element = dataSet.elements[wanted[slot]];
         if (element === undefined) continue;
         const { dataOffset: start, length: size, vr } = element;
-        found.found.take(slot, vr === undefined ? 0 : vrCode(vr), whole, length, start, start + size);
+        scanned.found.take(slot, vr === undefined ? 0 : vrCode(vr), whole, length, start, start + size);
       }
       header.refresh();
       return recordsLength(header, size);

@@ -32,6 +32,14 @@ describe('--set', () => {
     expect(config.logger.staticFields).toEqual({ 'a.b': 'x' });
   });
 
+  it('sets missing_identity, which uses the message unless it is dead_letter', () => {
+    const field = 'pipeline.processors.0.group_dicom_state.missing_identity';
+    const group = (sets: readonly string[]) => loadConfig(minimal, { env: {}, sets }).group;
+    expect(group([]).missingIdentity).toBe('use_message');
+    expect(group([`${field}=dead_letter`]).missingIdentity).toBe('dead_letter');
+    expect(said([`${field}=drop`])).toEqual([`--set ${field}(1,1) ${field}: expected one of use_message, dead_letter`]);
+  });
+
   it('is checked like the file, and named where it is wrong', () => {
     expect(said(['input.redpanda.start_offset=newest', 'http.adress=x'])).toEqual([
       '--set http.adress(1,1) unknown field adress in http (did you mean address?)',

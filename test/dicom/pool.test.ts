@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -162,6 +163,41 @@ describe('a batch', () => {
     const complete = await read((at) => contents[at]?.length ?? 0);
     expect(complete.map(({ incomplete }) => incomplete)).toEqual(contents.map(() => false));
     expect([0, 1, 2, 5].map((at) => complete[at]?.error.code)).toEqual(new Array(4).fill('not_dicom'));
+  });
+
+  it('takes PatientID and StudyDate of rows and keys from the message where the file has none', async () => {
+    start();
+    const { PatientID: _, StudyDate: __, ...anonymous } = SAMPLE;
+    const files = [file(store('a.dcm', anonymous)), file(store('b.dcm', SAMPLE), 0, 'a', 'tenant2')];
+    const { states, images } = await pool.read(files);
+    const [state, other] = states.toSorted((a, b) => a.index - b.index);
+    const image = images.find(({ index }) => index === 0);
+    const uids = `${SAMPLE.StudyInstanceUID}_${SAMPLE.SeriesInstanceUID}`;
+    expect(JSON.parse(String(state?.json))).toMatchObject({
+      patient_id: 'MESSAGE-1',
+      study_date: '2025-01-01',
+      study_date_origin: '20250101',
+    });
+    expect(JSON.parse(String(image?.json))).toMatchObject({ patient_id: 'MESSAGE-1' });
+    expect(state?.key).toBe(hash('md5', `tenant1_MESSAGE-1_${uids}`));
+    expect(image?.key).toBe(hash('md5', `tenant1_MESSAGE-1_${uids}_${SAMPLE.SOPInstanceUID}`));
+    expect(JSON.parse(String(other?.json))).toMatchObject({ patient_id: 'PID-1', study_date: '2024-02-29' });
+  });
+
+  it('fails at files without PatientID or StudyDate with missing_identity: dead_letter', async () => {
+    start({ missingIdentity: 'dead_letter' });
+    const { PatientID: _, ...noPatient } = SAMPLE;
+    const { failures } = await pool.read([
+      file(store('a.dcm', noPatient)),
+      file(store('b.dcm', { ...SAMPLE, StudyDate: '' })),
+      file(store('c.dcm', { ...SAMPLE, StudyDate: '***' })),
+      file(store('d.dcm')),
+    ]);
+    expect(failures.map(({ index, error }) => [index, error.message]).sort()).toEqual([
+      [0, 'missing_required:PATIENT_ID'],
+      [1, 'empty_required:STUDY_DATE'],
+      [2, 'invalid_date:STUDY_DATE'],
+    ]);
   });
 
   it('may be empty, and many batches may be read at once', async () => {
