@@ -107,6 +107,20 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([at(5)]);
   });
 
+  it('commits no position that the client still reports of an earlier assignment', () => {
+    const tracked = tracker();
+    tracked.assign([{ topic: 't', partition: 0, offset: 0 }]);
+    tracked.ignorePositions([at(600)]);
+    tracked.reached([at(600)]);
+    expect(tracked.takeCommittable()).toEqual([]);
+    // The client has reset it, and has consumed a marker since.
+    tracked.reached([at(1)]);
+    expect(tracked.takeCommittable()).toEqual([at(1)]);
+    for (let offset = 1; offset < 600; offset++) tracked.track(at(offset));
+    tracked.reached([at(600)]);
+    expect(tracked.takeCommittable()).toEqual([]);
+  });
+
   it('commits no position of an earlier assignment, and none behind a record that came since', () => {
     const tracked = tracker(0);
     tracked.reached([at(3)]);

@@ -34,6 +34,9 @@ export interface PollLoopOptions {
 export class PollLoop {
   readonly #options: PollLoopOptions;
   #failure: SourceError | undefined;
+  /** To be run before the next poll. */
+  #actions: ((isPolling: boolean) => void)[] = [];
+  #hasEnded = false;
   #positionsAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PollLoopOptions) {
@@ -46,13 +49,41 @@ export class PollLoop {
     this.#options.tracker.wake();
   }
 
+  /**
+   * Runs an action while no poll is under way: no record of before is handed out after it. Resolves when it has run, or when the loop
+   * ends without it.
+   */
+  betweenPolls(action: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#actions.push((isPolling) => {
+        try {
+          if (isPolling) action();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+      if (this.#hasEnded) this.#act(false);
+    });
+  }
+
   /** Resolves when the loop isn't wanted any more. Rejects with a SourceError when a retry can't help. */
   async run(consumer: NativeConsumer): Promise<void> {
+    try {
+      await this.#run(consumer);
+    } finally {
+      this.#hasEnded = true;
+      this.#act(false);
+    }
+  }
+
+  async #run(consumer: NativeConsumer): Promise<void> {
     const { tracker, wanted, events } = this.#options;
     const pause = new AssignmentPause(consumer, this.#options.assignments);
     let fullSince = Number.NaN;
     while (wanted()) {
       if (this.#failure !== undefined) throw this.#failure;
+      this.#act(true);
       if (this.#room() > 0) {
         fullSince = Number.NaN;
         pause.resume();
@@ -81,6 +112,10 @@ export class PollLoop {
     } catch {
       // The client is between two assignments: the next poll tries again.
     }
+  }
+
+  #act(isPolling: boolean): void {
+    for (const action of this.#actions.splice(0)) action(isPolling);
   }
 
   #room(): number {

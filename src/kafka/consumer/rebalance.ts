@@ -13,6 +13,8 @@ export interface RebalanceOptions {
   drainTimeoutMs(): number;
   /** Where to start the partitions; those that are left out are started by the client. */
   startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
+  /** Runs an action while the client isn't polled. */
+  betweenPolls(action: () => void): Promise<void>;
   /** Commits what is acknowledged; resolves when that is done or can't be done. */
   commit(): Promise<void>;
   /** A revocation gave up this number of unacknowledged records. */
@@ -100,16 +102,19 @@ export class Rebalances {
   }
 
   async #restart(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
-    const { tracker, events, startOffsetsOf } = this.#options;
+    const { tracker, events, startOffsetsOf, betweenPolls } = this.#options;
     const starts = await startOffsetsOf(partitions);
     if (starts.length === 0) return;
     const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
-    tracker.assign(starts.map((each) => toTrackedStart(each, each)));
-    if (cooperative) {
-      consumer.incrementalUnassign(starts.map(({ topic, partition }) => ({ topic, partition })));
-      consumer.incrementalAssign(starts.map((each) => toNativeStart(each, each)));
-    } else consumer.assign(tracker.next().map((each) => toNativeStart(each, each)));
-    this.#assignments++;
+    await betweenPolls(() => {
+      tracker.assign(starts.map((each) => toTrackedStart(each, each)));
+      if (cooperative) {
+        consumer.incrementalUnassign(starts.map(({ topic, partition }) => ({ topic, partition })));
+        consumer.incrementalAssign(starts.map((each) => toNativeStart(each, each)));
+      } else consumer.assign(tracker.next().map((each) => toNativeStart(each, each)));
+      tracker.ignorePositions(consumer.position());
+      this.#assignments++;
+    });
     events.assigned?.(starts, starts);
   }
 

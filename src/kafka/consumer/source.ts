@@ -302,6 +302,8 @@ export class KafkaSource implements Source, Offsets {
       },
       drainTimeoutMs: () => (this.#life.rules.open ? this.#options.drainTimeoutMs : 0),
       startOffsetsOf: (partitions) => this.#startOffsetsOf(partitions),
+      // Without a poll loop nothing is polled.
+      betweenPolls: async (action) => (this.#pollLoop === undefined ? action() : this.#pollLoop.betweenPolls(action)),
       commit: async () => {
         if (this.#life.rules.commits) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
       },

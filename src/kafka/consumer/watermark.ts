@@ -48,6 +48,8 @@ interface PartitionState {
   position: number;
   /** The offset handed out last, or -1. */
   last: number;
+  /** A position of an earlier assignment, which the client may still report; -1 for none. */
+  stale: number;
 }
 
 const COMPACT_AT = 4096;
@@ -97,6 +99,7 @@ export class WatermarkTracker {
         committed: offset,
         position: -1,
         last: -1,
+        stale: -1,
       };
       const states = this.#states.get(topic);
       if (states === undefined) this.#states.set(topic, new Map([[partition, state]]));
@@ -173,9 +176,20 @@ export class WatermarkTracker {
   reached(positions: readonly (Partition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset = -1 } of positions) {
       const state = this.#state(topic, partition);
-      if (state === undefined || offset < 0) continue;
+      if (state === undefined || offset < 0 || (state.last < 0 && offset === state.stale)) continue;
       state.position = offset;
       this.#advance(state);
+    }
+  }
+
+  /**
+   * The client's positions right after an assignment: of an earlier one, since the client resets them in another thread. They don't count
+   * before a record was handed out.
+   */
+  ignorePositions(positions: readonly (Partition & { readonly offset?: number })[]): void {
+    for (const { topic, partition, offset = -1 } of positions) {
+      const state = this.#state(topic, partition);
+      if (state !== undefined) state.stale = offset;
     }
   }
 
