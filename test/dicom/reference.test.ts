@@ -31,6 +31,7 @@ function scan(file: Buffer, size: number): Found {
     if (scanner.deflated) {
       const inflated = inflate(file.subarray(scanner.offset)) ?? Buffer.alloc(0);
       scanner.startInflated();
+      scanner.endsAt(inflated.length);
       feed(inflated, size === file.length ? inflated.length : size);
     }
   } catch (error) {

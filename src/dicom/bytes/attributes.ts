@@ -1,7 +1,6 @@
 /**
- * The attributes that the state and image records are made of (docs/contract.md, "Output records"), and NumberOfFrames for those who publish a folder, with
- * the VR that the data dictionary gives them (DICOM PS3.6, section 6). In the order of their tags, which is the order in which a data set
- * holds them (PS3.5, section 7.1).
+ * The attributes that the state and image records are made of (docs/contract.md, "Output records"), and NumberOfFrames, which `publish`
+ * needs, with their VRs in the data dictionary (DICOM PS3.6, section 6). Sorted by tag, as data sets are (PS3.5, section 7.1).
  */
 export interface Attribute {
   readonly keyword: string;
@@ -66,18 +65,18 @@ export type AttributeKeyword = (typeof TABLE)[number][0];
 
 export const ATTRIBUTES: readonly Attribute[] = TABLE.map(([keyword, tag, vr]) => ({ keyword, tag, vr }));
 
-/** The last attribute that any record needs: past it, a data set in tag order has nothing more to say. */
+/** The last attribute that any record needs. */
 export const LAST_WANTED_TAG = 0x00281054;
 
 const slots = new Map<string, number>(TABLE.map(([keyword], slot) => [keyword, slot]));
 
-/** Where the scanner keeps an attribute: its position in `ATTRIBUTES`. */
+/** The position of an attribute in `ATTRIBUTES`, under which the scanner keeps its value. */
 export function slotOf(keyword: AttributeKeyword): number {
   return slots.get(keyword) ?? -1;
 }
 
 const NO_SLOT = -1;
-// No two wanted tags share a key: else one of them would never be found, which every test would tell.
+// No two wanted tags share a key, or one of them would never be found.
 const SLOTS_BY_KEY = new Int8Array(1 << 14).fill(NO_SLOT);
 ATTRIBUTES.forEach(({ tag }, slot) => {
   SLOTS_BY_KEY[slotKey(tag >>> 16, tag & 0xffff)] = slot;
@@ -89,7 +88,7 @@ function slotKey(group: number, element: number): number {
   return ((group & 0x38) << 8) | ((element >> 2) & 0x400) | (element & 0x3ff);
 }
 
-/** The slot of a tag, or -1 where it isn't wanted. */
+/** The slot of a tag, or -1 if it is not wanted. */
 export function wantedSlot(group: number, element: number): number {
   const slot = SLOTS_BY_KEY[slotKey(group, element)] as number;
   return slot !== NO_SLOT && TAGS[slot] === group * 0x10000 + element ? slot : NO_SLOT;

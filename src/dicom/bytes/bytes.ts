@@ -1,4 +1,4 @@
-/** Numbers out of a window (DICOM PS3.5, 7.3). None checks that the window reaches that far: who calls has. */
+/** Reads numbers from a window (DICOM PS3.5, 7.3). The caller must have checked that the window reaches far enough. */
 
 export function byteAt(window: Buffer, at: number): number {
   return window[at] as number;

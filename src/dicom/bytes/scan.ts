@@ -65,6 +65,11 @@ export class HeaderScanner {
     this.#dataSet.start(false, false);
   }
 
+  /** Says how long the inflated data set is, as soon as that is known: whether a length can be right depends on it. */
+  endsAt(size: number): void {
+    this.#cursor.size = size;
+  }
+
   /**
    * Scans `window[0..length)`, whose first byte is byte `offset` of the file; `atEnd` says that the file ends with it. Returns true when
    * nothing more is wanted, false when it wants `wanted` bytes from `offset` on. Throws a DicomReadError.

@@ -130,6 +130,7 @@ function scanWhole(scanner: HeaderScanner, stream: Buffer, sizes: WindowSizes): 
     if (!scanInflated(scanner, inflate(stream, constants.Z_SYNC_FLUSH), false, sizes)) throw error;
     return;
   }
+  scanner.endsAt(inflated.length);
   if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
 }
 
