@@ -1,8 +1,14 @@
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { SourceError } from '../../errors.ts';
-import { connect, disconnect, disconnectReason, errorName, newConsumer } from '../client/client.ts';
+import { connect, disconnect, disconnectReason, ERRORS, errorCode, errorName, newConsumer } from '../client/client.ts';
 import { nativeCall } from '../client/native-calls.ts';
-import { type NativeConfig, type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
+import {
+  type NativeConfig,
+  type NativeConsumer,
+  type NativeMetadata,
+  type Partition,
+  partitionName,
+} from '../client/types.ts';
 import { type CommittedOffset, committedOffsets } from './committed-offsets.ts';
 
 /** A topic as the brokers describe it. */
@@ -40,6 +46,11 @@ export class GroupQueries {
   readonly #config: NativeConfig;
   readonly #pending = new Set<Promise<unknown>>();
   #client: Promise<Client> | undefined;
+  /**
+   * Whether the brokers answer DescribeTopics; undefined before the first answer. librdkafka's mock cluster, the demo's broker, never does:
+   * its metadata says how many partitions there are, but has no topic ids.
+   */
+  #describes: boolean | undefined;
   #closed = false;
 
   /** `config` is the member's. The client of the queries never joins its group. */
@@ -50,18 +61,20 @@ export class GroupQueries {
 
   /** The topics in the order of their names; one that doesn't exist, or is denied, has an error. */
   topics(names: readonly string[]): Promise<readonly TopicState[]> {
-    return this.#ask(async ({ consumer, admin }) => {
+    return this.#ask(async (client) => {
       // The client's own events collect until they are polled.
-      consumer.consume(MAX_EVENTS, () => undefined);
-      const found = await nativeCall<RdKafka.TopicDescription[]>('describe topics', (done) =>
-        admin.describeTopics([...names], { timeout: QUERY_TIMEOUT_MS }, done),
-      );
-      return found.map(({ name, topicId, partitions, error }) => ({
-        topic: name,
-        id: idOf(topicId),
-        partitions: partitions.length,
-        ...(error === undefined ? {} : { error: errorName(error) }),
-      }));
+      client.consumer.consume(MAX_EVENTS, () => undefined);
+      if (this.#describes === false) return await topicsOfMetadata(client, names);
+      try {
+        const found = await describeTopics(client, names);
+        this.#describes = true;
+        return found;
+      } catch (error) {
+        if (this.#describes === true || errorCode(error) !== ERRORS.ERR__TIMED_OUT) throw error;
+        const found = await topicsOfMetadata(client, names);
+        this.#describes = false;
+        return found;
+      }
     });
   }
 
@@ -143,6 +156,29 @@ export class GroupQueries {
     this.#client = undefined;
     if (client !== undefined) await disconnect(client.consumer, CLOSE_TIMEOUT_MS);
   }
+}
+
+async function describeTopics({ admin }: Client, names: readonly string[]): Promise<readonly TopicState[]> {
+  const found = await nativeCall<RdKafka.TopicDescription[]>('describe topics', (done) =>
+    admin.describeTopics([...names], { timeout: QUERY_TIMEOUT_MS }, done),
+  );
+  return found.map(({ name, topicId, partitions, error }) => ({
+    topic: name,
+    id: idOf(topicId),
+    partitions: partitions.length,
+    ...(error === undefined ? {} : { error: errorName(error) }),
+  }));
+}
+
+async function topicsOfMetadata({ consumer }: Client, names: readonly string[]): Promise<readonly TopicState[]> {
+  const { topics } = await nativeCall<NativeMetadata>('metadata', (done) =>
+    consumer.getMetadata({ timeout: QUERY_TIMEOUT_MS }, done),
+  );
+  return names.toSorted().map((topic) => {
+    const partitions = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    const error = partitions > 0 ? {} : { error: errorName({ code: ERRORS.ERR_UNKNOWN_TOPIC_OR_PART }) };
+    return { topic, id: undefined, partitions, ...error };
+  });
 }
 
 function idOf({ mostSignificantBits, leastSignificantBits }: RdKafka.Uuid): string | undefined {
