@@ -146,7 +146,7 @@ export interface DatabaseConfig extends ComponentConfig {
   readonly refusedInARow: number;
 }
 
-/** The three `redpanda` outputs. They share one producer, so they share its settings. */
+/** The three `redpanda` outputs. They share their producer settings. */
 export interface TopicsConfig {
   readonly producer: ProducerConfig;
   readonly state: TopicConfig;

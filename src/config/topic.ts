@@ -90,7 +90,7 @@ export function readTopic(
   return { component, fields };
 }
 
-/** Combines the three outputs. They share one producer, so its settings must be equal. */
+/** Combines the three outputs, which share their producer settings. */
 export function combineTopics(
   document: ConfigDocument,
   outputs: Readonly<Record<RecordType, TopicOutput>>,
@@ -110,7 +110,7 @@ function reportDifferences(document: ConfigDocument, first: TopicOutput, other: 
     if (isDeepStrictEqual(first.fields[field], other.fields[field])) continue;
     document.report(
       [...other.component.body, field],
-      `differs from the output in line ${document.lineOf(first.component.body)}: the three share one producer, so these settings must be equal`,
+      `differs from the output in line ${document.lineOf(first.component.body)}: the three outputs share their producer settings`,
     );
   }
 }

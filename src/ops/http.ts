@@ -135,7 +135,8 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
         description: 'Status 200 when every input and output is connected and a storage root can be used, else 503.',
         answer: () => {
           const { ready, body } = health.readiness();
-          return json(ready ? 200 : 503, body);
+          const throttleMs = metrics.throttling.now();
+          return json(ready ? 200 : 503, { ...body, ...(throttleMs > 0 ? { throttled_ms: throttleMs } : {}) });
         },
       },
     ],

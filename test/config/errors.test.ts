@@ -161,7 +161,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   'outputs that could not share a producer': {
     change: ['topic: images', 'topic: images\n                    timeout: 5s'],
     says: [
-      '32:30 output.reject_errored.broker.outputs.1.switch.cases.1.output.redpanda.timeout: differs from the output in line 23: the three share one producer, so these settings must be equal',
+      '32:30 output.reject_errored.broker.outputs.1.switch.cases.1.output.redpanda.timeout: differs from the output in line 23: the three outputs share their producer settings',
     ],
   },
   'a driver that there is not': {

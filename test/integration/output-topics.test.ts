@@ -74,6 +74,7 @@ await describeWith(['kafka', 'postgres'], 'an output topic', ({ kafka, postgres 
     const images = await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
     expect([...images.values()].reduce((sum, times) => sum + times, 0)).toBe(records);
     expect((await service.signal('SIGTERM')).code).toBe(0);
+    expect(pipeline.logText()).toContain('Kafka throttles the producer because of a quota');
   });
 
   it.each(MODES)(
