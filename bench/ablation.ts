@@ -43,12 +43,12 @@ const ABLATIONS: readonly Ablation[] = [
   {
     name: 'pool-growth: all threads as soon as batches wait',
     module: 'dicom/files/pool-growth.js',
-    code: 'export class PoolGrowth { progressed() {} enough() {} isDue() { return true; } }',
+    code: 'export class PoolGrowth { finishedFast() {} enough() {} isDue() { return true; } }',
   },
   {
     name: 'pool-growth: one thread',
     module: 'dicom/files/pool-growth.js',
-    code: 'export class PoolGrowth { progressed() {} enough() {} isDue() { return false; } }',
+    code: 'export class PoolGrowth { finishedFast() {} enough() {} isDue() { return false; } }',
   },
   {
     name: 'storage-speed: always concurrent',

@@ -10,12 +10,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Lets batches wait for the given time, finishing one from time to time with `progress`. Returns when another thread was due. */
+/** Lets batches wait for the given time; with `progress`, batches are finished from fast storage meanwhile. Returns when another thread was due. */
 function dueWhile(growth: PoolGrowth, milliseconds: number, { progress }: { readonly progress: boolean }): number[] {
   const due: number[] = [];
   for (let passed = 0; passed <= milliseconds; passed += 100) {
     if (growth.isDue()) due.push(passed);
-    if (progress) growth.progressed();
+    if (progress) growth.finishedFast();
     vi.advanceTimersByTime(100);
   }
   return due;
@@ -32,7 +32,7 @@ describe('PoolGrowth', () => {
     expect(dueWhile(withFree(0.4), 10_000, { progress: true })).toEqual([]);
   });
 
-  it('asks for one however busy the CPUs are if no batch is finished, as the threads are blocked', () => {
+  it('asks for one however busy the CPUs are if no batch is finished from fast storage: the threads wait or are blocked', () => {
     expect(dueWhile(withFree(0), 1_500, { progress: false })).toEqual([1_000]);
   });
 

@@ -91,6 +91,29 @@ describe('the number of threads', () => {
     }
     expect(pool.threads).toBe(3);
   });
+
+  /** Keeps batches waiting for a while on a machine without an idle CPU. */
+  async function load(kind: string, options: Partial<HeaderPoolOptions>): Promise<void> {
+    const growth = { afterMs: 1_000, watchProcessors: () => () => 0 };
+    start({ workers: 2, growth, workerScript: faultyWorker, readTimeoutMs: 60_000, ...options });
+    const files = [1, 2, 3].map((number) => file(store(`${kind}-${number}.dcm`, instance(number)), number));
+    const end = performance.now() + 3_500;
+    const reading = async () => {
+      while (performance.now() < end) await pool.read(files);
+    };
+    await Promise.all(Array.from({ length: 8 }, reading));
+  }
+
+  it('grows on slow storage even while all CPUs are busy, as the threads only wait', async () => {
+    await load('slow', {});
+    expect(pool.threads).toBe(2);
+  }, 60_000);
+
+  it('does not grow on fast storage while all CPUs are busy', async () => {
+    // Without concurrent reads, so that the storage of a busy machine can't count as slow.
+    await load('fast', { concurrentReads: false });
+    expect(pool.threads).toBe(1);
+  }, 60_000);
 });
 
 describe('a batch', () => {

@@ -39,7 +39,8 @@ export class BatchReader {
     const done = this.#readWhileFast(request, order, winners, failures);
     if (done < order.length) await this.#readConcurrently(request, order.slice(done), winners, failures);
     this.#roots.releaseIdle();
-    return { kind: 'batch', id: request.id, ...winners.rows(), failures };
+    const waitedForStorage = this.#speed.slow && !request.sequential;
+    return { kind: 'batch', id: request.id, waitedForStorage, ...winners.rows(), failures };
   }
 
   /** Returns how many files of `order` were read: all of them unless the storage turned out to be slow. */

@@ -56,6 +56,8 @@ export type WorkerMessage =
   | {
       readonly kind: 'batch';
       readonly id: number;
+      /** The storage was slow: the worker spent its time waiting for it, not on a CPU. */
+      readonly waitedForStorage: boolean;
       readonly states: RowLists;
       readonly images: RowLists;
       /**

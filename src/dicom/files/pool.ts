@@ -125,7 +125,7 @@ class WorkerPool implements HeaderPool {
       return;
     }
     const job = slot.finish(message.id);
-    this.#growth.progressed();
+    if (message.kind === 'bug' || !message.waitedForStorage) this.#growth.finishedFast();
     if (message.kind === 'bug') job?.reject(new Error(`reading headers failed: ${message.where}`));
     else job?.resolve(message);
     this.#dispatch();

@@ -4,7 +4,8 @@
  * must.
  *
  * Gain end to end (2026-11-27, `npm run bench -- ablation --only storage-speed`, busy machine, 3 rounds): with
- * concurrent reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files.
+ * concurrent reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files. With
+ * `--delay 5000` and reads in place only, it handles 0.21 (0.15 to 0.27) times the records per second.
  */
 
 /**

@@ -14,6 +14,8 @@ fs.openSync = (path, flags) => {
     fs.writeFileSync(join(folder, 'hiccupped'), '');
     hang();
   }
+  // Longer than the limit below which storage counts as fast.
+  if (name.includes('slow')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   if (name.includes('die')) process.exit(1);
   if (name.includes('bug')) throw new TypeError('a value that must not be told');
   return openSync(path, flags);
