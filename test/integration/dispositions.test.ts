@@ -20,13 +20,16 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
   });
   afterEach(() => database.drop());
 
-  /** Writes `facts`, after `prepare` has changed what the sink found when it connected. */
+  /** Writes `facts` and a good record, after `prepare` has changed what the sink found when it connected. */
   async function write(facts: FileFacts, prepare = ''): Promise<readonly SinkError[]> {
     const sink = createPostgresSink({ name: 'postgres', dsn: () => database.dsn, migrate: true, connections: 1 });
     try {
       await sink.connect();
       if (prepare !== '') await database.query(prepare);
-      return (await sink.write(batchOf([facts]))).flatMap(({ error }) => (error instanceof SinkError ? [error] : []));
+      const good = { series_uid: '9.9', sop_uid: '9.9.9', image: { width: 8 }, state: { patient_name: null } };
+      return (await sink.write(batchOf([facts, good]))).flatMap(({ error }) =>
+        error instanceof SinkError ? [error] : [],
+      );
     } finally {
       await sink.close();
     }
@@ -88,24 +91,32 @@ await describeWith(['postgres'], 'an error of PostgreSQL', ({ postgres }) => {
     await waiting.close();
   });
 
-  describe('about the database stops the service', () => {
-    const cases: readonly (readonly [sqlstate: string, what: string, code: string, prepare: string])[] = [
-      ['42P01', 'a table is gone', 'misconfigured', 'drop table dicom_image_meta'],
-      ['42703', 'a column is gone', 'misconfigured', 'alter table dicom_image_meta drop column window_width'],
-      ['42P10', 'the key is gone', 'misconfigured', 'alter table dicom_image_meta drop constraint pk_dicom_image_meta'],
+  describe('about the tables makes the database out of order, and is tried again', () => {
+    const cases: readonly (readonly [sqlstate: string, what: string, named: string, prepare: string])[] = [
+      ['42P01', 'a table is missing', 'dicom_image_meta:missing', 'drop table dicom_image_meta'],
       [
-        'P0001',
-        "somebody's trigger",
-        'unknown',
-        'create function refuse() returns trigger language plpgsql as $$ begin raise exception using message = new.sop_uid; end $$; ' +
-          'create trigger refuse before insert on dicom_image_meta for each row execute function refuse()',
+        '42703',
+        'a column is missing',
+        'dicom_image_meta.window_width:missing',
+        'alter table dicom_image_meta drop column window_width',
       ],
+      ['42P10', 'the key is missing', '42P10', 'alter table dicom_image_meta drop constraint pk_dicom_image_meta'],
     ];
-    it.each(cases)('%s, %s', async (sqlstate, _what, code, prepare) => {
+    it.each(cases)('%s, %s', async (_sqlstate, _what, named, prepare) => {
       const error: unknown = await write({}, prepare).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code, detail: sqlstate });
-      expect(isTransient(error)).toBe(false);
+      expect(error).toMatchObject({ code: 'unavailable', detail: expect.stringContaining(`out of order: ${named}`) });
+      expect(isTransient(error)).toBe(true);
     });
+  });
+
+  it('that a trigger raises stops the service (P0001)', async () => {
+    const error: unknown = await write(
+      {},
+      'create function refuse() returns trigger language plpgsql as $$ begin raise exception using message = new.sop_uid; end $$; ' +
+        'create trigger refuse before insert on dicom_image_meta for each row execute function refuse()',
+    ).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'unknown', detail: 'P0001' });
+    expect(isTransient(error)).toBe(false);
   });
 
   describe('about logging in is tried again', () => {
