@@ -36,7 +36,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     return records;
   }
 
-  /** Reads, when asked, what has come into partition 0 since. */
+  /** Returns a function that reads the records that were added to partition 0 since. */
   async function readNext(topic: string): Promise<() => Promise<TopicRecord[]>> {
     const admin = createAdmin(connection);
     const from = new Map((await admin.endOffsets(topic)).map(({ partition, offset }) => [partition, offset]));
@@ -44,7 +44,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     return () => read(topic, { from });
   }
 
-  /** A record as text that shows every byte of it. */
+  /** A record as text, with every byte of it. */
   function plain({ key, value, headers }: Pick<ConsumedRecord, 'key' | 'value' | 'headers'>): string {
     const hex = (bytes: Buffer | null) => (bytes === null ? 'none' : `'${bytes.toString('hex')}'`);
     return [hex(key), hex(value), ...headers.map(([name, of]) => `${JSON.stringify(name)}=${hex(of)}`)].join(' ');
@@ -52,7 +52,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
 
   const at = (topic: string, offset: number) => new KafkaOrigin({ topic, partition: 0, offset });
 
-  /** A record as if it had been consumed from the pipeline's input. */
+  /** A record as if consumed from the pipeline's input. */
   function consumed(pipeline: Pipeline, offset: number, fields: Partial<ConsumedRecord> = {}): ConsumedRecord {
     const [key, value] = [Buffer.from(`key ${offset}`), Buffer.from(`VALUE ${offset}`)];
     return { origin: at(pipeline.topics.input, offset), key, value, headers: [], ...fields };
@@ -64,7 +64,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
   const missing = new DicomReadError('file_missing');
   const notJson = new ParseError('not_json', 'value is not JSON');
 
-  /** Lets these fail with their errors, by the service's own writer of dead letters. */
+  /** Writes dead letters of these records, as the service does. */
   function fail(pipeline: Pipeline, failures: readonly (readonly [ConsumedRecord, DicomReadError | ParseError])[]) {
     return send(
       failures.map(([source, error]) =>
@@ -82,7 +82,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
   const keys = (records: readonly TopicRecord[]) => records.map(({ key }) => key?.toString());
   const dlq = (pipeline: Pipeline, ...args: string[]) => runCommand(['dlq', ...args], pipeline.env);
 
-  it('are listed with their reason and their origin, without key or value', async () => {
+  it('are listed with their code and origin, without key or value', async () => {
     await using pipeline = await create();
     await fail(pipeline, [
       [consumed(pipeline, 7), missing],
@@ -96,7 +96,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(stdout).not.toMatch(/key|VALUE/);
   });
 
-  it('are listed as JSON, one object a line, as many as asked for and of the kind asked for', async () => {
+  it('are listed as JSON, one object per line, limited and filtered by the options', async () => {
     await using pipeline = await create();
     await fail(pipeline, [
       [consumed(pipeline, 0), missing],
@@ -173,7 +173,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  it('are shown by partition and offset; the value, which names a patient, only when asked for', async () => {
+  it('are shown by partition and offset, the value only on request, since it names a patient', async () => {
     await using pipeline = await create();
     const headers: RecordHeader[] = [['trace', Buffer.from('abc')]];
     await fail(pipeline, [
@@ -195,7 +195,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect((await dlq(pipeline, 'show', '0:1', '--value')).stdout).toBe(`${stdout}Müller^Jörg 山田\n`);
   });
 
-  it('that are not there, or in no topic, or at no broker, are named with an exit code of their own', async () => {
+  it('that do not exist, or whose topic or broker does not exist, are named, with an exit code for each case', async () => {
     await using pipeline = await create();
     await failed(pipeline, 1);
     const { deadLetter: topic } = pipeline.topics;
@@ -218,7 +218,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(stderr).toMatch(/^wado-consumer: Kafka at 127\.0\.0\.1:1 failed: ERR__\w+\n$/);
   });
 
-  it('come back byte for byte: key, value and headers, with one more that counts', {
+  it('are redriven byte for byte: key, value and headers, plus a header that counts', {
     timeout: 120 * SECONDS,
   }, async () => {
     await using pipeline = await create();
@@ -229,7 +229,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     const header = fc.record({
       name: fc.oneof(
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((name) => !name.includes('\0')),
-        // What could be taken for something else on the way: the service's own headers, numbers, a property of every object.
+        // Names with a meaning elsewhere: the service's own headers, numbers, properties of every object.
         fc.constantFrom(
           ...Object.values(ERROR_HEADERS),
           ...Object.values(ORIGIN_HEADERS),
@@ -272,7 +272,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     );
   });
 
-  it('are only counted by a dry run, which leaves no progress behind', async () => {
+  it('are only counted by a dry run, which commits no progress', async () => {
     await using pipeline = await create();
     await failed(pipeline, 3);
     expect(await dlq(pipeline, 'redrive', '--dry-run')).toMatchObject({
@@ -283,7 +283,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^3 redriven/);
   });
 
-  it('go back by what went wrong, in portions, and each filter remembers where it was', async () => {
+  it('are redriven by filter and in portions, and the progress of each filter is kept', async () => {
     await using pipeline = await create();
     await fail(
       pipeline,
@@ -302,7 +302,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(await redriven('--limit', '0')).toEqual([]);
   });
 
-  it('go back between two offsets whatever went back before, and progress neither returns nor skips', async () => {
+  it('are redriven between two offsets regardless of the progress, which neither goes back nor skips', async () => {
     await using pipeline = await create();
     await failed(pipeline, 10);
     const redriven = async (...args: string[]) => {
@@ -316,7 +316,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect(await redriven()).toEqual([4, 5, 6, 7, 8, 9].map((n) => `key ${n}`));
   });
 
-  it('stay where they are once they came back three times', async () => {
+  it('are skipped after they were redriven three times', async () => {
     await using pipeline = await create();
     await failed(pipeline, 1);
     for (let round = 1; round <= 3; round++) {
@@ -331,7 +331,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     expect((await dlq(pipeline, 'redrive', '--from', '3', '--max-redrives', '4')).stdout).toMatch(/^1 redriven/);
   });
 
-  it('all go back though the redrive is killed in the middle, and at most one portion of 500 twice', {
+  it('are all redriven although the redrive is killed, at most 500 of them twice', {
     timeout: 120 * SECONDS,
   }, async () => {
     await using pipeline = await create(3);
@@ -351,12 +351,12 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     const all = keys(await read(pipeline.topics.input));
     expect(new Set(all).size).toBe(24_000);
     expect(all.length).toBeLessThanOrEqual(24_500);
-    // It went on; it didn't begin again.
+    // It continued; it did not start again.
     expect(stdout).not.toMatch(/^24,000 redriven/);
     expect((await dlq(pipeline, 'redrive')).stdout).toMatch(/^0 redriven/);
   });
 
-  it('go back to the cluster of the input, and are read from that of the outputs', async () => {
+  it('are read from the cluster of the outputs and redriven to that of the input', async () => {
     await using pipeline = await create();
     const input = `${pipeline.name}.elsewhere`;
     const broker = await startBroker([input]);
@@ -376,7 +376,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     }
   });
 
-  it('are mended and stored while the service runs', { timeout: 120 * SECONDS }, async () => {
+  it('are stored when they are redriven while the service runs', { timeout: 120 * SECONDS }, async () => {
     await using pipeline = await create();
     const path = join(pipeline.store, 'late', 'image.dcm');
     const meta = storeMeta({ file_path: path });
