@@ -136,9 +136,9 @@ export class KafkaSource implements Source, Offsets {
     this.#committer?.stop();
     const consumer = this.#consumer;
     this.#monitor.stop();
-    if (consumer !== undefined) await this.#leave(consumer);
+    // Both may wait for brokers that don't answer.
+    await Promise.all([consumer === undefined ? undefined : this.#leave(consumer), this.#queries.close()]);
     this.#consumer = undefined;
-    await this.#queries.close();
   }
 
   #halt(): void {
