@@ -40,7 +40,7 @@ describe('a verb whose database fails', () => {
     await expect(failing(error)).rejects.toMatchObject({ message: expect.stringContaining(remedy) });
   });
 
-  it('leaves other errors alone, whose text may quote a row', async () => {
+  it('rethrows other errors, whose text may quote a row', async () => {
     const error = new Error('Key (patient_name)=(DOE^JANE)');
     await expect(failing(error)).rejects.toBe(error);
   });

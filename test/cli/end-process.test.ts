@@ -43,15 +43,15 @@ function start(name: string): ChildProcess {
   return program;
 }
 
-describe('the end of the process', () => {
-  it('has the code that was asked for when no thread hangs', async () => {
+describe('endProcess', () => {
+  it('exits with the given code when no thread is blocked', async () => {
     const child = start('good');
     if (child.stdout !== null) await once(child.stdout, 'data');
     child.stdin?.write('end\n');
     expect(await once(child, 'exit')).toEqual([4, null]);
   }, 20_000);
 
-  it('comes by SIGKILL within seconds when a thread hangs in the storage', async () => {
+  it('ends the process with SIGKILL within seconds when a thread is blocked in the storage', async () => {
     const child = start('hang');
     await expect
       .poll(() => readdirSync(folder).some((name) => name.startsWith('fifo-')), { timeout: 5_000 })

@@ -77,7 +77,7 @@ describe('planReset', () => {
     expect(planReset(current, partitionOffsets({ 0: 100 })).offsets).toEqual(partitionOffsets({ 0: 100, 1: 50 }));
   });
 
-  it('never leaves the log, and its counts add up to the way that the group moves', () => {
+  it('stays within the log, and its counts add up to the change of the offsets', () => {
     const log = fc
       .tuple(fc.nat(1_000), fc.nat(1_000), fc.option(fc.nat(3_000)))
       .map(([begin, records, committed]) => ({ begin, committed, end: begin + records }));

@@ -31,7 +31,7 @@ const VERBS = [
   { args: ['samples', folder, '--studies', '1'], code: 0 },
 ];
 
-describe.concurrent('a verb whose output nobody reads any more', { timeout: 60_000 }, () => {
+describe.concurrent('a verb whose reader has closed the pipe', { timeout: 60_000 }, () => {
   it.each([...VERBS, { args: ['--help'], code: 0 }])(
     '$args ends with its own exit code and no error',
     async ({ args, code }) => {

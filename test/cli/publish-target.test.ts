@@ -44,7 +44,7 @@ describe('the target of publish', () => {
     expect(targetOf({ ...options, topic: 'mine' }, {}).topic).toBe('mine');
   });
 
-  it('is refused, without a guess, when KAFKA_BROKERS is not a list of host:port', () => {
+  it('is an error when KAFKA_BROKERS is not a list of host:port', () => {
     for (const brokers of ['nonsense', 'one:9092,', 'one:port'])
       expect(() => targetOf({}, { KAFKA_BROKERS: brokers }), brokers).toThrow('KAFKA_BROKERS: expected host:port');
   });

@@ -8,7 +8,7 @@ function screen(isTTY: boolean, columns = 40) {
 }
 
 describe('a live block', () => {
-  it('goes back over its own lines on a terminal', () => {
+  it('replaces its own lines on a terminal', () => {
     const terminal = screen(true);
     const block = liveBlock(terminal);
     block.end(['one', 'two'], 'plain');
@@ -22,7 +22,7 @@ describe('a live block', () => {
     expect(terminal.written[0]).toBe(`${'x'.repeat(8)}…\x1b[K\n\x1b[J`);
   });
 
-  it('writes whole lines without control codes elsewhere, not too often and none twice', () => {
+  it('writes plain lines elsewhere, at most one per second and none twice', () => {
     const pipe = screen(false);
     const block = liveBlock(pipe);
     block.show(['drawn'], 'first');
@@ -34,7 +34,7 @@ describe('a live block', () => {
 });
 
 describe('a bar', () => {
-  it('fills with its share, and says nothing without a total', () => {
+  it('shows the share, and is empty without a total', () => {
     expect(bar(1, 4, 8)).toBe('██░░░░░░  25 %');
     expect(bar(9, 4, 4)).toBe('████ 100 %');
     expect(bar(1, undefined)).toBe('');
@@ -67,7 +67,7 @@ describe('a table', () => {
     expect(narrow).toBe('abcdefghi  b');
   });
 
-  it('shows no control character of a value', () => {
+  it('replaces control characters of a value', () => {
     expect(table(['x'], [['a\x1b[2Jb\nc']]).split('\n')[2]).toBe('a·[2Jb·c');
   });
 });

@@ -28,8 +28,8 @@ function withOutput(values: readonly string[]): string {
   return minimalWith(['topic: states', ['topic: states', ...values].join('\n                    ')]);
 }
 
-describe('the Kafka client takes', () => {
-  it.each(INPUT)('the least and the most of %s, and lint no more', (field, least, most) => {
+describe('the Kafka client accepts', () => {
+  it.each(INPUT)('the minimum and the maximum of %s, and lint nothing beyond', (field, least, most) => {
     for (const value of [least, most]) {
       const { input } = loadConfig(writeText(withInput([`${field}: ${value}`])), { env: {} });
       expect(() => new RdKafka.KafkaConsumer(consumerSettings(input, 'classic'), {})).not.toThrow();
@@ -37,7 +37,7 @@ describe('the Kafka client takes', () => {
     expect(lintText(withInput([`${field}: ${most.replace(/\d+/, (digits) => `${digits}0`)}`]))).toHaveLength(1);
   });
 
-  it.each(OUTPUT)('the least and the most of %s, and lint no more', (field, least, most) => {
+  it.each(OUTPUT)('the minimum and the maximum of %s, and lint nothing beyond', (field, least, most) => {
     for (const value of [least, most]) {
       const { topics } = loadConfig(writeText(withOutput([`${field}: ${value}`])), { env: {} });
       expect(() => new RdKafka.Producer(producerSettings(topics.producer), {})).not.toThrow();
@@ -45,7 +45,7 @@ describe('the Kafka client takes', () => {
     expect(lintText(withOutput([`${field}: ${most.replace(/\d+/, (digits) => `${digits}0`)}`]))).not.toEqual([]);
   });
 
-  it('everything that is left at its default', () => {
+  it('all defaults', () => {
     const { input, topics } = loadConfig(writeText(MINIMAL), { env: {} });
     expect(() => new RdKafka.KafkaConsumer(consumerSettings(input, 'classic'), {})).not.toThrow();
     expect(() => new RdKafka.Producer(producerSettings(topics.producer), {})).not.toThrow();

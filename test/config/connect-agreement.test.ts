@@ -37,7 +37,7 @@ function defaultsOf(expression: string) {
 describe.skipIf(connect === undefined)(
   'beside a real Redpanda Connect (scripts/lint-with-connect.sh builds it)',
   () => {
-    it('accepts every field of its input and its service at the default, and takes the same values for its own', () => {
+    it('accepts every field of its input and its service at the default, and the same values', () => {
       const document = defaultsOf('redpanda//redpanda');
       for (const [key, value] of [
         ['seed_brokers', ['localhost:9092']],

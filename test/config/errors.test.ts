@@ -5,8 +5,8 @@ import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { folder, lintText, MINIMAL, minimalWith, writeText } from './fixture.ts';
 
-describe('a configuration that can be run', () => {
-  it('has nothing wrong with it', () => {
+describe('a valid configuration', () => {
+  it('has no issues', () => {
     expect(lintText(MINIMAL)).toEqual([]);
   });
 
@@ -231,7 +231,7 @@ describe('lint reports', () => {
     expect(lintText(minimalWith(change))).toEqual(says);
   });
 
-  it('every error at once, in the order of the lines', () => {
+  it('all errors together, in the order of the lines', () => {
     const text = minimalWith(
       ['consumer_group: group', 'consumer_grup: group'],
       ['[/data]', '[]'],
@@ -249,7 +249,7 @@ describe('lint reports', () => {
     ]);
   });
 
-  it('two components of one label, with the line of the first', () => {
+  it('two components with one label, and the line of the first', () => {
     const text = minimalWith(
       ['input:', 'input:\n  label: same'],
       ['        - dicom_store:', '        - label: same\n          dicom_store:'],
@@ -259,14 +259,14 @@ describe('lint reports', () => {
     ]);
   });
 
-  it('a file that is not there, not text, empty, or a list', () => {
+  it('a file that is missing, not text, empty, or a list', () => {
     expect(() => loadConfig(`${folder}/none.yaml`, { env: {} })).toThrow(/none\.yaml\(1,1\) cannot be read \(ENOENT\)/);
     expect(lintText(Uint8Array.of(0x61, 0xff))).toEqual(['1:1 is not UTF-8 text']);
     expect(lintText('')).toEqual(['1:1 expected a mapping with input, pipeline and output']);
     expect(lintText('- a\n')).toEqual(['1:1 expected a mapping with input, pipeline and output']);
   });
 
-  it('aliases that grow beyond any configuration, without growing with them', () => {
+  it('aliases that expand beyond any configuration, without expanding them', () => {
     const levels = Array.from({ length: 12 }, (_, level) => {
       const inner =
         level === 0
@@ -282,7 +282,7 @@ describe('lint reports', () => {
 });
 
 describe('loadConfig', () => {
-  it('throws a ConfigError that prints one line an issue: file(line,column) message', () => {
+  it('throws a ConfigError that prints one line per issue: file(line,column) message', () => {
     const file = writeText(minimalWith(['[/data]', '[]'], ['driver: postgres', 'driver: doris']));
     let thrown: unknown;
     try {

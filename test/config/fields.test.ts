@@ -23,11 +23,14 @@ describe('a duration', () => {
     expect(duration('0s').parse(written)).toBe(ms);
   });
 
-  it.each(['', '5', '1 m', '-1s', '1d', 's', '.s', '1m30', '1e3s', '25d', '600h', '1s '])('%j is none', (written) => {
-    expect(duration('0s').safeParse(written).success).toBe(false);
-  });
+  it.each(['', '5', '1 m', '-1s', '1d', 's', '.s', '1m30', '1e3s', '25d', '600h', '1s '])(
+    '%j is invalid',
+    (written) => {
+      expect(duration('0s').safeParse(written).success).toBe(false);
+    },
+  );
 
-  it('reads any sum of hours, minutes, seconds and milliseconds', () => {
+  it('parses any sum of hours, minutes, seconds and milliseconds', () => {
     fc.assert(
       fc.property(fc.nat(100), fc.nat(59), fc.nat(59), fc.nat(999), (h, m, s, ms) => {
         expect(duration('0s').parse(`${h}h${m}m${s}s${ms}ms`)).toBe(((h * 60 + m) * 60 + s) * 1000 + ms);
@@ -35,7 +38,7 @@ describe('a duration', () => {
     );
   });
 
-  it('may not be nothing where nothing has no meaning', () => {
+  it('must not be empty where a value is required', () => {
     expect(duration().safeParse('0s').success).toBe(false);
     expect(duration('1s').safeParse('999ms').success).toBe(false);
     expect(duration('1s', '1m').safeParse('61s').success).toBe(false);
@@ -56,29 +59,29 @@ describe('a size', () => {
     expect(byteSize('0', '2GB').parse(written)).toBe(bytes);
   });
 
-  it.each(['', 'x', '1x', '-1', '1iB', '1KBB', '2GiB'])('%j is none', (written) => {
+  it.each(['', 'x', '1x', '-1', '1iB', '1KBB', '2GiB'])('%j is invalid', (written) => {
     expect(byteSize('0', '2GB').safeParse(written).success).toBe(false);
   });
 });
 
-describe('a text', () => {
+describe('a string', () => {
   it('is a scalar as it is written', () => {
     expect(text().parse(new BareScalar(7, '007'))).toBe('007');
     expect(text().parse(new BareScalar(true, 'true'))).toBe('true');
     expect(text().parse(new BareScalar(null, ''))).toBe('');
   });
 
-  it('may be several with commas between, where Redpanda Connect says so', () => {
+  it('may hold several values separated by commas, where Redpanda Connect allows it', () => {
     expect(commaList().parse(['a:1, b:2', 'c:3'])).toEqual(['a:1', 'b:2', 'c:3']);
   });
 
-  it('may not depend on the record where one producer topic is meant', () => {
+  it('must not depend on the record for the topic of a producer', () => {
     expect(fixedText().safeParse(['$', '{! @topic }'].join('')).success).toBe(false);
   });
 });
 
 describe('a field that is not supported', () => {
-  it("may be there at Redpanda Connect's default, deep inside too", () => {
+  it("is accepted at Redpanda Connect's default, nested fields included", () => {
     const cors = onlyDefault({ enabled: false, allowed_origins: [] });
     expect(cors.safeParse({ enabled: new BareScalar(false, 'false'), allowed_origins: [] }).success).toBe(true);
     expect(cors.safeParse({ enabled: new BareScalar(true, 'true'), allowed_origins: [] }).success).toBe(false);
@@ -118,7 +121,7 @@ describe('expressions over records', () => {
 });
 
 describe('a suggestion', () => {
-  it('is made for a slip, not for another word', () => {
+  it('is made for a similar word, not for a different one', () => {
     const known = ['consumer_group', 'client_id', 'topics', 'tls'];
     expect(suggest('topcis', known)).toBe('topics');
     expect(suggest('topic', known)).toBe('topics');

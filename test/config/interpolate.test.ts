@@ -37,13 +37,13 @@ describe('interpolation', () => {
     expect(text(`a: "${source}" # ${source}`, env)).toBe(`a: "${result}" # ${result}`);
   });
 
-  it('replaces in comments too, so that a forgotten variable there is an error as well', () => {
+  it('replaces variables in comments, too, so that an unset one there is an error', () => {
     expect(lintText(minimalWith(['input:', `# ${variable('FORGOTTEN')}\ninput:`]))).toEqual([
       '1:3 required environment variable FORGOTTEN is not set, nor is FORGOTTEN_FILE',
     ]);
   });
 
-  it('reports every unset variable at its place, and nothing that follows from it', () => {
+  it('reports every unset variable at its position, and no problem that follows from it', () => {
     const source = minimalWith(
       ['[/data]', `[${variable('ROOT')}]\n        workers: ${variable('WORKERS')}`],
       ['postgres://user@localhost:5432/dicom', `"${variable('DSN')}"`],
@@ -55,7 +55,7 @@ describe('interpolation', () => {
     ]);
   });
 
-  it('reports a function that does not exist, and what is not base64', () => {
+  it('reports an unknown function and invalid base64', () => {
     const source = minimalWith(['[/data]', `[/data, "${variable('A|rot13')}", "${variable('B|base64decode')}"]`]);
     expect(lintText(source, { env: { A: 'x', B: '*' } })).toEqual([
       '11:33 ${A|…} uses an unknown function (known: base64decode)',
@@ -63,7 +63,7 @@ describe('interpolation', () => {
     ]);
   });
 
-  it('counts lines and columns in the file as written, however long the values before are', () => {
+  it('counts lines and columns in the file as written, whatever the length of the values', () => {
     const long = 'x'.repeat(500);
     const source = minimalWith(
       ['topics: [storage_queue]', `topics: ["${variable('LONG')}", "${variable('LONG')}"]`],
@@ -74,7 +74,7 @@ describe('interpolation', () => {
     ]);
   });
 
-  it('takes NAME_FILE for a variable that is unset, without the newline at its end', () => {
+  it('reads NAME_FILE for an unset variable, without the newline at its end', () => {
     const env = { A_FILE: writeText('from file\n', 'a.txt') };
     expect(text(variable('A'), env)).toBe('from file');
     expect(text(variable('A:default'), env)).toBe('from file');
@@ -101,7 +101,7 @@ describe('for any text', () => {
   const value = fc.string({ unit: fc.constantFrom(...'xyz\n:"') });
   const env = fc.record({ A: value, B: value });
 
-  it('what holds no dollar stays as it is', () => {
+  it('text without a dollar is unchanged', () => {
     fc.assert(
       fc.property(
         fc.string().filter((any) => !any.includes('$')),
@@ -113,7 +113,7 @@ describe('for any text', () => {
     );
   });
 
-  it('every literal character is found again at its place in the file', () => {
+  it('every literal character maps to its position in the file', () => {
     fc.assert(
       fc.property(source, env, (written, variables) => {
         const { segments } = interpolate(written, variables);
@@ -136,7 +136,7 @@ describe('for any text', () => {
     );
   });
 
-  it('agrees with the replacement that Redpanda Connect does in two passes', () => {
+  it('agrees with the two passes of Redpanda Connect', () => {
     // Its ReplaceEnvVariables, transliterated: variables first, then the escaped ones in what came out.
     const reference = (written: string, variables: Record<string, string>) =>
       written

@@ -12,7 +12,7 @@ function said(sets: readonly string[]): string[] {
 }
 
 describe('--set', () => {
-  it('replaces and adds fields, the last one winning', () => {
+  it('replaces and adds fields; the last one wins', () => {
     const config = loadConfig(minimal, {
       env: {},
       sets: [
@@ -40,14 +40,14 @@ describe('--set', () => {
     expect(said([`${field}=drop`])).toEqual([`--set ${field}(1,1) ${field}: expected one of use_message, dead_letter`]);
   });
 
-  it('is checked like the file, and named where it is wrong', () => {
+  it('is validated like the file, and named in its errors', () => {
     expect(said(['input.redpanda.start_offset=newest', 'http.adress=x'])).toEqual([
       '--set http.adress(1,1) unknown field adress in http (did you mean address?)',
       '--set input.redpanda.start_offset(1,1) input.redpanda.start_offset: expected one of earliest, latest, committed',
     ]);
   });
 
-  it('must be key=value, its value YAML, and its place there', () => {
+  it('requires key=value, a value in YAML and an existing path', () => {
     expect(said(['nonsense'])).toEqual(['--set(1,1) expected key=value']);
     expect(said(['a=[1'])).toEqual(['--set a(1,1) the value is not valid YAML']);
     expect(said(['input.redpanda.consumer_group.x=1'])).toEqual([
@@ -55,7 +55,7 @@ describe('--set', () => {
     ]);
   });
 
-  it('makes a secret that is known from the start', () => {
+  it('may set a secret', () => {
     const { databases } = loadConfig(minimal, {
       env: {},
       sets: ['output.reject_errored.broker.outputs.0.dicom_store.dsn=postgres://u:p@db/x'],
@@ -67,7 +67,7 @@ describe('--set', () => {
 describe('an env file', () => {
   const config = writeText(minimalWith(['consumer_group: group', 'consumer_group: ${GROUP}']));
 
-  it('wins over the environment, a later one over an earlier', () => {
+  it('overrides the environment, and a later file an earlier one', () => {
     const first = writeText('# a comment\nGROUP=first\n', 'first.env');
     const second = writeText('GROUP="the second"\n', 'second.env');
     const group = (...envFiles: string[]) =>
@@ -85,7 +85,7 @@ describe('an env file', () => {
 });
 
 describe('the environment', () => {
-  it("is the process's unless another is given", () => {
+  it("is the process's by default", () => {
     expect(readEnvironment().PATH).toBe(process.env.PATH);
     expect(lintText(minimalWith(['/data', '${PATH_THAT_IS_NOT_SET:/data}']))).toEqual([]);
   });

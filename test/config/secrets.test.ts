@@ -18,7 +18,7 @@ function withSasl(fields: string): string {
 }
 
 describe('a Secret', () => {
-  it('shows itself to reveal() only', () => {
+  it('shows its value through reveal() only', () => {
     const secret = Secret.of(CANARY);
     const shown = [
       String(secret),
@@ -42,7 +42,7 @@ describe('a Secret', () => {
     expect(databases[0]?.dsn.reveal()).toBe('postgres://u:second@db/x');
   });
 
-  it('may be a part of a text, beside a variable that is not a file', () => {
+  it('may be part of a string, next to a variable that is not a file', () => {
     const file = writeText('first', 'password');
     const text = minimalWith([DSN, 'dsn: "postgres://${USER_NAME}:${PASSWORD}@db/x"']);
     const { databases } = loadConfig(writeText(text), { env: { USER_NAME: 'u', PASSWORD_FILE: file } });
@@ -50,7 +50,7 @@ describe('a Secret', () => {
     expect(databases[0]?.dsn.reveal()).toBe('postgres://u:second@db/x');
   });
 
-  it('throws a ConfigError with the place, the variable and the file when the file is gone', () => {
+  it('throws a ConfigError with the position, the variable and the file when the file is missing', () => {
     const file = writeText(CANARY, 'gone');
     const config = writeText(minimalWith([DSN, 'dsn: "postgres://u:${PASSWORD}@db/x"']));
     const { databases } = loadConfig(config, { env: { PASSWORD_FILE: file } });
@@ -67,7 +67,7 @@ describe('a Secret', () => {
     );
   });
 
-  it('is what passwords, tokens and keys become', () => {
+  it('is the type of passwords, tokens and keys', () => {
     const plain = loadConfig(writeText(withSasl(`{ mechanism: PLAIN, username: u, password: ${CANARY} }`)), {
       env: {},
     });
@@ -100,7 +100,7 @@ describe('a Secret', () => {
     }
   });
 
-  it('keeps the lines of a key that comes as a file', () => {
+  it('keeps the line breaks of a key in a file', () => {
     const pem = '-----BEGIN KEY-----\nabc\n-----END KEY-----';
     const env = { KEY_FILE: writeText(`${pem}\n`, 'key.pem') };
     const tls = '    tls: { enabled: true, client_certs: [{ cert: c, key: "${KEY}" }] }';
@@ -180,7 +180,7 @@ describe('no message repeats a secret', () => {
     }
   });
 
-  it('from a line of the file that is broken YAML', () => {
+  it('from a line of invalid YAML', () => {
     for (const value of hostile) {
       const said = everythingSaid(
         withSasl(`{ mechanism: PLAIN, username: u, password: ${value.replaceAll('\n', ' ')}`),
@@ -191,7 +191,7 @@ describe('no message repeats a secret', () => {
     }
   });
 
-  it('half of one that a comma has cut off', () => {
+  it('from the half that a comma splits off', () => {
     const text = withSasl(`{ mechanism: PLAIN, username: u, password: abc, ${CANARY} }`);
     expect(everythingSaid(text, {})).toContain('(7,57) unknown field in input.redpanda.sasl.0');
     expect(everythingSaid(text, {})).not.toContain(CANARY);
@@ -207,7 +207,7 @@ describe('no message repeats a secret', () => {
     for (const set of sets) expect(everythingSaid(MINIMAL, {}, [set])).not.toContain(CANARY);
   });
 
-  it('whatever the secret is made of', () => {
+  it('from any characters', () => {
     const junk = fc.string({ unit: fc.constantFrom(...'{}[]:,"\'#&*!|>%@`\\\n\t -?ab') });
     const names = Object.entries(places).filter(([name]) => !open.has(name));
     fc.assert(

@@ -29,7 +29,7 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.topics.producer.compression).toBe('lz4');
   });
 
-  it('names components by the places that Redpanda Connect prints for this shape', () => {
+  it('names components by the paths that Redpanda Connect prints', () => {
     const { input, group, databases, topics } = loadConfig(file, { env: {} });
     const components = [input, group, ...databases, topics.state, topics.image, topics.deadLetter];
     expect(components.map(({ label, path }) => [label, path])).toEqual([
@@ -42,7 +42,7 @@ describe('the shipped redpanda.yaml', () => {
     ]);
   });
 
-  it('takes its places and names from environment variables', () => {
+  it('reads addresses and names from environment variables', () => {
     const config = loadConfig(file, {
       env: {
         KAFKA_BROKERS: 'kafka-1:9092,kafka-2:9092',
@@ -65,7 +65,7 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.logger.level).toBe('debug');
   });
 
-  it('stops within the ten seconds that Docker waits, and is taken over within ten after a kill', () => {
+  it('stops within the ten seconds that Docker waits, and is replaced within ten after SIGKILL', () => {
     const config = loadConfig(file, { env: {} });
     expect(config.shutdownTimeoutMs).toBeLessThan(10_000);
     expect(config.input.sessionTimeoutMs).toBeLessThan(10_000);
@@ -73,7 +73,7 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.input.sessionTimeoutMs).toBeGreaterThanOrEqual(6000);
   });
 
-  it('holds no password, and a default for every variable', () => {
+  it('contains no password, and a default for every variable', () => {
     const text = readFileSync(file, 'utf8');
     expect(text).not.toMatch(/postgres:\/\/[^@\s]*:[^@\s]*@/);
     expect(text).not.toMatch(/\$\{[A-Z_]+\}/);
@@ -90,7 +90,7 @@ describe('the shipped redpanda.yaml', () => {
     }
   });
 
-  it('can be run with its commented tls and sasl lines uncommented', () => {
+  it('is valid with its commented tls and sasl lines uncommented', () => {
     const text = readFileSync(file, 'utf8').replaceAll(/^( {4})# ((?:tls|sasl):|(?: {2,}).*)$/gm, '$1$2');
     expect(text).toContain('\n    sasl:\n      - mechanism: SCRAM-SHA-256\n        username: ');
     const config = loadFrom(text, { KAFKA_USER: 'consumer', KAFKA_PASSWORD: 'hidden' });

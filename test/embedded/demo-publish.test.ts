@@ -124,7 +124,7 @@ describe('publish', () => {
     expect(code).toBe(3);
   });
 
-  it('refuses --brokers beside --config, which names brokers too', async () => {
+  it('refuses --brokers together with --config', async () => {
     const { code, stderr } = await publish(folder, '--config', 'redpanda.yaml', '--brokers', broker.address);
     expect(stderr).toContain("cannot be used with option '--brokers");
     expect(code).toBe(1);

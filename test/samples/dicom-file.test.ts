@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { buildDataSet, buildDicomFile, TRANSFER_SYNTAX } from '../../src/samples/dicom-file.ts';
 
 describe('buildDicomFile', () => {
-  it('writes a file that another reader understands', () => {
+  it('writes a file that another reader can read', () => {
     const dataSet = {
       PatientName: 'DOE^JANE',
       Rows: 512,
@@ -32,7 +32,7 @@ describe('buildDicomFile', () => {
     expect(x7fe00010?.fragments?.map(({ length }) => length)).toEqual([4, 6]);
   });
 
-  it('writes an object in tag order and a list as it stands', () => {
+  it('writes an object in tag order and a list in its own order', () => {
     expect(buildDataSet({ PatientID: 'B', Modality: 'A' }).toString('latin1')).toMatch(/CS.*LO/s);
     expect(
       buildDataSet([
@@ -42,7 +42,7 @@ describe('buildDicomFile', () => {
     ).toMatch(/LO.*CS/s);
   });
 
-  it('encodes text by the character set, which it declares', () => {
+  it('encodes text in the character set that it declares', () => {
     const bytes = buildDicomFile({
       dataSet: { PatientName: '山^x', StationName: 'é' },
       characterSet: ['', 'ISO 2022 IR 87'],
@@ -54,12 +54,12 @@ describe('buildDicomFile', () => {
     expect(buildDataSet({ PatientName: 'é' }, { characterSets: ['ISO_IR 144'] }).toString('latin1')).toContain('?');
   });
 
-  it('names the element that it doesn’t know', () => {
+  it('names an unknown element in its error', () => {
     expect(() => buildDicomFile({ dataSet: { PatientNmae: 'x' } })).toThrow(RangeError);
     expect(() => buildDicomFile({ dataSet: { StudyID: 'x'.repeat(70_000) } })).toThrow(RangeError);
   });
 
-  it('lies about a length when told to', () => {
+  it('writes a wrong length on request', () => {
     const bytes = buildDataSet({ StudyID: { vr: 'SH', value: 'ab', length: 9 } });
     expect(bytes.readUInt16LE(6)).toBe(9);
     expect(bytes).toHaveLength(10);

@@ -14,15 +14,15 @@ const records = (studies: readonly GeneratedStudy[]): readonly GeneratedRecord[]
   studies.flatMap((study) => study.records);
 const stored = (studies: readonly GeneratedStudy[]) => records(studies).filter(({ expected }) => expected === 'stored');
 
-describe('made-up studies', () => {
-  it('are the same files for the same seed, and others for another', () => {
+describe('generated studies', () => {
+  it('are the same files for the same seed, and different ones for another', () => {
     const bytes = (seed: number) =>
       stored(take(12, { ...OPTIONS, seed })).map(({ file }) => `${file?.path}:${file?.bytes.toString('base64')}`);
     expect(bytes(7)).toEqual(bytes(7));
     expect(bytes(7)).not.toEqual(bytes(8));
   });
 
-  it('are told of in records that the service accepts, with the path and size of their file', () => {
+  it('have records that the service accepts, with the path and size of their file', () => {
     for (const { key, value, file } of stored(take(20))) {
       const meta = dicomStoreMetaSchema.parse(JSON.parse(value));
       expect(meta.trace_id).toBe(key);
@@ -42,12 +42,12 @@ describe('made-up studies', () => {
     }
   });
 
-  it('come in many transfer syntaxes', () => {
+  it('have many transfer syntaxes', () => {
     const syntaxes = stored(take(60)).map(({ value }) => JSON.parse(value).transfer_syntax_uid);
     expect(new Set(syntaxes).size).toBeGreaterThanOrEqual(6);
   });
 
-  it('have a broken record of every kind among them, and some that come twice', () => {
+  it('include a broken record of every kind and repeated records', () => {
     const kinds = records(take(8 * POISON_KINDS.length)).map(({ expected }) => expected);
     for (const kind of [...POISON_KINDS, 'repeated']) expect(kinds).toContain(kind);
     const none = records(take(40, Object.assign({ poisonEvery: 0, repeatEvery: 0 }, OPTIONS)));

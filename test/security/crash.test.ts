@@ -36,7 +36,7 @@ async function runWith(name: string, code: string) {
   return { exitCode, printed: readFileSync(log, 'utf8') };
 }
 
-describe.concurrent('an error that nobody catches', { timeout: 60_000 }, () => {
+describe.concurrent('an uncaught error', { timeout: 60_000 }, () => {
   it.each([
     ['thrown', `throw ${ERROR}`],
     ['rejected', `void Promise.reject(${ERROR})`],
@@ -56,13 +56,13 @@ describe.concurrent('an error that nobody catches', { timeout: 60_000 }, () => {
     expect(findCanaries(printed)).toEqual([]);
   });
 
-  it('keeps what one needs to find the place', async () => {
+  it('keeps the stack frames', async () => {
     const { printed } = await runWith('place', `throw ${ERROR}`);
     const line = JSON.parse(printed.split('\n').find((each) => each.includes('crashed')) ?? '{}');
     expect(line.err).toMatchObject({ name: 'Error', code: '23505', stack: expect.stringContaining('place.mjs') });
   });
 
-  it('has a library’s warning shown by its kind alone', async () => {
+  it('shows only the kind of a library’s warning', async () => {
     const { exitCode, printed } = await runWith(
       'warning',
       `process.emitWarning('CANARY', { detail: 'CANARY', type: 'OddWarning' })`,

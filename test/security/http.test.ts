@@ -67,7 +67,7 @@ describe('the admin endpoints', () => {
     }
   });
 
-  it('hand out no rights to other sites’ pages', async () => {
+  it('grant no access to pages of other sites', async () => {
     for (const path of PATHS) {
       const { headers } = await fetch(server.url + path, { headers: { origin: 'https://example.com' } });
       expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -90,7 +90,7 @@ describe('the admin endpoints', () => {
     expect(findCanaries(answers.join('\n'))).toEqual([]);
   });
 
-  it('refuse headers without end, and go on', async () => {
+  it('refuse endless headers, and continue', async () => {
     expect(await raw(`GET /ping HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(64 * 1024)}\r\n\r\n`, { keep: true })).toContain(
       '431',
     );
@@ -100,7 +100,7 @@ describe('the admin endpoints', () => {
     expect(await (await fetch(`${server.url}/ping`)).text()).toBe('pong');
   });
 
-  it('cut off clients that never finish a request within seconds', { timeout: 30_000 }, async () => {
+  it('disconnect clients that never finish a request within seconds', { timeout: 30_000 }, async () => {
     const begun = performance.now();
     await Promise.all([
       raw('', { keep: true }),
@@ -111,7 +111,7 @@ describe('the admin endpoints', () => {
     expect(performance.now() - begun).toBeLessThan(15_000);
   });
 
-  it('answer again within seconds when slow clients have taken all connections', { timeout: 40_000 }, async () => {
+  it('answer again within seconds when slow clients use all connections', { timeout: 40_000 }, async () => {
     for (let n = 0; n < 300; n++) void raw('GET /ping HTTP/1.1\r\nX-Slow: ', { keep: true });
     const begun = performance.now();
     const answered = async (): Promise<boolean> => {
@@ -126,7 +126,7 @@ describe('the admin endpoints', () => {
   });
 });
 
-describe('the admin endpoints of a service whose every server hangs', () => {
+describe('the admin endpoints of a service whose servers do not respond', () => {
   let tarpit: Server;
   let service: Service;
   const held = new Set<Socket>();

@@ -59,8 +59,8 @@ function stateOf(folder: string): readonly string[] {
     });
 }
 
-describe('the reader’s threads', () => {
-  it('open what lies under the roots and nothing else, wait for nothing, write nothing', async () => {
+describe('the reader threads', () => {
+  it('open files below the roots only, without blocking and without writing', async () => {
     const before = stateOf(hostile.folder);
     const paths = hostile.paths.map(({ path }) => path);
     const batch = await pool.read(filesOf(paths));
@@ -73,7 +73,7 @@ describe('the reader’s threads', () => {
     expect(stateOf(hostile.folder)).toEqual(before);
   });
 
-  it('read the same through a root that is a link', async () => {
+  it('read the same files through a root that is a link', async () => {
     const alias = join(hostile.folder, 'alias');
     fs.symlinkSync(hostile.store, alias);
     const aliased = createHeaderPool({ storageRoots: [alias], workers: 1, readTimeoutMs: 5_000 });
@@ -90,7 +90,7 @@ describe('the reader’s threads', () => {
     expect(outcomes).toEqual(['ok', 'ok', ...Array(3).fill('outside_storage_roots')]);
   });
 
-  it('find no way out by any mixture of parts', { timeout: 60_000 }, async () => {
+  it('leave the roots by no combination of path parts', { timeout: 60_000 }, async () => {
     const names = ['..', '.', '', 'store', 'outside', 'study', 'links', 'links-twice', 'link-outside', 'link-inside'];
     const more = ['a.dcm', 'secret.dcm', 'fifo', 'loop', '\0', '%2e%2e', '..\\', '‥', 'x'.repeat(255), 'CANARY'];
     const start = fc.constantFrom(hostile.store, `${hostile.store}/study`, hostile.folder, '/proc/self/cwd', '');
@@ -109,7 +109,7 @@ describe('the reader’s threads', () => {
     expect(lost).toEqual([]);
   });
 
-  it('are not deceived by files and directories that turn into links while they look', {
+  it('follow no files and directories that turn into links while they are opened', {
     timeout: 60_000,
   }, async () => {
     const swapped = join(hostile.store, 'swapped');

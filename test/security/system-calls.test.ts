@@ -19,7 +19,7 @@ function openings(trace: string): { flags: string; where: string }[] {
   );
 }
 
-describe.skipIf(!traceable)('what the kernel saw of the reader (needs strace)', () => {
+describe.skipIf(!traceable)('the system calls of the reader (needs strace)', () => {
   let hostile: HostileStore;
   let trace: string;
 
@@ -62,7 +62,7 @@ describe.skipIf(!traceable)('what the kernel saw of the reader (needs strace)', 
 
   afterAll(() => hostile?.remove());
 
-  it('was the store and nothing outside', () => {
+  it('concern the storage and nothing outside', () => {
     const all = openings(trace);
     expect(all.filter(({ where }) => where.startsWith(join(hostile.store, 'study', 'a.dcm'))).length).toBeGreaterThan(
       3,
@@ -73,7 +73,7 @@ describe.skipIf(!traceable)('what the kernel saw of the reader (needs strace)', 
     expect(all.filter(({ where }) => forbidden.test(where))).toEqual([]);
   });
 
-  it('was reading and nothing else', () => {
+  it('read and do nothing else', () => {
     const inStore = openings(trace).filter(({ where }) => where.startsWith(hostile.store));
     for (const { flags } of inStore) expect(flags).not.toMatch(/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND/);
     // The tracer's own log and Node's start lie elsewhere: whatever changes anything must not name the store.
@@ -83,7 +83,7 @@ describe.skipIf(!traceable)('what the kernel saw of the reader (needs strace)', 
     expect(changes.filter((line) => line.includes(hostile.folder))).toEqual([]);
   });
 
-  it('never waited for what might not come', () => {
+  it('never block on a file', () => {
     const special = openings(trace).filter(({ where }) => /\/(fifo|zero)(<|$)/.test(where));
     expect(special.length).toBeGreaterThan(0);
     for (const { flags } of special) expect(flags).toContain('O_NONBLOCK');

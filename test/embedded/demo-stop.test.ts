@@ -1,0 +1,61 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { addsUp, sumsOf } from '../../src/embedded/sums.ts';
+import { createDemoFolder, type DemoFolder, until } from '../support/demo-folder.ts';
+
+let folder: DemoFolder;
+beforeAll(async () => {
+  folder = await createDemoFolder();
+});
+afterEach(() => folder.killAll());
+afterAll(() => folder.remove());
+
+describe('demo without --once', () => {
+  it('continues until it is stopped, and then accounts for everything', async () => {
+    const run = folder.demo('--studies', '5');
+    await until(() => /records [1-9]/.test(run.output()));
+    const url = /http:\/\/[\d.:]+/.exec(run.output())?.[0];
+    expect(await (await fetch(`${url}/ready`)).json()).toMatchObject({ statuses: expect.any(Array) });
+    const wrong = folder.demo('--sql', 'select nonsense');
+    expect(await wrong.code, wrong.output()).toBe(1);
+    run.child.kill('SIGINT');
+    expect(await run.code, run.output()).toBe(0);
+    expect(run.output()).toContain('accounted for');
+  });
+
+  it('exits with 2 when a row is missing at the end', async () => {
+    const run = folder.demo('--studies', '5');
+    await until(() => /studies [1-9].*lag 0/.test(run.output()));
+    const vandal = folder.demo(
+      '--sql',
+      'delete from dicom_image_meta where sop_uid = (select max(sop_uid) from dicom_image_meta where source_trace_id in (select trace_id from dicom_object_meta where worker_node_id = (select max(worker_node_id) from dicom_object_meta))) returning 1 as gone',
+    );
+    expect(await vandal.code, vandal.output()).toBe(0);
+    run.child.kill('SIGTERM');
+    expect(await run.code, run.output()).toBe(2);
+    expect(run.output()).toMatch(/images .*dicom_image_meta +DIFFERS/);
+  });
+});
+
+it('sums that differ anywhere do not add up', () => {
+  const published = { records: 10, stored: 8, poison: 1, studies: 1, series: 2, images: 8 };
+  const topic = (distinct: number) => ({ records: distinct, distinct, errors: {} });
+  const found = {
+    committed: 10,
+    tables: { objects: 8, studies: 1, series: 2, images: 8 },
+    states: topic(2),
+    images: topic(8),
+    deadLetters: topic(1),
+  };
+  expect(addsUp(sumsOf(published, found))).toBe(true);
+  const wrong = [
+    { ...found, committed: 9 },
+    { ...found, tables: { ...found.tables, objects: 7 } },
+    { ...found, tables: { ...found.tables, studies: 2 } },
+    { ...found, tables: { ...found.tables, series: 1 } },
+    { ...found, tables: { ...found.tables, images: 9 } },
+    { ...found, states: topic(1) },
+    { ...found, images: topic(7) },
+    { ...found, deadLetters: topic(0) },
+  ];
+  for (const each of wrong) expect(addsUp(sumsOf(published, each))).toBe(false);
+});
