@@ -18,6 +18,7 @@ const LAST_WANTED_GROUP = LAST_WANTED_TAG >>> 16;
 const LAST_WANTED_ELEMENT = LAST_WANTED_TAG & 0xffff;
 const NOT_WANTED = -1;
 const NO_TAG = -1;
+const ITEM_FIRST_BYTE = 0xfe;
 /** Returned instead of a position when nothing more is wanted. */
 const DONE = -2;
 
@@ -119,7 +120,13 @@ export class DataSet {
       if (next > end) break;
       if ((group & 1) === 0) {
         const slot = wantedSlot(group, element);
-        if (slot !== NOT_WANTED) this.#keep(slot, vr, window, end, at + 8, next - at - 8);
+        if (slot !== NOT_WANTED) {
+          const valueAt = at + 8;
+          // A text or number of the usual forms never starts so; an item of an implicit sequence does.
+          if (implicit && byteAt(window, valueAt) === ITEM_FIRST_BYTE)
+            this.#keep(slot, vr, window, end, valueAt, next - valueAt);
+          else this.#found.take(slot, vr, window, end, valueAt, Math.min(next, valueAt + SCAN_LIMITS.valueBytes));
+        }
       }
       const tag = (group << 16) | element;
       if (tag <= lastTag) ascending = false;
