@@ -137,9 +137,33 @@ class Division {
   async #judgeRefusals(): Promise<void> {
     const { breaker } = this.#memory;
     for (const { unit, error } of this.#refused) {
-      if (await this.#isAtFault(unit.file, error)) unit.progress.refused({ file: unit.file, error });
-      else this.#failures.set(unit.progress, breaker.waiting(error));
+      if (!(await this.#isAtFault(unit.file, error))) this.#failures.set(unit.progress, breaker.waiting(error));
+      else {
+        const last = error.about === 'value' ? error : await this.#refusesAgain(unit);
+        if (last !== undefined) unit.progress.refused({ file: unit.file, error: last });
+      }
     }
+  }
+
+  /**
+   * Stores a refused record once more. A fault of the schema may have ended after the refusal: rows accepted since then don't show that the
+   * record itself is at fault.
+   */
+  async #refusesAgain({ progress, file }: Unit): Promise<StatementError | undefined> {
+    const record = progress.recordOf(file);
+    if (record === undefined) return undefined;
+    try {
+      const [rejection] = await this.#writer.store([record]);
+      if (rejection !== undefined) return asStatementError(rejection.error);
+    } catch (error) {
+      if (!(error instanceof StatementError && DIVISIBLE.has(error.code))) throw error;
+      if (error.code === 'rejected') return error;
+      this.#failures.set(progress, error);
+      return undefined;
+    }
+    this.#memory.breaker.accepted([record]);
+    progress.stored(file);
+    return undefined;
   }
 
   async #isAtFault(file: StoredFile, error: StatementError): Promise<boolean> {

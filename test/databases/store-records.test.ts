@@ -96,6 +96,29 @@ describe('storeRecords', () => {
     );
   });
 
+  it('refuses no record for a rule of the table that ends while the statement is divided', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 2, max: 40 }), fc.integer({ min: 1, max: 100 }), async (count, refusals) => {
+        let left = refusals;
+        const db = database(() => (left-- > 0 ? new StatementError('db', 'rejected', '23502') : undefined));
+        const progress = new BatchProgress({ grouped: UNITS.slice(0, count) });
+        const memory = memoryOf();
+        while (!progress.done) await storeRecords(unitsOf(progress), db.writer, memory);
+        expect(progress.rejections).toEqual([]);
+        expect(db.stored.size).toBe(count);
+      }),
+    );
+  });
+
+  it('refuses the record that a rule of the table refuses each time, and no other', async () => {
+    const bad = UNITS[3];
+    const db = database((record) => (record === bad ? new StatementError('db', 'rejected', '23514') : undefined));
+    const progress = new BatchProgress({ grouped: UNITS.slice(0, 10) });
+    expect(await storeRecords(unitsOf(progress), db.writer, memoryOf())).toEqual(new Map());
+    expect(progress.rejections.map(({ file }) => file)).toEqual([bad?.file]);
+    expect(db.stored.size).toBe(9);
+  });
+
   it('stores the records that touch no locked row, and fails only the batch that does', async () => {
     const locked = UNITS[77];
     let isLocked = true;
