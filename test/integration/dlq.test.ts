@@ -8,7 +8,7 @@ import { tallyTopics } from '../../src/embedded/topic-tally.ts';
 import { DicomReadError, ParseError } from '../../src/errors.ts';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { type ReadTopicOptions, readTopic, type TopicRecord } from '../../src/kafka/admin/read-topic.ts';
-import { KafkaOrigin, ORIGIN_HEADERS, originHeaders } from '../../src/kafka/consumer/origin.ts';
+import { ORIGIN_HEADERS, originHeaders } from '../../src/kafka/consumer/origin.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ProducerRecord } from '../../src/kafka/producer/producer-record.ts';
 import type { ConsumedRecord, RecordHeader } from '../../src/records/records.ts';
@@ -16,6 +16,7 @@ import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { Pipeline } from '../support/pipeline.ts';
+import { originAt, plain, reconsumed } from './support/consumed-records.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -44,22 +45,11 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     return () => read(topic, { from });
   }
 
-  /** A record as text, with every byte of it. */
-  function plain({ key, value, headers }: Pick<ConsumedRecord, 'key' | 'value' | 'headers'>): string {
-    const hex = (bytes: Buffer | null) => (bytes === null ? 'none' : `'${bytes.toString('hex')}'`);
-    return [hex(key), hex(value), ...headers.map(([name, of]) => `${JSON.stringify(name)}=${hex(of)}`)].join(' ');
-  }
-
-  const at = (topic: string, offset: number) => new KafkaOrigin({ topic, partition: 0, offset });
-
   /** A record as if consumed from the pipeline's input. */
   function consumed(pipeline: Pipeline, offset: number, fields: Partial<ConsumedRecord> = {}): ConsumedRecord {
     const [key, value] = [Buffer.from(`key ${offset}`), Buffer.from(`VALUE ${offset}`)];
-    return { origin: at(pipeline.topics.input, offset), key, value, headers: [], ...fields };
+    return { origin: originAt(pipeline.topics.input, offset), key, value, headers: [], ...fields };
   }
-
-  /** A record of a topic as the service consumes it. */
-  const reconsumed = (record: TopicRecord): ConsumedRecord => ({ ...record, origin: new KafkaOrigin(record) });
 
   const missing = new DicomReadError('file_missing');
   const notJson = new ParseError('not_json', 'value is not JSON');
@@ -361,7 +351,7 @@ await describeWith(['kafka', 'postgres'], 'dead letters', ({ kafka, postgres }) 
     const input = `${pipeline.name}.elsewhere`;
     const broker = await startBroker([input]);
     try {
-      await fail(pipeline, [[consumed(pipeline, 0, { origin: at(input, 0) }), missing]]);
+      await fail(pipeline, [[consumed(pipeline, 0, { origin: originAt(input, 0) }), missing]]);
       const other = ['--set', `input.redpanda.seed_brokers=["${broker.address}"]`];
       expect(await dlq(pipeline, 'redrive', ...other)).toMatchObject({ code: 0 });
       const arrived = await tallyTopics({
