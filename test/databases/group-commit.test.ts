@@ -178,7 +178,7 @@ describe('createGroupCommit', () => {
     );
   });
 
-  it('turns away what waits when it closes, and what comes after', async () => {
+  it('rejects what waits when it closes, and what comes after', async () => {
     const { writer, statements, closed } = heldWriter();
     const commits = createGroupCommit({ ...LIMITS, writers: [writer] });
     const running = commits.write(batch(units(1)));

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface Proxy {
   /** The database's DSN, by way of the proxy. */
   readonly dsn: string;
-  /** Bytes vanish both ways and nobody is told, as on a network that drops packets. */
+  /** Drops all bytes in both directions without an error, as a network that drops packets. */
   blackHole(on: boolean): void;
   /** Resets every connection. */
   cut(): void;

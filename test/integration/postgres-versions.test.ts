@@ -49,7 +49,7 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
     const batch = batchOf(
       Array.from({ length: 500 }, (_, n) => ({ trace_id: trace(n), series_uid: `1.${n % 9}`, sop_uid: `1.${n}` })),
     );
-    // It would write to the log, too, and just after so many new rows.
+    // Autovacuum would write to the log, too, right after these inserts.
     for (const table of ['object', 'state', 'image'])
       await database.query(`alter table dicom_${table}_meta set (autovacuum_enabled = off)`);
     const first = await walBytes(() => sink.write(batch));
@@ -83,7 +83,7 @@ await describeWith(['postgres'], 'which row wins in PostgreSQL', ({ postgres }) 
     }
   });
 
-  it('tells microseconds apart', async () => {
+  it('distinguishes microseconds', async () => {
     await start();
     const at = (micros: string, patient: string): FileFacts => ({
       series_uid: '1.1',

@@ -22,7 +22,7 @@ const NINE = 0x39;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 
-/** What stands before a value. */
+/** The bytes before a value. */
 interface Lead {
   readonly length: number;
   /** Its bytes four by four; those after its end are zero. */
@@ -49,7 +49,7 @@ export class JsonValues {
     const source = new DataView(json.buffer, json.byteOffset, json.length);
     // Asking the view for its size each time would cost a third of all this.
     const size = json.length;
-    // A comma in its place would pass as the one before a later field.
+    // Otherwise a comma here would pass as the one before a later field.
     if (size === 0 || source.getUint8(0) !== OPENING_BRACE) return -1;
     const leads = this.#leads;
     let at = 0;
@@ -57,7 +57,7 @@ export class JsonValues {
     for (let field = 0; field < leads.length; field++) {
       if (field > 0) bytes.setUint8(end++, COMMA);
       const lead = leads[field] as Lead;
-      if (!standsAt(source, size, at, lead)) {
+      if (!isAt(source, size, at, lead)) {
         bytes.setInt32(end, NULL, true);
         end += WORD;
         continue;
@@ -82,8 +82,8 @@ function leadOf(text: string): Lead {
   return { length, words, mask: length % WORD === 0 ? -1 : (1 << (8 * (length % WORD))) - 1 };
 }
 
-/** Whether `lead` stands at `at`, and something after it. Not found right before the end, where no whole word can be read. */
-function standsAt(source: DataView, size: number, at: number, { words, mask }: Lead): boolean {
+/** Whether `lead` is at `at`, with something after it. False right before the end, where no whole word can be read. */
+function isAt(source: DataView, size: number, at: number, { words, mask }: Lead): boolean {
   const last = words.length - 1;
   if (at + words.length * WORD >= size) return false;
   for (let word = 0; word < last; word++) {

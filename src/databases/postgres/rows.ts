@@ -1,6 +1,6 @@
 /**
  * Rows as one parameter of the write statement: a `text[]` in PostgreSQL's binary format, each element a row's values as an array
- * literal (`{"a",1,null}`). The server reads that at two thirds of what JSON objects cost it, which have every name in every row.
+ * literal (`{"a",1,null}`). The server parses them in two thirds of the time of JSON objects, which repeat every name in every row.
  */
 import type { Row } from '../../records/records.ts';
 import { JsonValues } from './json-values.ts';
@@ -13,10 +13,10 @@ const TEXT_OID = 25;
 /** Dimensions, "has nulls", the elements' type, then length and lower bound of the only dimension. */
 const HEAD_SIZE = 20;
 const LENGTH_SIZE = 4;
-/** UTF-8 takes no more for a UTF-16 unit. */
+/** The most bytes of UTF-8 for one UTF-16 unit. */
 const MOST_BYTES_A_UNIT = 3;
 
-/** A row that has no array literal. `code` says why, and nothing else does. */
+/** A row that has no array literal. `code` is the reason; the message holds nothing else. */
 export class RowError extends Error {
   override readonly name = 'RowError';
   readonly code: 'not_an_object' | 'not_well_formed';
@@ -27,7 +27,7 @@ export class RowError extends Error {
   }
 }
 
-/** Writes rows one after the other into the same memory: what it returned last is overwritten by the next call. */
+/** Writes rows into memory that it reuses: the next call overwrites what the last one returned. */
 export class RowArrayWriter {
   readonly #fields: readonly string[];
   readonly #values: JsonValues;
@@ -35,7 +35,7 @@ export class RowArrayWriter {
   #view = new DataView(this.#bytes.buffer);
   #end = 0;
 
-  /** The values of a row stand in the order of `fields`; one that it lacks is null, and others than these are left out. */
+  /** Values are written in the order of `fields`. A field that a row lacks is null; fields that are not listed are left out. */
   constructor(fields: readonly string[]) {
     this.#fields = fields;
     this.#values = new JsonValues(fields);
@@ -59,7 +59,7 @@ export class RowArrayWriter {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** False where that isn't possible; then nothing is written. */
+  /** False where the JSON is not of the simple form; then nothing is written. */
   #copyValues(json: Buffer): boolean {
     this.#makeRoom(json.length + this.#values.room);
     const end = this.#values.copy(json, this.#view, this.#end);
@@ -73,7 +73,7 @@ export class RowArrayWriter {
     this.#end += this.#bytes.write(text, this.#end);
   }
 
-  /** Room for so many more bytes after the end. */
+  /** Makes room for `more` bytes after the end. */
   #makeRoom(more: number): void {
     const needed = this.#end + more;
     if (needed <= this.#bytes.length) return;
@@ -106,7 +106,7 @@ function parsed(json: Buffer): Readonly<Record<string, unknown>> {
   try {
     row = JSON.parse(String(json));
   } catch {
-    // The parser's message quotes what it read.
+    // The parser's message quotes its input.
   }
   if (typeof row !== 'object' || row === null) throw new RowError('not_an_object');
   return row as Readonly<Record<string, unknown>>;
@@ -122,7 +122,7 @@ const NOT_PLAIN = /[^ !#-[\]-~]/;
 
 function quoted(text: string): string {
   if (!NOT_PLAIN.test(text)) return `"${text}"`;
-  // UTF-8 has no form for a lone surrogate: something else would be stored than what is published.
+  // A lone surrogate has no UTF-8 form: the table would hold another text than the topic.
   if (!text.isWellFormed()) throw new RowError('not_well_formed');
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -17,7 +17,7 @@ import {
 
 const text = (length: number) => varchar({ length });
 
-/** Who wrote the row last: created_time and trace_id of the winning message. Null in rows that upstream wrote. */
+/** The version of the row: created_time and trace_id of its newest message. Null in rows that upstream wrote. */
 const version = () => ({
   source_time: timestamp({ precision: 6, mode: 'string' }),
   source_trace_id: text(36),

@@ -73,7 +73,7 @@ describe('classifyPostgresError', () => {
     'EAI_AGAIN',
     'CERT_HAS_EXPIRED',
     'ERR_TLS_CERT_ALTNAME_INVALID',
-  ])('takes %s for a server that is away', (code) => {
+  ])('treats %s as a server that is not reachable', (code) => {
     const error = Object.assign(new Error(CANARY), { code });
     expect(classifyPostgresError(error)).toEqual({ code: 'unavailable', detail: code });
   });
