@@ -13,10 +13,10 @@ import { describeWith } from './support/services.ts';
 const run = promisify(execFile);
 const script = (name: string) => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
 
-await describeWith(['kafka'], 'a broker that is only just loading its groups', ({ kafka }) => {
-  // What its groups are kept in must be thrown away: nothing to do to a broker that others use, or to one without our script.
+await describeWith(['kafka'], 'a broker that is still loading its groups', ({ kafka }) => {
+  // The test deletes the topic of all groups: it needs a broker of its own, started by our script.
   it.skipIf(!kafka.how.startsWith('native'))(
-    'is asked for offsets until it knows, and nothing dies of it',
+    'is queried for offsets until they are loaded',
     {
       timeout: 180_000,
     },

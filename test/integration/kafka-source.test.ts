@@ -61,7 +61,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     }
   }
 
-  it('hands out every record once and commits the end when all are acked', async () => {
+  it('emits every record once and commits the end when all are acknowledged', async () => {
     const topic = await topicOf(1_000);
     const source = sourceOf(topic, topic);
     const seen: string[] = [];
@@ -79,7 +79,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     admin.close();
   });
 
-  it('asks for no more records than its limit while none is acked', async () => {
+  it('emits no more records than its limit while none is acknowledged', async () => {
     const topic = await topicOf(2_000);
     const source = sourceOf(topic, topic, { limit: 100 });
     const seen: ConsumedRecord[] = [];
@@ -116,7 +116,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     expect(seen.map(offsetOf)).toEqual(Array.from({ length: 500 }, (_, i) => i));
   });
 
-  it('commits only up to the first record that is not acked', async () => {
+  it('commits only up to the first record that is not acknowledged', async () => {
     const topic = await topicOf(10, 1);
     const source = sourceOf(topic, topic);
     const seen: ConsumedRecord[] = [];
@@ -187,7 +187,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     admin.close();
   });
 
-  it('reads a topic to its very end, however slowly its records are taken', async () => {
+  it('reads a topic to its end, however slowly its records are consumed', async () => {
     const topic = await topicOf(3_000, 3);
     const seen = new Set<string>();
     for await (const record of readTopic(connection, topic)) {
@@ -198,7 +198,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     expect(seen.size).toBe(3_000);
   });
 
-  it('carries keys, headers and bytes through a topic as they are', async () => {
+  it('preserves keys, headers and bytes of records', async () => {
     const topic = await topicOf(0, 1);
     const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
     const bytes = Buffer.from([0, 255, 1, 128]);
@@ -236,7 +236,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('waited for a minute in vain');
+    if (performance.now() > deadline) throw new Error('the condition was not met within a minute');
     await sleep(20);
   }
 }

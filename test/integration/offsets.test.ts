@@ -113,7 +113,7 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
     });
   }
 
-  it('are not moved to what is no place: the option, the topic and the brokers are named', async () => {
+  it('are not moved to an invalid place: the option, the topic and the brokers are named', async () => {
     await using pipeline = await create();
     for (const where of ['first', '-1', '2026-01-31T12:00:00', '2026-02-31T12:00:00Z', '31.1.2026']) {
       const { code, stderr } = await offsets(pipeline, 'reset', '--to', where);

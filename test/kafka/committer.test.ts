@@ -7,7 +7,7 @@ const PERIOD_MS = 1_000;
 const PARTITION = { topic: 't', partition: 0 };
 const REFUSED = new Error('refused');
 
-/** A tracker with a committer, and a broker that answers when it is told to. */
+/** A tracker with a committer. The test answers in the broker's place: `asked` has the commits, `told` the committer's events. */
 function setUp({ send }: { send?: () => void } = {}) {
   const tracker = new WatermarkTracker();
   tracker.assign([PARTITION]);
@@ -43,7 +43,7 @@ describe('the committer', () => {
   );
   afterEach(() => void vi.useRealTimers());
 
-  it('commits every period what was acked since, and nothing when nothing was', async () => {
+  it('commits every period what was acknowledged since, and nothing otherwise', async () => {
     const { committer, asked, told, ack } = setUp();
     ack(3);
     await vi.advanceTimersByTimeAsync(PERIOD_MS);
@@ -55,7 +55,7 @@ describe('the committer', () => {
     expect(told).toEqual(['committed 3']);
   });
 
-  it('asks for nothing newer while an answer is awaited, however long that takes', async () => {
+  it('sends no newer commit while an answer is awaited, however long that takes', async () => {
     const { committer, asked, ack } = setUp();
     ack();
     await vi.advanceTimersByTimeAsync(PERIOD_MS);
@@ -70,7 +70,7 @@ describe('the committer', () => {
   it.each([
     ['the broker refused', false],
     ['could not even be sent', true],
-  ])('commits again what %s, or what came after it', async (_, throws) => {
+  ])('repeats a commit that %s, or sends a newer one', async (_, throws) => {
     let broken = true;
     const send = () => {
       if (throws && broken) throw REFUSED;
@@ -87,7 +87,7 @@ describe('the committer', () => {
     expect(told).toEqual(['failed', 'committed 2']);
   });
 
-  it('says so when an answer never comes', async () => {
+  it('reports an answer that never arrives', async () => {
     const { told, ack } = setUp();
     ack();
     await vi.advanceTimersByTimeAsync(4 * 60_000);
@@ -96,7 +96,7 @@ describe('the committer', () => {
     expect(told).toContain('unanswered');
   });
 
-  it('flushes what is acked by now, behind a commit that is under way', async () => {
+  it('flushes what is acknowledged, behind a commit that is under way', async () => {
     const { committer, asked, ack } = setUp();
     ack();
     await vi.advanceTimersByTimeAsync(PERIOD_MS);
@@ -110,7 +110,7 @@ describe('the committer', () => {
     expect(await flushed).toBe(true);
   });
 
-  it('flushes again what was refused, and gives up when its time is over', async () => {
+  it('repeats a refused flush until its timeout', async () => {
     const { committer, asked, ack } = setUp();
     committer.stop();
     ack();
@@ -122,7 +122,7 @@ describe('the committer', () => {
     expect(await flushed).toBe(false);
   });
 
-  it('never lets the offsets that reach the broker go back', () => {
+  it('never sends an offset below one that it has sent', () => {
     const step = fc.constantFrom('ack', 'tick', 'answer', 'refuse', 'flush');
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -12,7 +12,7 @@ function tracker(...offsets: number[]): WatermarkTracker {
 }
 
 describe('WatermarkTracker', () => {
-  it('commits the offset after the last of an unbroken run of acks, whatever their order', () => {
+  it('commits the offset behind the last record of an unbroken run of acknowledgements, in any order', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.nat(10_000), { minLength: 1, maxLength: 300 }),
@@ -38,7 +38,7 @@ describe('WatermarkTracker', () => {
     );
   });
 
-  it('counts an ack once, however often it comes', () => {
+  it('counts a repeated acknowledgement once', () => {
     const tracked = tracker(0, 1);
     tracked.ack([at(1), at(1), at(7)]);
     expect(tracked.unacked).toBe(1);
@@ -48,7 +48,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([]);
   });
 
-  it('takes nothing of a partition that was revoked, acked or not', () => {
+  it('commits nothing of a revoked partition', () => {
     const tracked = tracker(0, 1, 2);
     tracked.ack([at(0)]);
     tracked.forget([{ topic: 't', partition: 0 }]);
@@ -58,7 +58,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.track(at(3))).toBeUndefined();
   });
 
-  it('hands out again what could not be stored', () => {
+  it('returns offsets again whose commit failed', () => {
     const tracked = tracker(0);
     tracked.ack([at(0)]);
     const taken = tracked.takeCommittable();
@@ -87,7 +87,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([at(1)]);
   });
 
-  it('commits a start offset that was not committed yet, with its metadata, and one that was not', () => {
+  it('commits a start offset with its metadata, unless it is the committed one', () => {
     const tracked = new WatermarkTracker();
     tracked.assign([
       { topic: 't', partition: 0, offset: 7, isCommitted: false, metadata: 'm' },
@@ -143,7 +143,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.unackedOf([{ topic: 't', partition: 0 }])).toBe(1);
   });
 
-  it('holds little more than what waits, after a hundred thousand records', () => {
+  it('holds no record after a hundred thousand acknowledgements', () => {
     const tracked = tracker();
     for (let offset = 0; offset < 100_000; offset++) {
       tracked.track(at(offset));
@@ -153,7 +153,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([at(100_000)]);
   });
 
-  it('settles each record once: acked, or released with its partition, never both', () => {
+  it('counts each record once: as acknowledged, or as released with its partition', () => {
     let released = 0;
     const tracked = new WatermarkTracker((records) => {
       released += records;
