@@ -19,6 +19,7 @@ import { isSkip, type StartOffset, type StartPolicy } from './start-offsets.ts';
 import { StartQueries } from './start-queries.ts';
 import { isReachable } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
+import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
 
 export interface KafkaSourceOptions {
@@ -57,6 +58,7 @@ export class KafkaSource implements Source, Offsets {
   readonly #tracker: WatermarkTracker;
   /** None where a transaction commits. */
   readonly #committer: Committer | undefined;
+  readonly #unverified = new UnverifiedTopics();
   readonly #rebalances: Rebalances;
   readonly #suspension: SuspensionDetector;
   readonly #queries: GroupQueries;
@@ -185,6 +187,10 @@ export class KafkaSource implements Source, Offsets {
       rebalance: (consumer, error, partitions) => this.#rebalances.onRebalance(consumer, error, partitions),
       commitAnswered: (error) => {
         if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#rejoin();
+        if (errorCode(error) === ERRORS.ERR_UNKNOWN_TOPIC_OR_PART) {
+          this.#unverified.add(this.#tracker.assigned());
+          this.#monitor.check();
+        }
         this.#committer?.answered(error);
       },
       disconnected: (detail) => this.#disconnected(detail),
@@ -205,6 +211,7 @@ export class KafkaSource implements Source, Offsets {
     this.#starts.described(topics);
     this.#readiness.described(topics);
     const recreated = this.#starts.recreated(topics);
+    this.#unverified.described(topics, recreated);
     const consumer = this.#consumer;
     if (recreated.length === 0 || consumer === undefined || !this.#life.rules.emits) return;
     if (this.#options.commits === 'transaction')
@@ -294,9 +301,14 @@ export class KafkaSource implements Source, Offsets {
         ...this.#events,
         assigned: (partitions, starts) => {
           this.#readiness.assigned();
+          this.#unverified.settled(partitions);
           this.#events.assigned?.(partitions, starts);
           // New partitions get their lag at once, and an offset of their own.
           this.#monitor.check();
+        },
+        revoked: (partitions, lost, unacked) => {
+          this.#unverified.settled(partitions);
+          this.#events.revoked?.(partitions, lost, unacked);
         },
         disconnected: (detail) => this.#disconnected(detail),
       },
@@ -320,7 +332,7 @@ export class KafkaSource implements Source, Offsets {
       periodMs: this.#options.commitPeriodMs,
       takeCommittable: () => {
         this.#suspension.check();
-        return tracker.takeCommittable();
+        return this.#unverified.any ? [] : tracker.takeCommittable();
       },
       restore: (offsets) => tracker.restore(offsets),
       send: (offsets) => this.#consumer?.commit(offsets.map((each) => ({ ...each }))),
