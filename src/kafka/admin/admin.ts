@@ -1,4 +1,4 @@
-/** Queries to a cluster from outside a group: topics, end offsets, a group's committed offsets. */
+/** Queries and changes of a cluster without joining a group: topics, their offsets, a group's committed offsets. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { SourceError } from '../../errors.ts';
@@ -17,28 +17,34 @@ import { revealed } from '../client/credentials.ts';
 import { nativeCall } from '../client/native-calls.ts';
 import { committedOffsets } from '../consumer/committed-offsets.ts';
 
+/** The admin operations that the service and the commands need. All but `close` reject with a SourceError. */
 export interface KafkaAdmin {
-  /** Creates topics; one that exists stays as it is. */
+  /** Creates topics. An existing topic is left unchanged. */
   createTopics(names: readonly string[], partitions: number, config?: Readonly<Record<string, string>>): Promise<void>;
+  /** Deletes topics. A missing topic is ignored. */
   deleteTopics(names: readonly string[]): Promise<void>;
-  /** Partition numbers of a topic; empty when it doesn't exist. Rejects with `ERR_TOPIC_AUTHORIZATION_FAILED:TOPIC` when it is denied. */
+  /**
+   * The partition numbers of a topic; none if it doesn't exist. Rejects with `ERR_TOPIC_AUTHORIZATION_FAILED:TOPIC` if it is denied.
+   */
   partitions(topic: string): Promise<readonly number[]>;
   /** The offsets after the last record, per partition. */
   endOffsets(topic: string): Promise<readonly PartitionOffset[]>;
-  /** The first offsets still there, per partition. */
+  /** The log start offsets, per partition. */
   beginOffsets(topic: string): Promise<readonly PartitionOffset[]>;
-  /** A group's committed offsets of a topic: partitions without a commit are left out; offsets of a transaction count once it is committed. */
+  /**
+   * A group's committed offsets of a topic. Partitions without one are omitted. Offsets in an open transaction are not included.
+   */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
-  /** The first offsets whose records are of this time (milliseconds since the epoch) or later; the end where there are none. */
+  /** Per partition, the first offset with this timestamp (milliseconds since the epoch) or a later one, else the end offset. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
-  /** Whether the group has members. The offsets of an active group must not be changed from outside. */
+  /** Whether the group has members. Only the members of an active group may change its offsets. */
   isActive(group: string): Promise<boolean>;
   close(): void;
 }
 
 const TIMEOUT_MS = 10_000;
 
-/** Connects at the first query. Errors are SourceErrors with librdkafka's error name. */
+/** Creates the admin client. Its SourceErrors carry librdkafka's error name. */
 export function createAdmin(config: NativeConfig): KafkaAdmin {
   const admin = RdKafka.AdminClient.create(revealed(config));
   const consumers = new Map<string, Promise<NativeConsumer>>();
@@ -59,7 +65,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
     );
     const found = (described ?? []).flatMap(({ error, partitions: all }) => {
-      // A denied topic is not a missing one.
+      // A denied topic must not look like a missing one.
       if (error !== undefined && errorCode(error) !== ERRORS.ERR_UNKNOWN_TOPIC_OR_PART)
         throw new SourceError('unavailable', `${errorName(error)}:${topic}`);
       return all.map(({ partition }) => partition);
@@ -68,10 +74,10 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
   }
 
   /**
-   * A consumer that never joins. The client's own ListConsumerGroupOffsets crashes (null pointer) when the broker answers
-   * NOT_COORDINATOR, as it does while it starts or creates its offsets topic (librdkafka issue 5040); this consumer looks up the
-   * coordinator again. With read_uncommitted, the coordinator returns the last committed offset while a transaction is open. With
-   * read_committed it would return an error until the transaction ends: up to 20 s after a process was killed.
+   * A consumer that never joins the group. The admin client's ListConsumerGroupOffsets crashes (null pointer) when the broker answers
+   * NOT_COORDINATOR, as it does while it starts or creates the offsets topic (librdkafka issue 5040). A consumer looks up the coordinator
+   * again instead. While a transaction is open, the coordinator answers a read_uncommitted consumer with the last committed offset, and a
+   * read_committed one with an error, up to 20 s after a process was killed.
    */
   function consumerOf(group: string): Promise<NativeConsumer> {
     const known = consumers.get(group);
@@ -127,7 +133,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
         admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
       );
       const groups = described?.groups ?? [];
-      // A group that could not be described lists no members either: unknown differs from empty.
+      // A group that could not be described has no members in the answer either. It must not look inactive.
       const failed = groups.find((each) => each.error !== undefined)?.error;
       if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
       return groups.some((each) => each.members.length > 0);
@@ -152,7 +158,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
 
 const RETRY_MS = 100;
 
-/** Answers of a coordinator that has just started or just taken over the group. */
+/** Errors of a coordinator that has just started or is taking over the group. */
 const LOADING: ReadonlySet<string> = new Set(
   [
     ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,

@@ -6,8 +6,8 @@ const TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Commits offsets for a group without joining it. The group must be empty. Rejects with a SourceError: `fenced` when the group has members
- * (the broker then accepts commits of members only), `unavailable` for every other error.
+ * Commits offsets for a group without joining it. Rejects with a SourceError: `fenced` when the group has members (the broker then accepts
+ * commits from members only), `unavailable` for every other error.
  */
 export async function alterGroupOffsets(
   config: NativeConfig,
@@ -32,7 +32,7 @@ export async function alterGroupOffsets(
   }
 }
 
-/** Answers of a group with members to a commit from outside. */
+/** Errors of a commit to a group that has members. */
 const FOREIGN: ReadonlySet<number> = new Set([
   ERRORS.ERR_UNKNOWN_MEMBER_ID,
   ERRORS.ERR_ILLEGAL_GENERATION,

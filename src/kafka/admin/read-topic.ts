@@ -12,16 +12,17 @@ import {
 import { toHeaders, toKey } from '../client/headers.ts';
 import { createAdmin } from './admin.ts';
 
+/** What to read of a topic. */
 export interface ReadTopicOptions {
-  /** Per partition, the first offset to read; default the partition's first offset. */
+  /** Per partition, the first offset to read. Default: the partition's first offset. */
   readonly from?: ReadonlyMap<number, number>;
-  /** Per partition, the offset to stop before; default the partition's end at the time of the call. */
+  /** Per partition, the offset to stop before. Default: the partition's end at the time of the call. */
   readonly to?: ReadonlyMap<number, number>;
-  /** Only this partition. */
+  /** The only partition to read. Default: all. */
   readonly partition?: number;
 }
 
-/** One record of a topic, with its place there. */
+/** One record of a topic, with its partition and offset. */
 export interface TopicRecord extends PartitionOffset {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
@@ -35,8 +36,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Reads a topic from one offset to another (default: from its beginning to its current end) without joining a group, so that a running
- * service isn't disturbed. `config` is librdkafka's: `isolation.level: read_committed` shows what a transactional reader sees.
+ * Reads a topic between two offsets (default: from its beginning to its current end) without joining a group, so that a running service
+ * isn't disturbed. `config` holds librdkafka's settings; with `isolation.level: read_committed`, aborted records are not read.
  */
 export async function* readTopic(
   config: NativeConfig,
@@ -59,9 +60,9 @@ export async function* readTopic(
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
   try {
     await connect(consumer, CONNECT_TIMEOUT_MS);
-    // The event is emitted before the records of the same poll are yielded: it is evaluated after them.
+    // The event precedes the records of the same poll, so it is evaluated after they are yielded.
     const ended = new Set<number>();
-    // A partition may end in a transaction marker, which is never delivered: the EOF event says that the end was reached.
+    // A partition may end in a transaction marker, which is never delivered. Only the EOF event shows that the end was reached.
     consumer.on('partition.eof', ({ partition, offset }) => {
       if (offset >= (open.get(partition) ?? 0)) ended.add(partition);
     });

@@ -1,6 +1,6 @@
 /**
- * Creates, connects and disconnects native Kafka clients. They are of the RdKafka API, not of the KafkaJS-like one: that one skips
- * records after `pause()` and resolves `commitOffsets()` before the broker has answered.
+ * Creates, connects and disconnects native Kafka clients. They use the RdKafka API: the KafkaJS-like one skips records after `pause()`
+ * and resolves `commitOffsets()` before the broker has answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RdKafka } from '@confluentinc/kafka-javascript';
@@ -13,9 +13,10 @@ import type { NativeConfig, NativeConsumer, NativeMetadata, NativeProducer } fro
 
 export * from './types.ts';
 
+/** librdkafka's error codes by name. */
 export const ERRORS = RdKafka.CODES.ERRORS;
 
-/** Throws a ConfigError when a secret's file can't be read at this moment. */
+/** Creates a consumer. Throws a ConfigError when the file of a secret can't be read. */
 export function newConsumer(config: NativeConfig): NativeConsumer {
   const settings = revealed(config);
   const consumer = watched(new RdKafka.KafkaConsumer(settings) as NativeConsumer, config, settings);
@@ -23,7 +24,7 @@ export function newConsumer(config: NativeConfig): NativeConsumer {
   return consumer;
 }
 
-/** Throws a ConfigError when a secret's file can't be read at this moment. */
+/** Creates a producer. Throws a ConfigError when the file of a secret can't be read. */
 export function newProducer(config: NativeConfig): NativeProducer {
   const settings = revealed(config);
   const producer = watched(new RdKafka.Producer(settings), config, settings);
@@ -44,14 +45,14 @@ function watched<T extends NativeConsumer | NativeProducer>(
 ): T {
   followPassword(client, config, settings);
   watchDisconnectReasons(client);
-  // A token file that can't be read is reported here; without a listener that would end the process. librdkafka retries after 10 s.
+  // An unreadable token file raises 'error', which would end the process without a listener. librdkafka retries after 10 s.
   (client as NodeJS.EventEmitter).on('error', () => undefined);
   return client;
 }
 
 const NAMES = new Map(Object.entries(ERRORS).map(([name, code]) => [code, name]));
 
-/** The client's events carry no codes, only librdkafka's constant texts. */
+/** The client's error events have no codes, only librdkafka's constant texts. */
 const EVENT_TEXTS: Readonly<Record<string, string>> = {
   'all broker connections are down': 'ERR__ALL_BROKERS_DOWN',
   'authentication failure': 'ERR__AUTHENTICATION',
@@ -59,7 +60,7 @@ const EVENT_TEXTS: Readonly<Record<string, string>> = {
   'ssl error': 'ERR__SSL',
 };
 
-/** librdkafka's name of an error (`ERR__TRANSPORT`), which says more in a log than its number and never quotes a record. */
+/** librdkafka's name of an error (`ERR__TRANSPORT`), for logs: clearer than its number, and never quotes a record. */
 export function errorName(error: unknown): string {
   if (error instanceof ConfigError) return 'secret_unreadable';
   const text = error instanceof Error ? EVENT_TEXTS[error.message] : undefined;
@@ -68,12 +69,12 @@ export function errorName(error: unknown): string {
   return NAMES.get(code) ?? `code ${code}`;
 }
 
-/** Why a client has no connection: the reason that its log gave (disconnect-reason.ts), else the error's name. */
+/** Why a client has no connection: the reason in its log (disconnect-reason.ts), else the error's name. */
 export function disconnectReason(client: object | undefined, error: unknown): string {
   return (client === undefined ? undefined : reasonOf(client)) ?? errorName(error);
 }
 
-/** librdkafka's number of an error; NaN for what isn't one. */
+/** librdkafka's code of an error; NaN for any other value. */
 export function errorCode(error: unknown): number {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'number'
     ? error.code
@@ -92,8 +93,8 @@ export function connect(client: Connectable, timeoutMs: number): Promise<NativeM
 }
 
 /**
- * Disconnects. Stops waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. Concurrent calls
- * wait for the same disconnect.
+ * Disconnects. Stops waiting after `timeoutMs`, since librdkafka waits for brokers that may never answer. Never rejects. Concurrent
+ * calls wait for the same disconnect.
  */
 export async function disconnect(client: Connectable, timeoutMs: number): Promise<void> {
   const settled = new AbortController();
@@ -102,13 +103,13 @@ export async function disconnect(client: Connectable, timeoutMs: number): Promis
   settled.abort();
 }
 
-/** The client never calls back on a second `disconnect()`. */
+/** Disconnects in progress: the client never calls back on a second `disconnect()`. */
 const disconnecting = new WeakMap<Connectable, Promise<void>>();
 
 function disconnected(client: Connectable): Promise<void> {
   const known = disconnecting.get(client);
   if (known !== undefined) return known;
-  // A producer that isn't connected would throw; there is nothing to disconnect.
+  // `disconnect()` of a producer that isn't connected throws.
   if (!client.isConnected()) return Promise.resolve();
   const end = nativeCall<unknown>('disconnect', (done) => client.disconnect(() => done(null, undefined))).then(
     () => undefined,

@@ -1,5 +1,5 @@
 const TICK_MS = 500;
-/** Smaller steps are ignored: they lengthen a wait by at most this much. */
+/** Smaller steps are ignored: they lengthen a wait by at most this time. */
 const STEP_MS = 1_000;
 
 type Client = {
@@ -7,9 +7,8 @@ type Client = {
 };
 
 /**
- * librdkafka's threads wait until a wall-clock time. When the clock is set back by an hour, they would wait an hour longer for the next
- * heartbeat or commit. Any request to such a thread wakes it: `wake` makes one whenever the clock was set back while the client is
- * connected.
+ * librdkafka's threads wait until a wall-clock time. If the clock is set back by an hour, the next heartbeat or commit comes an hour
+ * late. Any request wakes such a thread: `wake`, which must make one, is called when the clock is set back while the client is connected.
  */
 export function wakeWhenClockIsSetBack(client: Client, wake: () => void): void {
   let timer: NodeJS.Timeout | undefined;

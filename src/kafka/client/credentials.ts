@@ -1,8 +1,8 @@
-/** Secrets in librdkafka's settings: revealed when a client is created; a changed password is handed to the running client. */
+/** Secrets in librdkafka's settings: revealed when a client is created. A changed password is passed to the running client. */
 import { Secret } from '../../config/secret.ts';
 import type { NativeConfig } from './types.ts';
 
-/** A changed password reaches the client within this time. */
+/** How often the password is read, in milliseconds. */
 const REREAD_MS = 1_000;
 
 interface Authenticated {
@@ -19,7 +19,7 @@ export function revealed(config: NativeConfig): NativeConfig {
 }
 
 /**
- * While the client is connected, hands it a changed password. The client uses it at its next login; open connections stay open.
+ * Passes a changed password to the client while it is connected. The client uses it at its next login; open connections stay open.
  * `madeWith` are the settings that the client was created with.
  */
 export function followPassword(client: Authenticated, config: NativeConfig, madeWith: NativeConfig): void {
@@ -35,7 +35,7 @@ export function followPassword(client: Authenticated, config: NativeConfig, made
         client.setSaslCredentials(username, now);
         known = now;
       } catch {
-        // The file may be missing while it is replaced, and a client that is being closed rejects the call. The next tick retries.
+        // The file may be missing while it is replaced, and a closing client throws. Retried at the next tick.
       }
     }, REREAD_MS).unref();
   });

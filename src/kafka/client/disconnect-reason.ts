@@ -1,11 +1,11 @@
 /**
- * Why a client has no connection, or can't be used any more, as one code. The client's errors say "transport" or "fatal" for nearly
- * everything; its log has the reason.
+ * The reason why a client has no connection, or has failed fatally, as one code. The client's errors say only "transport" or "fatal"
+ * for most causes; its log has the reason.
  */
 
 /**
- * Patterns of librdkafka's log lines of the facility FAIL; the first match wins. `$1` in a reason is the address of a broker, `host:port`,
- * as it is configured or advertised. Nothing else of the lines is passed on.
+ * Patterns of librdkafka's log lines of the facility FAIL; the first match wins. `$1` in a reason is a broker's address, `host:port`, as
+ * configured or advertised. Nothing else of a line is kept.
  */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL authentication error|SASL .*mechanism handshake failed/, 'sasl_failed'],
@@ -14,13 +14,13 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   // RFC 8446 section 6.2: bad, unsupported, revoked, expired and unknown certificate, unknown authority, access denied, none given.
   [/SSL alert number (?:4[2-689]|116)\b/, 'client_certificate_refused'],
   [/in state SSL_HANDSHAKE/, 'tls_failed'],
-  // A broker has a number once another one, or itself, has advertised its address.
+  // A broker has an id in the log once its advertised address is known.
   [/([^\s/]+)\/\d+: Failed to resolve /, 'advertised_host_unresolved:$1'],
   [/([^\s/]+)\/bootstrap: Failed to resolve /, 'host_unresolved:$1'],
   [/([^\s/]+)\/\d+: Connect to \S+ failed: /, 'advertised_host_unreachable:$1'],
 ];
 
-/** What makes a client unusable: the texts of librdkafka's errors in its log lines of the facility FATAL. */
+/** Causes of fatal errors: patterns of librdkafka's log lines of the facility FATAL. */
 const FATAL_CAUSES: readonly (readonly [RegExp, string])[] = [
   [/same group\.instance\.id/, 'ERR_FENCED_INSTANCE_ID'],
   [/Producer fenced by newer instance|newer producer with the same transactional/, 'ERR_PRODUCER_FENCED'],
@@ -32,7 +32,7 @@ const FATAL_CAUSES: readonly (readonly [RegExp, string])[] = [
   [/Cluster authorization failed/, 'ERR_CLUSTER_AUTHORIZATION_FAILED'],
 ];
 
-/** librdkafka suppresses a repeated line for 30 s; a reason older than this is no longer used. */
+/** A reason older than this is ignored. librdkafka logs a repeated line only every 30 s. */
 const FRESH_MS = 60_000;
 
 interface FoundReason {
@@ -47,7 +47,7 @@ interface LogEmitter {
   on(event: 'event.log', listener: (line: { readonly fac?: unknown; readonly message?: unknown }) => void): unknown;
 }
 
-/** Starts to follow a client's log. */
+/** Starts to watch a client's log. */
 export function watchDisconnectReasons(client: LogEmitter): void {
   client.on('event.log', ({ fac, message }) => {
     if (typeof message !== 'string') return;
@@ -72,8 +72,7 @@ function find(patterns: readonly (readonly [RegExp, string])[], message: string)
 
 /**
  * `sasl_failed`, `certificate_refused`, `client_certificate_refused`, `tls_failed`, `host_unresolved:HOST:PORT`,
- * `advertised_host_unresolved:HOST:PORT`, `advertised_host_unreachable:HOST:PORT`; undefined when the log gave no such reason within
- * FRESH_MS.
+ * `advertised_host_unresolved:HOST:PORT`, `advertised_host_unreachable:HOST:PORT`; undefined when the log had none within FRESH_MS.
  */
 export function reasonOf(client: object): string | undefined {
   const found = lastReasons.get(client);
@@ -81,8 +80,8 @@ export function reasonOf(client: object): string | undefined {
 }
 
 /**
- * librdkafka's name of the error that a client has failed with for good; undefined when it hasn't, or the error isn't known here. The log
- * line may arrive shortly after ERR__FATAL itself.
+ * librdkafka's name of a client's fatal error; undefined when it has none or the error isn't in FATAL_CAUSES. The log line may arrive
+ * shortly after ERR__FATAL.
  */
 export function fatalCauseOf(client: object): string | undefined {
   return fatalCauses.get(client);

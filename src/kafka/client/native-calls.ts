@@ -1,18 +1,18 @@
 /**
- * Calls into the native client that block a thread of libuv's pool until a broker answers or the call's own timeout passes. Node joins
- * those threads at `process.exit()`, so the process can't end before they return. This module doesn't import the client: the code that
- * ends the process reads the list without loading it.
+ * Calls into the native client that block a thread of libuv's pool until a broker answers or the call times out. Node joins those
+ * threads at `process.exit()`, so the process can't end before they return. This module doesn't import the client, so that the code that
+ * ends the process doesn't load it.
  */
 const pending = new Map<symbol, string>();
 
-/** What the calls under way do, in words for the log; empty when there are none. */
+/** The names of the calls in progress, for the log. */
 export function pendingNativeCalls(): readonly string[] {
   return [...pending.values()];
 }
 
 /**
- * Turns one callback call into a promise and lists it as pending until it ends. `what` names the call in the log when the end of the
- * process has to wait for it. Rejects with the client's error, and with what `start` throws.
+ * Converts one callback call to a promise and lists it as pending until it ends. `what` names the call in the log when the process has
+ * to wait for it before it ends. Rejects with the client's error or with what `start` throws.
  */
 export function nativeCall<T>(what: string, start: (done: (error: unknown, result: T) => void) => void): Promise<T> {
   const call = Symbol(what);

@@ -1,13 +1,14 @@
-/** From the configuration to librdkafka's settings. Each number that differs from librdkafka's default says why. */
+/** Converts the configuration to librdkafka's settings. A comment gives the reason for each number that differs from the default. */
 import type { InputConfig, KafkaConnectionConfig, ProducerConfig, SaslConfig, TlsConfig } from '../../config/config.ts';
 import type { NativeConfig } from './client.ts';
 
 /**
- * `classic` works on every broker. `eager` is classic too, but stops every member at each rebalance: for a group whose other members have
- * no cooperative assignor. `consumer` (KIP-848) needs Kafka 4.0 and rebalances without stopping members.
+ * `classic` works with every broker and rebalances cooperatively. `eager` stops every member at each rebalance; use it if the group's
+ * other members use it. `consumer` (KIP-848) needs Kafka 4.0 and rebalances without stopping members.
  */
 export type GroupProtocol = 'classic' | 'eager' | 'consumer';
 
+/** The settings of the group's consumer. */
 export function consumerSettings(input: InputConfig, protocol: GroupProtocol): NativeConfig {
   return {
     ...connectionSettings(input),
@@ -24,13 +25,13 @@ export function consumerSettings(input: InputConfig, protocol: GroupProtocol): N
     'fetch.wait.max.ms': Math.min(input.fetchMaxWaitMs, MAX_SOCKET_TIMEOUT_MS - FETCH_MARGIN_MS),
     // The default, a pause of 1 s whenever the local queue is full, makes a fast consumer 25 times slower.
     'fetch.queue.backoff.ms': 10,
-    // Enough prefetch for full speed. More only takes memory: half a kilobyte per record besides its bytes.
+    // Enough prefetch for full throughput. More only costs memory: half a kilobyte per record in addition to its bytes.
     'queued.min.messages': 2_000,
     'queued.max.messages.kbytes': 8_192,
     'statistics.interval.ms': 5_000,
-    // Partitions and topics that are created later, or granted later, are consumed within this time. The default is five minutes.
+    // New partitions and topics, and new permissions, are noticed within this time. The default is five minutes.
     'topic.metadata.refresh.interval.ms': 15_000,
-    // Requests wait behind a fetch at the broker; one that times out would make the client drop the connection.
+    // Requests wait behind a fetch at the broker, and the client drops a connection on which one times out.
     'socket.timeout.ms': Math.max(
       SOCKET_TIMEOUT_MS,
       Math.min(input.fetchMaxWaitMs + FETCH_MARGIN_MS, MAX_SOCKET_TIMEOUT_MS),
@@ -38,7 +39,7 @@ export function consumerSettings(input: InputConfig, protocol: GroupProtocol): N
   };
 }
 
-/** Under `consumer` the broker decides these, and the client rejects them. */
+/** With the `consumer` protocol, the broker decides the assignor and the timeouts, and the client rejects these settings. */
 function groupSettings(input: InputConfig, protocol: GroupProtocol): NativeConfig {
   if (protocol === 'consumer') return { 'group.protocol': 'consumer' };
   return {
@@ -49,54 +50,56 @@ function groupSettings(input: InputConfig, protocol: GroupProtocol): NativeConfi
   };
 }
 
+/** The settings of the producer for the output topics. */
 export function producerSettings(producer: ProducerConfig): NativeConfig {
   return {
     ...connectionSettings(producer),
     'enable.idempotence': producer.idempotentWrite,
     acks: -1,
-    // The default of Java and Redpanda Connect: every producer sends the same key to the same partition.
+    // The default of Java and Redpanda Connect, so that every producer sends a key to the same partition.
     partitioner: 'murmur2_random',
     'compression.codec': producer.compression,
     'request.timeout.ms': producer.timeoutMs,
     'message.max.bytes': producer.maxMessageBytes,
-    // Forty batches are in flight, each with a few records for each partition: what comes within this time goes in one request, which spares
-    // the brokers a fifth of their work, compressed half of it. A batch is under way for some 110 ms at full speed.
+    // Many batches are in flight, each with a few records per partition. Sending them in fewer requests saves the brokers a fifth of
+    // their work, and half of it with compression. A batch takes some 110 ms at full load, so 10 ms hardly matter.
     'linger.ms': 10,
-    // No deadline for a record in the queue: one that expires is sent again, although a throttled broker may have it already. That the
-    // brokers acknowledge nothing is noticed by the producer (PRODUCE_DEADLINE_MS).
+    // No timeout per record: an expired record would be sent again although a throttled broker may already have it. The producer detects
+    // brokers that acknowledge nothing (PRODUCE_DEADLINE_MS).
     'message.timeout.ms': 0,
-    // How long a topic that a broker does not know may still be about to be created; then its records fail.
+    // Records for an unknown topic fail after this time, in which the topic may still be created.
     'topic.metadata.propagation.max.ms': 5_000,
     'queue.buffering.max.messages': 100_000,
   };
 }
 
 /**
- * A dead letter is as large as what was consumed, decompressed, and its error headers: the client's own limit is the greatest that
- * librdkafka allows, so the topic decides.
+ * The settings of the producer for dead letters. A dead letter is as large as the consumed record, uncompressed, plus its error headers.
+ * The client's limit is the highest that librdkafka allows, so that the topic's limit applies.
  */
 export function deadLetterSettings(producer: ProducerConfig): NativeConfig {
   return { ...producerSettings(producer), 'message.max.bytes': 1_000_000_000 };
 }
 
-/** A producer's brokers count as unavailable when they acknowledge nothing for this long: within 30 s of going silent. Milliseconds. */
+/** The brokers count as unavailable when they acknowledge nothing for this time, in milliseconds. */
 export const PRODUCE_DEADLINE_MS = 20_000;
 
 const SOCKET_TIMEOUT_MS = 10_000;
-/** librdkafka's limit of `socket.timeout.ms`. */
+/** librdkafka's maximum of `socket.timeout.ms`. */
 const MAX_SOCKET_TIMEOUT_MS = 300_000;
 const FETCH_MARGIN_MS = 5_000;
 
+/** The settings that every client needs to connect: brokers, timeouts, TLS and SASL. */
 export function connectionSettings(connection: KafkaConnectionConfig): NativeConfig {
   return {
     'bootstrap.servers': connection.seedBrokers.join(','),
     'client.id': connection.clientId,
     'socket.keepalive.enable': true,
-    // A broker that returns is found within seconds; one that doesn't is tried at most every 2 s.
+    // The client reconnects within seconds after an outage, and tries at most every 2 s during one.
     'reconnect.backoff.ms': 100,
     'reconnect.backoff.max.ms': 2_000,
-    // With nothing to publish, only these two detect a silent broker: an answer that doesn't arrive, then a connection that isn't
-    // accepted. Within 30 s in all.
+    // An idle producer detects a silent broker only by these two: a request without an answer, then a connection attempt that times out.
+    // Together they take less than 30 s.
     'socket.timeout.ms': SOCKET_TIMEOUT_MS,
     'api.version.request.timeout.ms': 5_000,
     'security.protocol': `${connection.sasl === undefined ? '' : 'sasl_'}${connection.tls === undefined ? 'plaintext' : 'ssl'}`,
@@ -129,7 +132,7 @@ function saslSettings(sasl: SaslConfig): NativeConfig {
     };
   return {
     'sasl.mechanisms': 'OAUTHBEARER',
-    // The file is read at each refresh, so that a rotated token is used.
+    // The token's file is read at each refresh, so that a rotated token is used.
     oauthbearer_token_refresh_cb: async () => {
       const tokenValue = sasl.token.reveal();
       return { tokenValue, lifetime: expiryOf(tokenValue), principal: '', extensions: {} };

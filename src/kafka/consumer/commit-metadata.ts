@@ -1,21 +1,24 @@
 /**
- * What the source commits beside each offset, as the commit's metadata: a JSON object. Its names:
- * `v` (the version of this format, 1), `topic` (the id of the topic whose log the offset belongs to), `first` (the number of partitions
- * that the topic had when the group first started in it). Readers ignore names they don't know, so names may be added under the same
- * version. Brokers accept 4,096 bytes (`offset.metadata.max.bytes`).
+ * The metadata that the source commits with each offset: a JSON object with these fields.
+ * `v`: the version of this format, 1. `topic`: the id of the topic that the offset belongs to. `first`: the number of partitions that
+ * the topic had when the group first consumed it. Readers ignore unknown fields, so fields may be added without a new version.
+ * Brokers accept 4,096 bytes (`offset.metadata.max.bytes`).
  */
 const VERSION = 1;
 
+/** The decoded metadata of a committed offset. */
 export interface CommitMetadata {
   readonly topicId: string;
+  /** The number of partitions that the topic had when the group first consumed it. */
   readonly firstPartitions: number;
 }
 
+/** The metadata as the text that is committed. */
 export function encodeMetadata({ topicId, firstPartitions }: CommitMetadata): string {
   return JSON.stringify({ v: VERSION, topic: topicId, first: firstPartitions });
 }
 
-/** Undefined for metadata that isn't ours: another program's, a reset's, or a newer version's. */
+/** Undefined for metadata in any other form: none, another program's, or a newer version's. */
 export function decodeMetadata(text: string | null | undefined): CommitMetadata | undefined {
   if (!text?.startsWith('{')) return undefined;
   try {

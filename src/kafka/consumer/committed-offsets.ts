@@ -5,13 +5,13 @@ import type { NativeConsumer, Partition, PartitionOffset } from '../client/types
 
 /** A committed offset as the group's coordinator returns it. */
 export interface CommittedOffset extends PartitionOffset {
-  /** What was committed with it (commit-metadata.ts); absent or empty when nothing was. */
+  /** The metadata that was committed with the offset (commit-metadata.ts); absent or empty when there was none. */
   readonly metadata?: string | null;
 }
 
 /**
- * The committed offsets of the consumer's group; partitions without a commit are left out. Rejects with a SourceError when the offset of
- * any partition is unknown: under read_committed also while a transaction that commits it is open.
+ * The committed offsets of the consumer's group; partitions without one are omitted. Rejects with a SourceError when the offset of any
+ * partition is unknown. With read_committed, it is also unknown while an open transaction is about to commit it.
  */
 export async function committedOffsets(
   consumer: NativeConsumer,

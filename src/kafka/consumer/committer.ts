@@ -1,36 +1,41 @@
 import type { PartitionOffset } from '../client/types.ts';
 
+/** What the committer needs from the source. */
 export interface CommitterOptions {
   /** Time between two commits, in milliseconds. */
   readonly periodMs: number;
-  /** The offsets that may be committed and were not taken before. */
+  /** Returns the offsets that may be committed and were not returned before. */
   readonly takeCommittable: () => readonly PartitionOffset[];
-  /** The commit of these offsets failed: `takeCommittable` must return them again, or newer ones. */
+  /** Called when the commit of these offsets failed: `takeCommittable` must return them, or newer ones, again. */
   readonly restore: (offsets: readonly PartitionOffset[]) => void;
   /** Sends the commit; the broker's answer arrives at `answered()`. May throw. */
   readonly send: (offsets: readonly PartitionOffset[]) => void;
+  /** Called when the broker has accepted the commit of these offsets. */
   readonly committed: (offsets: readonly PartitionOffset[]) => void;
+  /** Called with the error of a failed commit. */
   readonly failed: (error: unknown) => void;
-  /** No answer has come within ANSWER_TIMEOUT_MS. */
+  /** Called when no answer arrived within ANSWER_TIMEOUT_MS. */
   readonly unanswered: () => void;
 }
 
 /** Pause between two attempts of a flush. */
 const RETRY_MS = 100;
-/** Longer than all of the client's own retries: session.timeout.ms for a coordinator and 10 s for an answer, a few times. */
+/**
+ * Longer than the client's own retries take: each waits up to session.timeout.ms for a coordinator, then 10 s for its answer.
+ */
 const ANSWER_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * Commits the group's offsets: `#commit()` is the line that does it, every `periodMs` and at each flush. It sends no commit while an
- * answer is awaited. The client's own auto-commit does (librdkafka 2.15.1): a commit whose connection broke is sent again behind newer
- * ones, and the group's offset goes back.
+ * Commits the group's offsets: `#commit()` does it, every `periodMs` and at each flush. At most one commit is in flight. librdkafka's
+ * auto-commit (2.15.1) has no such limit: it resends a commit whose connection broke after newer ones, which moves the group's offset
+ * backwards.
  */
 export class Committer {
   readonly #options: CommitterOptions;
   #timer: NodeJS.Timeout | undefined;
   #awaited: readonly PartitionOffset[] = [];
   #sentAt = Number.NaN;
-  /** Resolved with the answer: true when the broker accepted the commit. */
+  /** Called with the next answer: true when the broker accepted the commit. */
   #waiting: ((accepted: boolean) => void)[] = [];
 
   constructor(options: CommitterOptions) {
@@ -46,7 +51,7 @@ export class Committer {
     this.#timer = undefined;
   }
 
-  /** The broker's answer: an error unless it accepted every offset. */
+  /** To be called with the broker's answer: `error` is falsy when it accepted every offset. */
   answered(error: unknown): void {
     const sent = this.#awaited;
     if (sent.length === 0) return;
@@ -60,7 +65,10 @@ export class Committer {
     for (const resolve of waiting) resolve(!error);
   }
 
-  /** Commits all that may be committed now. Resolves false after `timeoutMs`, when a commit may still be under way. The client must be polled. */
+  /**
+   * Commits every committable offset. Resolves to false after `timeoutMs`; a commit may then still be in flight. The client must be
+   * polled meanwhile, because that delivers the answer.
+   */
   async flush(timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -68,7 +76,7 @@ export class Committer {
       const left = deadline - performance.now();
       if (left <= 0) return false;
       const accepted = this.#awaited.length > 0 && (await this.#answer(left));
-      // Nothing is awaited now, so this is a pause.
+      // No commit is in flight now, so this only waits.
       if (!accepted) await this.#answer(Math.min(RETRY_MS, Math.max(0, deadline - performance.now())));
     }
   }
@@ -78,7 +86,7 @@ export class Committer {
     else if (performance.now() - this.#sentAt > ANSWER_TIMEOUT_MS) this.#options.unanswered();
   }
 
-  /** False when there is nothing to commit. */
+  /** Sends a commit. Returns false when there is nothing to commit. */
   #commit(): boolean {
     const offsets = this.#options.takeCommittable();
     if (offsets.length === 0) return false;
@@ -92,7 +100,7 @@ export class Committer {
     return true;
   }
 
-  /** Whether the broker accepted the commit; false also when no answer has come after `timeoutMs`. */
+  /** Resolves to whether the broker accepted the commit; to false when no answer arrives within `timeoutMs`. */
   #answer(timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs, false);

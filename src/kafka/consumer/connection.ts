@@ -6,14 +6,14 @@ import type { Statistics } from './statistics.ts';
 
 /** The native client's callbacks. They run while the client is polled. */
 export interface ConnectionCallbacks {
-  /** `error` says what happened to the partitions: ERR__ASSIGN_PARTITIONS or ERR__REVOKE_PARTITIONS. It must be answered. */
+  /** `error` is ERR__ASSIGN_PARTITIONS or ERR__REVOKE_PARTITIONS. The client waits for `assign()` or `unassign()`. */
   rebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): void;
   /** The broker's answer to a commit; `error` is undefined when it accepted all of it. */
   commitAnswered(error: unknown): void;
   disconnected(detail: string): void;
   /** Every `statistics.interval.ms`. */
   statistics(statistics: Statistics): void;
-  /** The client starts a partition at the beginning of its log, since there is no record at this offset. */
+  /** The client resets a partition to the beginning of its log because there is no record at this offset. */
   offsetReset(reset: OffsetReset): void;
 }
 
@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const RECONNECT_MS = 1_000;
 
 /**
- * Creates a member of the group and subscribes it. Retries while `wanted()`, since the service has to outlive its brokers; resolves
- * undefined once it isn't wanted. `changed` cuts the pause between two attempts short.
+ * Creates a member of the group and subscribes it. Retries while `wanted()` returns true, since the service must survive broker
+ * outages; then resolves to undefined. `changed` ends the pause between two attempts early.
  */
 export async function joinGroup(
   config: NativeConfig,
@@ -53,10 +53,10 @@ export async function joinGroup(
 function createConsumer(config: NativeConfig, callbacks: ConnectionCallbacks): NativeConsumer {
   const consumer = newConsumer({
     ...config,
-    // Committer commits: only what is acknowledged, and one commit at a time.
+    // The Committer commits acknowledged records only, one commit at a time.
     'enable.auto.commit': false,
     'enable.auto.offset.store': false,
-    // For offsets that go out of range while they are consumed: first offsets are resolved by StartQueries.
+    // Applies to offsets that go out of range during consumption; StartQueries resolves the start offsets.
     'auto.offset.reset': 'earliest',
     offset_commit_cb: (error: unknown) => callbacks.commitAnswered(error),
     rebalance_cb: (error: unknown, partitions: readonly Partition[]) =>

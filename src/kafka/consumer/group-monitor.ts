@@ -1,15 +1,16 @@
 import { type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
 import type { GroupQueries, TopicState } from './group-queries.ts';
 
-/** Lag of one partition: records between the group's offset and the end; undefined while the brokers don't answer. */
+/** Lag of one partition: records between the group's offset and the end; undefined while either is unknown. */
 export interface PartitionLag extends Partition {
   readonly lag: number | undefined;
 }
 
+/** What the monitor queries and where it reports. */
 export interface MonitorOptions {
   readonly queries: Pick<GroupQueries, 'topics' | 'ranges'>;
   readonly topics: readonly string[];
-  /** The assigned partitions, and the offset that the group would continue each from; -1 while it isn't known. */
+  /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[];
   described(topics: readonly TopicState[]): void;
   lags(lags: readonly PartitionLag[]): void;
@@ -17,12 +18,12 @@ export interface MonitorOptions {
 
 const PERIOD_MS = 5_000;
 
-/** Describes the topics and queries the lag, every few seconds and on demand, one query after the other. */
+/** Describes the topics and queries the lag, every few seconds and on demand, one query at a time. */
 export class GroupMonitor {
   readonly #options: MonitorOptions;
   #timer: NodeJS.Timeout | undefined;
   #isQuerying = false;
-  /** Whether a check was asked for while a query was under way. */
+  /** Whether a check was requested during a query. */
   #isDue = false;
 
   constructor(options: MonitorOptions) {
@@ -39,7 +40,7 @@ export class GroupMonitor {
     this.#timer = undefined;
   }
 
-  /** Queries now, or behind the query that is under way. */
+  /** Queries now, or after the query in progress. */
   check(): void {
     this.#isDue = true;
     if (!this.#isQuerying) void this.#run();
@@ -74,7 +75,7 @@ export class GroupMonitor {
       // Unknown: reported as such below.
     }
     if (this.#timer === undefined) return;
-    // A partition that was revoked meanwhile is its next owner's to report.
+    // `assigned()` again: the next owner reports a partition that was revoked meanwhile.
     lags(
       assigned().map(({ topic, partition, offset }) => {
         const end = ends.get(partitionName({ topic, partition }))?.end;

@@ -21,7 +21,7 @@ export interface TopicState {
   readonly error?: string;
 }
 
-/** The offsets of the first record and behind the last one. */
+/** The offsets of the first record and after the last one. */
 export interface LogRange {
   readonly begin: number;
   readonly end: number;
@@ -38,31 +38,31 @@ interface Client {
 }
 
 /**
- * Queries about a group's topics, on connections of their own. A broker answers the requests of one connection in order. On the member's
- * connection a query would wait behind a fetch (fetch.wait.max.ms) or a rebalance, time out, and make librdkafka drop that connection.
- * Every query connects when needed, and rejects with a SourceError; the next query then uses a new client.
+ * Queries about a group's topics, on separate connections. A broker answers the requests of one connection in order: on the member's
+ * connection, a query would wait behind a fetch (fetch.wait.max.ms) or a rebalance, time out, and make librdkafka drop that connection.
+ * Each query connects if needed and rejects with a SourceError. A client that could not connect is replaced at the next query.
  */
 export class GroupQueries {
   readonly #config: NativeConfig;
   readonly #pending = new Set<Promise<unknown>>();
   #client: Promise<Client> | undefined;
   /**
-   * Whether the brokers answer DescribeTopics; undefined before the first answer. librdkafka's mock cluster, the demo's broker, never does:
-   * its metadata says how many partitions there are, but has no topic ids.
+   * Whether the brokers answer DescribeTopics; undefined before the first answer. librdkafka's mock cluster, the demo's broker, never
+   * does: its Metadata answer has the partition counts, but no topic ids.
    */
   #describes: boolean | undefined;
   #closed = false;
 
-  /** `config` is the member's. The client of the queries never joins its group. */
+  /** `config` is that of the group's member. The client of the queries never joins the group. */
   constructor(config: NativeConfig) {
     const { 'group.instance.id': _, 'statistics.interval.ms': __, ...rest } = config;
     this.#config = { ...rest, 'enable.auto.commit': false };
   }
 
-  /** The topics in the order of their names; one that doesn't exist, or is denied, has an error. */
+  /** Describes topics. One that doesn't exist or is denied has an `error`. */
   topics(names: readonly string[]): Promise<readonly TopicState[]> {
     return this.#ask(async (client) => {
-      // The client's own events collect until they are polled.
+      // Polls, because the client's events accumulate until then.
       client.consumer.consume(MAX_EVENTS, () => undefined);
       if (this.#describes === false) return await topicsOfMetadata(client, names);
       try {
@@ -78,7 +78,7 @@ export class GroupQueries {
     });
   }
 
-  /** The group's committed offsets with their metadata; partitions without one are left out. Under read_committed only stable ones. */
+  /** The group's committed offsets with their metadata; partitions without one are omitted (see `committedOffsets`). */
   committed(partitions: readonly Partition[]): Promise<readonly CommittedOffset[]> {
     return this.#ask(({ consumer }) => committedOffsets(consumer, partitions, QUERY_TIMEOUT_MS));
   }
@@ -97,7 +97,7 @@ export class GroupQueries {
     );
   }
 
-  /** Waits for the queries under way, each of which has a timeout, and disconnects. */
+  /** Waits for the queries in progress, each of which has a timeout, and disconnects. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#pending);

@@ -1,12 +1,12 @@
 import type { PartitionOffset } from '../client/types.ts';
 
-/** An offset at which the client found no record, so that it went to the beginning of the log. */
+/** An offset at which the client found no record, so it moved to the beginning of the log. */
 export type OffsetReset = PartitionOffset;
 
-/** librdkafka has no event for this: only a log line of the facility OFFSET (rdkafka_offset.c, `rd_kafka_offset_reset`). */
+/** librdkafka has no event for a reset, only a log line of the facility OFFSET (rdkafka_offset.c, `rd_kafka_offset_reset`). */
 const RESET = /(\S+) \[(\d+)\]: offset reset \(at offset (\d+)/;
 
-/** Undefined for every other line of the client's log. */
+/** The reset that a line of the client's log reports; undefined for any other line. */
 export function toOffsetReset(line: unknown): OffsetReset | undefined {
   if (typeof line !== 'object' || line === null || !('fac' in line) || !('message' in line)) return undefined;
   if (line.fac !== 'OFFSET' || typeof line.message !== 'string') return undefined;

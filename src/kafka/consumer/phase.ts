@@ -1,10 +1,10 @@
-/** The phases of the source's life, in order. */
+/** The phases of the source, in order. */
 export type Phase = 'created' | 'consuming' | 'halted' | 'flushing' | 'closing' | 'leaving';
 
 interface Rules {
   /** Records are polled and emitted. */
   readonly emits: boolean;
-  /** Others may use the client: the transaction that commits, the lag queries. */
+  /** A transaction may use the client to commit, and a revocation waits for records in flight. */
   readonly open: boolean;
   /** A commit may be sent, and its answer can still arrive. */
   readonly commits: boolean;
@@ -13,11 +13,11 @@ interface Rules {
 const RULES: Readonly<Record<Phase, Rules>> = {
   created: { emits: false, open: true, commits: true },
   consuming: { emits: true, open: true, commits: true },
-  // The intake has ended. Emitted records may still be acknowledged.
+  // Consumption has ended. Emitted records may still be acknowledged.
   halted: { emits: false, open: true, commits: true },
-  // The client is polled for the answer to the last commit only.
+  // The client is polled only to receive the answer to the last commit.
   flushing: { emits: false, open: false, commits: true },
-  // Rebalances under way are answered without waiting for records.
+  // Nothing is committed any more. Pending rebalances are answered.
   closing: { emits: false, open: false, commits: false },
   // The native client is being closed: every callback is answered by a single `unassign()`.
   leaving: { emits: false, open: false, commits: false },
@@ -25,7 +25,7 @@ const RULES: Readonly<Record<Phase, Rules>> = {
 
 const ORDER = Object.keys(RULES);
 
-/** Where the source is in its life. It moves forward only. */
+/** The current phase of the source. It only moves forward. */
 export class Lifecycle {
   #phase: Phase = 'created';
 
@@ -37,7 +37,7 @@ export class Lifecycle {
     return RULES[this.#phase];
   }
 
-  /** Moves to a later phase; a phase that has passed stays passed. */
+  /** Moves to a later phase; ignored when the source is past it. */
   enter(phase: Phase): void {
     if (ORDER.indexOf(phase) > ORDER.indexOf(this.#phase)) this.#phase = phase;
   }

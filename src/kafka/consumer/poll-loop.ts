@@ -9,32 +9,36 @@ import type { SourceEvents } from './events.ts';
 import { toRecord } from './to-record.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
-/** Records of one `consume()` call. More gains nothing and lengthens the event loop's stalls. */
+/** Maximum number of records per `consume()` call. More is no faster and blocks the event loop for longer. */
 const FETCH = 200;
-/** The group evicts a member that doesn't poll for max.poll.interval.ms; a paused assignment can be polled without getting records. */
+/**
+ * Time without room for records after which the assignment is paused and polled. The group evicts a member that doesn't poll for
+ * max.poll.interval.ms, and polling a paused assignment returns no records.
+ */
 const PAUSE_AFTER_MS = 5_000;
 /** How often the client's positions are read. */
 const POSITION_PERIOD_MS = 1_000;
-/** Records acknowledged behind one that waits cost a few bytes each until the watermark passes: this bounds their number. */
+/** Bounds the number of acknowledged records above the watermark, which cost a few bytes each: times `checkpointLimit`. */
 const HELD_PER_LIMIT = 64;
 
+/** What the poll loop needs from the source. */
 export interface PollLoopOptions {
   readonly tracker: WatermarkTracker;
-  /** Records emitted and not acknowledged, at most. */
+  /** Maximum number of emitted records that are not acknowledged. */
   readonly checkpointLimit: number;
   readonly events: SourceEvents;
-  /** False ends the loop. */
+  /** The loop ends when this returns false. */
   wanted(): boolean;
-  /** How often the assignment has changed: a partition assigned again is never paused, even if it was before. */
+  /** How often the assignment has changed. A newly assigned partition is not paused, even if it was paused before. */
   assignments(): number;
   emit(record: ConsumedRecord): void;
 }
 
-/** Polls the client while there is room for records; pauses the assignment, and goes on polling, while there is none. */
+/** Polls the client while there is room for records. Without room, it pauses the assignment and continues to poll. */
 export class PollLoop {
   readonly #options: PollLoopOptions;
   #failure: SourceError | undefined;
-  /** To be run before the next poll. */
+  /** Run before the next poll. */
   #actions: ((isPolling: boolean) => void)[] = [];
   #hasEnded = false;
   #positionsAt = Number.NEGATIVE_INFINITY;
@@ -50,8 +54,8 @@ export class PollLoop {
   }
 
   /**
-   * Runs an action while no poll is under way: no record of before is handed out after it. Resolves when it has run, or when the loop
-   * ends without it.
+   * Runs an action between two polls, so that no record polled before it is emitted after it. Resolves when the action has run, or when
+   * the loop has ended without it.
    */
   betweenPolls(action: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -67,7 +71,7 @@ export class PollLoop {
     });
   }
 
-  /** Resolves when the loop isn't wanted any more. Rejects with a SourceError when a retry can't help. */
+  /** Resolves when `wanted()` returns false. Rejects with a SourceError when a retry can't help. */
   async run(consumer: NativeConsumer): Promise<void> {
     try {
       await this.#run(consumer);
@@ -102,7 +106,7 @@ export class PollLoop {
     }
   }
 
-  /** Only between two polls: during one, the position counts records that are not handed out yet. */
+  /** Call only between two polls: during one, the position includes records that are not emitted yet. */
   #notePositions(consumer: NativeConsumer): void {
     const now = performance.now();
     if (!this.#options.wanted() || now - this.#positionsAt < POSITION_PERIOD_MS) return;
@@ -110,7 +114,7 @@ export class PollLoop {
     try {
       this.#options.tracker.reached(consumer.position());
     } catch {
-      // The client is between two assignments: the next poll tries again.
+      // The client is between two assignments. Retried after the next poll.
     }
   }
 
@@ -127,7 +131,7 @@ export class PollLoop {
     const { tracker, wanted, emit } = this.#options;
     for (const message of messages) {
       if (!wanted()) return;
-      // A poll under way may return records of a revoked partition: they belong to its next owner.
+      // A poll may return records of a partition that was revoked meanwhile. They belong to its next owner.
       const assignment = tracker.track(message);
       if (assignment !== undefined) emit(toRecord(message, assignment));
     }
@@ -139,7 +143,7 @@ class AssignmentPause {
   readonly #consumer: NativeConsumer;
   readonly #assignments: () => number;
   #paused: readonly Partition[] = [];
-  /** The assignment that was paused; NaN when none is. */
+  /** The number of the paused assignment; NaN when none is paused. */
   #pausedAt = Number.NaN;
 
   constructor(consumer: NativeConsumer, assignments: () => number) {
@@ -163,7 +167,7 @@ class AssignmentPause {
   }
 }
 
-/** One `consume()` call. Resolves empty after an error that the client recovers from; rejects with a SourceError after any other. */
+/** One `consume()` call. Resolves to no records after an error that the client recovers from; else rejects with a SourceError. */
 export function poll(
   consumer: NativeConsumer,
   count: number,

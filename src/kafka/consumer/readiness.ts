@@ -1,7 +1,7 @@
 import type { TopicState } from './group-queries.ts';
 import { hasCoordinator, isMember, isReachable, type Statistics } from './statistics.ts';
 
-/** A rebalance of a member may take this long before the input counts as not ready. */
+/** How long a rebalance may take before the input counts as not ready. */
 const REBALANCE_GRACE_MS = 30_000;
 
 /** Why the input isn't ready: a code for `/ready`, which may name a topic or an address (`ERR_UNKNOWN_TOPIC_OR_PART:storage_queue`). */
@@ -11,9 +11,9 @@ const NOT_JOINED = 'joining_group';
 const NO_COORDINATOR = 'ERR_COORDINATOR_NOT_AVAILABLE';
 
 /**
- * Whether the input works: the client is connected, every topic exists and may be read, and the client is a member of the group that
- * knows where its partitions start. A member without partitions is ready too: the group has more members than partitions.
- * `report` gets the most important problem, repeatedly while there is one, and undefined once the input is ready.
+ * Whether the input is ready: the client is connected, every topic exists and may be read, and the client is a member of the group
+ * that knows the start offsets of its partitions. A member without partitions is ready too: the group has more members than partitions.
+ * `report` is called with the most important problem, repeatedly while there is one, and once with undefined when there is none.
  */
 export class Readiness {
   readonly #onReport: (problem: Problem | undefined) => void;
@@ -33,13 +33,13 @@ export class Readiness {
     this.works();
   }
 
-  /** The client reported an error; `reason` is librdkafka's name or one of disconnect-reason.ts. */
+  /** The client reported an error; `reason` is librdkafka's name or a code of disconnect-reason.ts. */
   failed(reason: Problem): void {
     this.#connection = reason;
     this.#report();
   }
 
-  /** Records arrived or a commit was accepted: nothing that the client reported before still holds. */
+  /** Records arrived or a commit was accepted, so the client's earlier errors no longer apply. */
   works(): void {
     this.#connection = undefined;
     this.#report();
@@ -49,12 +49,12 @@ export class Readiness {
   described(topics: readonly TopicState[]): void {
     const failed = topics.find(({ error }) => error !== undefined);
     this.#topics = failed === undefined ? undefined : `${failed.error}:${failed.topic}`;
-    // The client repeats its own error about topics only when it asks again, which may take half a minute.
+    // The client's own error about topics stays until its next metadata request, which may take half a minute.
     if (failed === undefined && isAboutTopics(this.#connection)) this.#connection = undefined;
     this.#report();
   }
 
-  /** The start offsets of assigned partitions can't be found out at the moment. */
+  /** The queries for the start offsets of assigned partitions fail; they are retried. */
   startsUnknown(reason: Problem): void {
     this.#starts = reason;
     this.#report();
@@ -74,9 +74,9 @@ export class Readiness {
     this.#report();
   }
 
-  /** Every few seconds. */
+  /** To be called with each statistics document of the client, every few seconds. */
   statistics(statistics: Statistics): void {
-    // A connection alone doesn't solve a refusal; membership does.
+    // A connection alone doesn't resolve a refusal; membership does.
     if (isReachable(statistics) && !isRefusal(this.#connection)) this.#connection = undefined;
     if (isMember(statistics)) {
       this.#rebalancingSince = Number.NaN;
@@ -100,7 +100,7 @@ export class Readiness {
   }
 }
 
-/** Whether a connection to some broker doesn't solve it: a broker has answered with an error, or the address of one is wrong. */
+/** Whether a connection to some broker doesn't resolve it: a broker answered with an error, or an advertised address is wrong. */
 function isRefusal(reason: Problem | undefined): boolean {
   return reason !== undefined && /^(?:ERR_[A-Z]|advertised_)/.test(reason);
 }

@@ -6,25 +6,26 @@ import type { StartOffset } from './start-offsets.ts';
 import { toTracked } from './start-queries.ts';
 import type { TrackedStart, WatermarkTracker } from './watermark.ts';
 
+/** What answering a rebalance needs from the source. */
 export interface RebalanceOptions {
   readonly tracker: WatermarkTracker;
   readonly events: SourceEvents;
   /** How long a revocation may wait for records in flight, in milliseconds. */
   drainTimeoutMs(): number;
-  /** Where to start the partitions; those that are left out are started by the client. */
+  /** Resolves to the start offsets of partitions. The client chooses the start of those that are omitted. */
   startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]>;
-  /** Runs an action while the client isn't polled. */
+  /** Runs an action between two polls. */
   betweenPolls(action: () => void): Promise<void>;
-  /** Commits what is acknowledged; resolves when that is done or can't be done. */
+  /** Commits the acknowledged records; resolves when that has succeeded or failed. */
   commit(): Promise<void>;
-  /** A revocation gave up this number of unacknowledged records. */
+  /** Called when a revocation dropped unacknowledged records, with their number. */
   gaveUp(unacked: number): void;
 }
 
 /**
- * Answers the group. An assignment starts its partitions. A revocation waits until the records in flight of its partitions are
- * acknowledged and committed, or both deadlines have passed. Everything is answered, one at a time and in order, since the client's close
- * waits for every answer without a limit.
+ * Answers the client's rebalance callbacks. An assignment starts its partitions. A revocation waits until the records in flight of its
+ * partitions are acknowledged and committed, up to a deadline for each. Every callback is answered, one at a time and in order, because
+ * the client's close waits for every answer without a limit.
  */
 export class Rebalances {
   readonly #options: RebalanceOptions;
@@ -43,7 +44,7 @@ export class Rebalances {
     return this.#assignments;
   }
 
-  /** The client's rebalance callback. `error` carries its kind. */
+  /** The client's rebalance callback. `error` says whether partitions are assigned or revoked. */
   onRebalance(consumer: NativeConsumer, error: unknown, partitions: readonly Partition[]): void {
     if (this.#leaving !== undefined) {
       const isRevoked = errorCode(error) === ERRORS.ERR__REVOKE_PARTITIONS;
@@ -55,14 +56,14 @@ export class Rebalances {
     this.#answers = this.#answers.then(() => this.#answer(consumer, errorCode(error), partitions));
   }
 
-  /** Resolves when every rebalance so far is answered. */
+  /** Resolves when every rebalance reported so far is answered. */
   async settled(): Promise<void> {
-    // A rebalance that the last poll has reported is queued by the next turn.
+    // A rebalance reported by the last poll is queued in the next turn of the event loop.
     await new Promise(setImmediate);
     await this.#answers;
   }
 
-  /** Starts assigned partitions over, where `startOffsetsOf` says. What is in flight of them is given up. */
+  /** Restarts assigned partitions at the offsets of `startOffsetsOf`, and drops their records in flight. */
   restart(consumer: NativeConsumer, wanted: (partition: Partition) => boolean): void {
     this.#answers = this.#answers.then(async () => {
       try {
@@ -73,7 +74,7 @@ export class Rebalances {
     });
   }
 
-  /** From now on the client is being closed, and `unacked` records were given up. */
+  /** To be called before the client is closed; `unacked` is the number of records that were dropped. */
   leave(unacked: number): void {
     this.#leaving = { unacked };
   }
@@ -83,7 +84,7 @@ export class Rebalances {
       if (code === ERRORS.ERR__ASSIGN_PARTITIONS) await this.#assign(consumer, partitions);
       else await this.#revoke(consumer, partitions);
     } catch (cause) {
-      // The client fails so when it is being closed; the group's own timeouts settle the rest.
+      // The client fails like this while it is being closed. The group's timeouts then end the rebalance.
       this.#options.events.disconnected?.(errorName(cause));
     }
   }
@@ -121,7 +122,7 @@ export class Rebalances {
   async #revoke(consumer: NativeConsumer, partitions: readonly Partition[]): Promise<void> {
     const { tracker, events, commit, gaveUp, drainTimeoutMs } = this.#options;
     const cooperative = consumer.rebalanceProtocol() === 'COOPERATIVE';
-    // Lost partitions already have another owner: it would refuse a commit, and waiting would only delay the rejoin.
+    // Lost partitions already have another owner: the broker would refuse the commit, and waiting would delay the rejoin.
     const lost = consumer.assignmentLost();
     if (!lost) {
       await drain(tracker, partitions, drainTimeoutMs());
@@ -137,8 +138,8 @@ export class Rebalances {
   }
 
   /**
-   * The client's close waits until every pending callback is answered, by one answer for all of them. A second answer, or any query, may
-   * reach a client that is already destroyed, which ends the process: the binding doesn't check.
+   * While closing, the client waits for one answer to all of its pending callbacks. A second answer, or any other call, may reach a
+   * destroyed client, which crashes the process: the binding doesn't check.
    */
   #answerPendingRebalances(consumer: NativeConsumer): void {
     this.#pendingUnassign ??= setImmediate(() => {
@@ -156,7 +157,7 @@ function toTrackedStart({ topic, partition }: Partition, start: StartOffset | un
   return start === undefined ? { topic, partition } : toTracked(start);
 }
 
-/** Without an offset the client asks the group itself. */
+/** Without an offset, the client uses the group's committed one. */
 function toNativeStart({ topic, partition }: Partition, start: { readonly offset: number } | undefined) {
   return start === undefined || start.offset < 0 ? { topic, partition } : { topic, partition, offset: start.offset };
 }

@@ -22,32 +22,33 @@ import { SuspensionDetector } from './suspension-detector.ts';
 import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
 
+/** The settings of the Kafka source. */
 export interface KafkaSourceOptions {
   readonly name: string;
   readonly topics: readonly string[];
   /** librdkafka's connection, security and group settings (see settings.ts). */
   readonly config: NativeConfig;
-  /** Records emitted and not acknowledged, at most. */
+  /** Maximum number of emitted records that are not acknowledged. */
   readonly checkpointLimit: number;
   /** Time between two commits, in milliseconds. */
   readonly commitPeriodMs: number;
-  /** How long a revocation may hold up a rebalance while its records are finished, in milliseconds. */
+  /** How long a revocation may delay a rebalance while records are in flight, in milliseconds. */
   readonly drainTimeoutMs: number;
   /**
-   * Who commits: the source itself, what is acknowledged; or a transaction, together with what it publishes. Then a revocation with
-   * records in flight breaks the source, because the next owner may already be publishing their output. Default: source.
+   * What commits the offsets: the source, or the transaction that publishes the output. With `transaction`, a revocation with records
+   * in flight fails the source, because the next owner may already be publishing their output. Default: source.
    */
   readonly commits?: 'source' | 'transaction';
   readonly events?: SourceEvents;
 }
 
-/** Limit of the last commit before partitions are given up or the client is closed. A reachable broker answers within milliseconds. */
+/** Deadline of the last commit before a revocation or the close. A reachable broker answers within milliseconds. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
 /**
- * Kafka topics as a source with backpressure: it polls only while fewer than `checkpointLimit` records are unacknowledged, and commits,
- * per partition, the offset below which every record is acknowledged. The parts: connection.ts joins the group, PollLoop emits records,
- * Rebalances answers the group, WatermarkTracker counts acknowledgements, Committer commits.
+ * Kafka topics as a source with backpressure. It consumes only while fewer than `checkpointLimit` records are unacknowledged, and
+ * commits, per partition, the offset below which every record is acknowledged. connection.ts joins the group, PollLoop emits records,
+ * Rebalances answers rebalances, WatermarkTracker tracks acknowledgements, Committer commits.
  */
 export class KafkaSource implements Source, Offsets {
   readonly name: string;
@@ -56,7 +57,7 @@ export class KafkaSource implements Source, Offsets {
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
   readonly #tracker: WatermarkTracker;
-  /** None where a transaction commits. */
+  /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
   readonly #unverified = new UnverifiedTopics();
   readonly #rebalances: Rebalances;
@@ -77,7 +78,7 @@ export class KafkaSource implements Source, Offsets {
     this.#options = options;
     this.#events = options.events ?? {};
     this.#tracker = new WatermarkTracker((records) => this.#events.released?.(records));
-    // Under the `consumer` protocol each commit carries an epoch, and the broker refuses a stale one: nothing to detect.
+    // With the `consumer` protocol, each commit carries the member's epoch and the broker refuses a stale one: no detection needed.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
@@ -105,7 +106,7 @@ export class KafkaSource implements Source, Offsets {
     });
   }
 
-  /** The member of the group, for a transaction that commits its offsets. Throws before it is connected and once it is closing. */
+  /** The native consumer, for a transaction that commits its offsets. Throws a SourceError unless it is connected and not closing. */
   get consumer(): NativeConsumer {
     if (this.#consumer === undefined || !this.#life.rules.open) throw new SourceError('unavailable', 'not connected');
     return this.#consumer;
@@ -138,7 +139,7 @@ export class KafkaSource implements Source, Offsets {
     this.#committer?.stop();
     const consumer = this.#consumer;
     this.#monitor.stop();
-    // Both may wait for brokers that don't answer.
+    // In parallel: each may wait for brokers that don't answer.
     await Promise.all([consumer === undefined ? undefined : this.#leave(consumer), this.#queries.close()]);
     this.#consumer = undefined;
   }
@@ -219,9 +220,9 @@ export class KafkaSource implements Source, Offsets {
     else this.#rebalances.restart(consumer, ({ topic }) => recreated.includes(topic));
   }
 
-  /** The client has gone to the beginning of a log: says why. */
+  /** Reports why the client reset a partition to the beginning of its log. */
   async #reportReset({ topic, partition, offset }: OffsetReset): Promise<void> {
-    // The topic may be another one.
+    // The topic may have been recreated.
     this.#monitor.check();
     try {
       const range = (await this.#queries.ranges([{ topic, partition }])).get(partitionName({ topic, partition }));
@@ -249,9 +250,9 @@ export class KafkaSource implements Source, Offsets {
   }
 
   /**
-   * The group has evicted this member. librdkafka mostly notices and reports the partitions as lost. When that happens in the middle of a
-   * rebalance, it rejoins with what it held and would commit old offsets behind those of the owners since. So nothing held is committed any
-   * more, and the member joins like a new one.
+   * Rejoins after the group has evicted this member. librdkafka usually notices an eviction and reports the partitions as lost. During a
+   * rebalance it may instead rejoin with its old partitions and commit offsets lower than those of the owners since then. So all records
+   * in flight are dropped, and the member joins like a new one.
    */
   #rejoin(): void {
     const consumer = this.#consumer;
@@ -270,11 +271,11 @@ export class KafkaSource implements Source, Offsets {
     }
   }
 
-  /** Commits what is acknowledged, leaves the group and closes the client. */
+  /** Commits the acknowledged records, leaves the group and closes the client. */
   async #leave(consumer: NativeConsumer): Promise<void> {
     if (this.#committer !== undefined) await this.#flush(consumer, this.#committer);
     this.#life.enter('closing');
-    // A rebalance that waits for these records must not hold up the close.
+    // A rebalance that waits for these records must not delay the close.
     const unacked = this.#tracker.unacked;
     this.#tracker.forgetAll();
     await this.#rebalances.settled();
@@ -283,13 +284,13 @@ export class KafkaSource implements Source, Offsets {
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
   }
 
-  /** The last commit. Answers arrive only while the client is polled; the records that may come with them belong to the next owner. */
+  /** Sends the last commit. Its answer arrives only while the client is polled; polled records are left to the next owner. */
   async #flush(consumer: NativeConsumer, committer: Committer): Promise<void> {
     let done = false;
     void committer.flush(FLUSH_TIMEOUT_MS).then(() => {
       done = true;
     });
-    // With nothing to commit, `done` is set by the next turn.
+    // With nothing to commit, `done` is set in the next turn of the event loop.
     await new Promise(setImmediate);
     while (!done) await poll(consumer, 1, this.#events).catch(() => undefined);
   }
@@ -303,7 +304,7 @@ export class KafkaSource implements Source, Offsets {
           this.#readiness.assigned();
           this.#unverified.settled(partitions);
           this.#events.assigned?.(partitions, starts);
-          // New partitions get their lag at once, and an offset of their own.
+          // Reports the lag of the new partitions at once.
           this.#monitor.check();
         },
         revoked: (partitions, lost, unacked) => {
@@ -314,7 +315,7 @@ export class KafkaSource implements Source, Offsets {
       },
       drainTimeoutMs: () => (this.#life.rules.open ? this.#options.drainTimeoutMs : 0),
       startOffsetsOf: (partitions) => this.#startOffsetsOf(partitions),
-      // Without a poll loop nothing is polled.
+      // Nothing is polled before the poll loop exists.
       betweenPolls: async (action) => (this.#pollLoop === undefined ? action() : this.#pollLoop.betweenPolls(action)),
       commit: async () => {
         if (this.#life.rules.commits) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
@@ -347,7 +348,7 @@ export class KafkaSource implements Source, Offsets {
   }
 }
 
-/** `start_offset` as librdkafka's setting; librdkafka's own default is `latest`. */
+/** The start policy in librdkafka's settings; `latest` is librdkafka's default. */
 function policyOf(config: NativeConfig): StartPolicy {
   const reset = config['auto.offset.reset'];
   if (reset === 'error') return 'committed';

@@ -3,27 +3,27 @@ import { decodeMetadata } from './commit-metadata.ts';
 import type { CommittedOffset } from './committed-offsets.ts';
 import type { LogRange, TopicState } from './group-queries.ts';
 
-/** `start_offset`: where a group without a committed offset starts. With `committed` it doesn't start. */
+/** `start_offset`: where a group without a committed offset starts. With `committed`, it fails to start. */
 export type StartPolicy = 'earliest' | 'latest' | 'committed';
 
 /**
- * Why a partition starts where it does:
- * `committed` (the group's offset), `earliest`/`latest` (the policy, for a partition without an offset), `new_partition` (it was added after
- * the group had started in the topic), `recreated` (the committed offset is of another topic with the same name), `retention` (the log
- * starts above the committed offset), `truncated` (the log ends below it).
+ * Why a partition starts where it does: `committed` (the group's offset), `earliest` or `latest` (the policy, for a partition without
+ * a committed offset), `new_partition` (added after the group first consumed the topic), `recreated` (the committed offset belongs to a
+ * deleted topic of the same name), `retention` (the log starts above the committed offset), `truncated` (the log ends below it).
  */
 export type StartReason = 'committed' | 'earliest' | 'latest' | 'new_partition' | SkipReason;
 
-/** Reasons to leave a committed offset. */
+/** The reasons for which a partition doesn't start at its committed offset. */
 export const SKIP_REASONS = ['recreated', 'retention', 'truncated'] as const;
+/** One of SKIP_REASONS. */
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** Where an assigned partition starts. */
 export interface StartOffset extends PartitionOffset {
   readonly reason: StartReason;
-  /** The committed offset that was left, if there was one; only with a SkipReason. */
+  /** The committed offset that is not used; only with a SkipReason, and if there was one. */
   readonly left?: number;
-  /** Records that were not consumed and don't exist any more; with `retention` only, else 0. */
+  /** The number of records that were deleted before they were consumed; 0 except with `retention`. */
   readonly skipped: number;
   /** The topic's id; undefined where the brokers have none (before Kafka 2.8). */
   readonly topicId: string | undefined;
@@ -33,27 +33,27 @@ export interface StartOffset extends PartitionOffset {
   readonly isCommitted: boolean;
 }
 
-/** What is known when partitions are assigned. */
+/** What the brokers and this process know when partitions are assigned. */
 export interface StartFacts {
   readonly policy: StartPolicy;
   /** The topics of the partitions. */
   readonly topics: ReadonlyMap<string, TopicState>;
-  /** By `partitionName`, of every partition of the topics. */
+  /** By `partitionName`, for every partition of the topics. */
   readonly committed: ReadonlyMap<string, CommittedOffset>;
-  /** By `partitionName`, of the assigned partitions. */
+  /** By `partitionName`, for the assigned partitions. */
   readonly ranges: ReadonlyMap<string, LogRange>;
-  /** Per topic, the number of partitions that this process has seen first: 0 for a topic that didn't exist then. */
+  /** Per topic, the number of partitions when this process first described it; 0 if it didn't exist. */
   readonly firstSeen: ReadonlyMap<string, number>;
-  /** Per topic, the id of the log that this process consumed last. */
+  /** Per topic, the id of the topic that this process consumed last. */
   readonly consumedIds: ReadonlyMap<string, string>;
 }
 
-/** Whether a start leaves the offset that the group or this process had. */
+/** Whether a partition with this reason doesn't start at the group's offset. */
 export function isSkip(reason: StartReason): reason is SkipReason {
   return SKIP_REASONS.some((each) => each === reason);
 }
 
-/** Undefined when the policy is `committed` and there is no offset to start from. */
+/** Where a partition starts; undefined when the policy is `committed` and it has no committed offset. */
 export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts): StartOffset | undefined {
   const name = partitionName({ topic, partition });
   const { begin, end } = facts.ranges.get(name) ?? { begin: 0, end: 0 };
@@ -79,14 +79,14 @@ export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts
     return start(facts.policy === 'earliest' ? begin : end, facts.policy);
   }
   if (found.offset < begin) return start(begin, 'retention', begin - found.offset);
-  // How much of the log was replaced is unknown: all that is there is consumed.
+  // It is unknown which records were replaced, so the whole log is consumed.
   if (found.offset > end) return start(begin, 'truncated');
   return start(found.offset, 'committed');
 }
 
 /**
- * How many partitions the topic had when the group first started in it: a partition above that was added since, and starts at its
- * beginning. The smallest number that was ever committed for this topic, else what this process saw first.
+ * The number of partitions that the topic had when the group first consumed it. Partitions from this number on were added later and
+ * start at their beginning. It is the smallest number that was committed for this topic or that this process saw first.
  */
 function firstPartitionsOf(topic: string, { topics, committed, firstSeen, consumedIds }: StartFacts): number {
   const { id, partitions = 0 } = topics.get(topic) ?? {};
@@ -96,7 +96,7 @@ function firstPartitionsOf(topic: string, { topics, committed, firstSeen, consum
     if (offset.topic !== topic) continue;
     const metadata = decodeMetadata(offset.metadata);
     if (metadata === undefined) continue;
-    // The group was here before this topic was: every partition of it is new.
+    // The group is older than this topic, so every partition of it is new.
     numbers.push(metadata.topicId === id || id === undefined ? metadata.firstPartitions : 0);
   }
   return Math.min(partitions, firstSeen.get(topic) ?? partitions, ...numbers);

@@ -8,17 +8,18 @@ import type { TrackedStart } from './watermark.ts';
 
 const RETRY_MS = 200;
 
+/** What the queries use and where they report failures. */
 export interface StartQueriesOptions {
   readonly queries: Pick<GroupQueries, 'topics' | 'committed' | 'ranges'>;
   readonly policy: StartPolicy;
-  /** The start offsets are unknown for this reason; the queries are repeated. */
+  /** Called with the reason why the start offsets are unknown. The queries are retried. */
   unknown(reason: string): void;
 }
 
 /**
- * Finds out where partitions start. The client's own start is not used (librdkafka 2.15.1): it applies `auto.offset.reset` also where an
- * offset was committed, it doesn't notice a topic that was recreated, and when partitions come or go while it waits for an open
- * transaction, it resets them instead of asking again (rdkafka_assignment.c).
+ * Determines the start offsets of assigned partitions. The client (librdkafka 2.15.1) doesn't, for three reasons. It applies
+ * `auto.offset.reset` to committed offsets that are out of range. It doesn't notice a recreated topic. When the assignment changes while
+ * it waits for an open transaction, it resets partitions instead of querying again (rdkafka_assignment.c).
  */
 export class StartQueries {
   readonly #options: StartQueriesOptions;
@@ -29,7 +30,7 @@ export class StartQueries {
     this.#options = options;
   }
 
-  /** Remembers how many partitions a topic had first; the monitor's description of the topics. */
+  /** To be called with each description of the topics: remembers the first partition count of each. */
   described(topics: readonly TopicState[]): void {
     for (const { topic, partitions, error } of topics) {
       const isKnown = error === undefined || error === 'ERR_UNKNOWN_TOPIC_OR_PART';
@@ -48,9 +49,9 @@ export class StartQueries {
   }
 
   /**
-   * Queries until every start offset is known, however long the coordinator or an open transaction makes that; undefined once it isn't
-   * `wanted`. A partition whose topic doesn't exist any more is left out. Rejects with a SourceError `no_committed_offset` when the policy
-   * is `committed` and a partition has no offset.
+   * Queries until every start offset is known, without a time limit: the coordinator may be loading, or a transaction may be open.
+   * Resolves to undefined once `wanted()` returns false. A partition that no longer exists is omitted. Rejects with a SourceError
+   * `no_committed_offset` when the policy is `committed` and a partition has no committed offset.
    */
   async resolve(partitions: readonly Partition[], wanted: () => boolean): Promise<readonly StartOffset[] | undefined> {
     if (partitions.length === 0) return [];
@@ -95,7 +96,7 @@ export class StartQueries {
   }
 }
 
-/** A start offset as the tracker takes it. */
+/** A start offset in the form that the tracker needs. */
 export function toTracked({
   topic,
   partition,

@@ -1,8 +1,8 @@
 const TICK_MS = 500;
 
 /**
- * Detects that the whole process was suspended (SIGSTOP, a paused virtual machine) for longer than `limitMs`: the time after which its
- * group reassigns the partitions of a silent member. `onSuspension` is called once per suspension, before `check()` returns to its caller.
+ * Detects that the whole process was suspended (SIGSTOP, a paused virtual machine) for longer than `limitMs`, the session timeout after
+ * which the group reassigns the member's partitions. `check()` calls `onSuspension` synchronously, once per suspension.
  */
 export class SuspensionDetector {
   readonly #limitMs: number;
@@ -26,7 +26,7 @@ export class SuspensionDetector {
     this.#timer = undefined;
   }
 
-  /** Compares the time with the last check. To be called before anything that a suspension would make wrong. */
+  /** Compares the time with that of the last check. Call it before an acknowledgement or a commit, which may be stale. */
   check(): void {
     if (this.#timer === undefined) return;
     const now = performance.now();

@@ -4,7 +4,7 @@ import type { NativeMessage } from '../client/types.ts';
 import { KafkaOrigin } from './origin.ts';
 import type { Assignment } from './watermark.ts';
 
-/** The client's message as a record; `assignment` is the one it was tracked with. */
+/** Converts a message of the client to a record; `assignment` is the one that `track` returned. */
 export function toRecord(message: NativeMessage, assignment: Assignment): ConsumedRecord {
   const { key, value, headers } = message;
   return { origin: new KafkaOrigin(message, assignment), key: toKey(key), value, headers: toHeaders(headers) };

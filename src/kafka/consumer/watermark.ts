@@ -1,8 +1,8 @@
 import type { Partition, PartitionOffset } from '../client/client.ts';
 
-/** Where an assigned partition starts, and what is committed beside its offsets. */
+/** Where an assigned partition starts, and the metadata that is committed with its offsets. */
 export interface TrackedStart extends Partition {
-  /** The offset to consume first; without one the client decides. */
+  /** The first offset to consume; without one the client chooses. */
   readonly offset?: number;
   /** Whether `offset` is already the committed one. Otherwise it is committed with the next commit. */
   readonly isCommitted?: boolean;
@@ -15,74 +15,74 @@ export interface CommittableOffset extends PartitionOffset {
 }
 
 /**
- * One assignment of a partition, or one log of it: a new object whenever tracking starts over. Records are acknowledged with the object
- * that they were tracked with.
+ * Identifies one assignment of a partition. Each restart of tracking creates a new object, and an acknowledgement counts only with the
+ * object under which its record was tracked.
  */
 export interface Assignment {
   /** Committed with every offset of the assignment (commit-metadata.ts). */
   readonly metadata?: string;
 }
 
-/** A record as it was tracked. One without an assignment counts for the current one. */
+/** The offset of a tracked record. Without an assignment, it counts for the current one. */
 export interface TrackedOffset extends PartitionOffset {
   readonly assignment?: Assignment;
 }
 
-/** One assigned partition: the offsets handed out and not yet passed by the watermark, oldest first. */
+/** One assigned partition, with its emitted offsets above the watermark, oldest first. */
 interface PartitionState {
   readonly topic: string;
   readonly partition: number;
   readonly assignment: Assignment;
   offsets: number[];
   acked: boolean[];
-  /** Index of the oldest offset in the two arrays. They are cut only now and then, since each cut copies them. */
+  /** Index of the oldest offset in the two arrays. They are rarely compacted, since that copies them. */
   head: number;
   unacked: number;
   /** The offset to commit next, or -1 before it is known. */
   watermark: number;
-  /** The watermark that was taken for a commit last, or -1. */
+  /** The watermark that `takeCommittable` returned last, or -1. */
   taken: number;
-  /** The offset that the group would continue from: the start offset, then each committed one; -1 while it isn't known. */
+  /** The group's offset: the start offset, then each committed one; -1 while it is unknown. */
   committed: number;
-  /** The client's position when it was polled last: every record below was handed out. -1 before the first. */
+  /** The client's position after a poll: every record below it was emitted. -1 before the first poll. */
   position: number;
-  /** The offset handed out last, or -1. */
+  /** The offset of the last emitted record, or -1. */
   last: number;
-  /** A position of an earlier assignment, which the client may still report; -1 for none. */
+  /** A position of an earlier assignment that the client may still report, or -1. */
   stale: number;
 }
 
 const COMPACT_AT = 4096;
 
 /**
- * Turns acknowledgements in any order into the offset that may be committed: per partition, the offset below which every record is
- * acknowledged. It commits nothing itself: Committer takes the offsets. Offsets of a partition are tracked in rising order; gaps
- * (compaction, transaction markers) are normal.
+ * Computes the committable offset of each partition, the watermark: every record below it is acknowledged. Acknowledgements may come in
+ * any order. The Committer commits the offsets. Records of a partition are tracked in ascending order of their offsets; gaps (compaction,
+ * transaction markers) are normal.
  */
 export class WatermarkTracker {
-  // By topic, then by partition: a key made of both would cost two strings per record.
+  // By topic, then by partition: a combined key would cost two strings per record.
   readonly #states = new Map<string, Map<number, PartitionState>>();
   #waiting: (() => void)[] = [];
   readonly #released: (records: number) => void;
   #unacked = 0;
   #held = 0;
 
-  /** `released` gets the number of unacknowledged records of partitions that are dropped. */
+  /** `released` is called with the number of unacknowledged records of partitions that are no longer tracked. */
   constructor(released: (records: number) => void = () => undefined) {
     this.#released = released;
   }
 
-  /** Records handed out and not yet acknowledged. */
+  /** The number of emitted records that are not acknowledged. */
   get unacked(): number {
     return this.#unacked;
   }
 
-  /** Records handed out and not yet passed by the watermark: also those acknowledged behind a record that still waits. */
+  /** The number of emitted records above the watermark, including those acknowledged out of order. */
   get held(): number {
     return this.#held;
   }
 
-  /** Starts to track partitions; one that is tracked already starts over. */
+  /** Starts to track partitions. Tracking restarts for a partition that is already tracked. */
   assign(partitions: readonly TrackedStart[]): void {
     this.forget(partitions);
     for (const { topic, partition, offset = -1, isCommitted = true, ...rest } of partitions) {
@@ -129,14 +129,14 @@ export class WatermarkTracker {
   }
 
   /**
-   * A record is handed out. Returns the assignment to acknowledge it with; undefined, and nothing is tracked, when its partition isn't
-   * assigned.
+   * To be called for each emitted record. Returns the assignment to acknowledge it with. Returns undefined and tracks nothing when its
+   * partition isn't assigned.
    */
   track({ topic, partition, offset }: PartitionOffset): Assignment | undefined {
     let state = this.#state(topic, partition);
     if (state === undefined) return undefined;
     if (offset <= state.last) {
-      // Offsets went back: the log was truncated or recreated.
+      // The offset moved backwards: the log was truncated or recreated.
       this.assign([{ topic, partition, offset, ...state.assignment }]);
       state = this.#state(topic, partition) ?? state;
     }
@@ -150,8 +150,8 @@ export class WatermarkTracker {
   }
 
   /**
-   * Acknowledgements may come in any order, twice, or for a revoked partition; those of an earlier assignment don't count for this one.
-   * Returns the records that were awaited.
+   * Acknowledges records, in any order. Repeated acknowledgements, and those for a revoked partition or an earlier assignment, are
+   * ignored. Returns the records that were unacknowledged until now.
    */
   ack<T extends TrackedOffset>(records: readonly T[]): readonly T[] {
     const awaited = records.filter(({ topic, partition, offset, assignment }) => {
@@ -170,8 +170,9 @@ export class WatermarkTracker {
   }
 
   /**
-   * The client's positions while no poll is under way: every record below them was handed out. What lies between the last record and the
-   * position is never handed out (transaction markers, aborted records), so it may be committed once everything is acknowledged.
+   * To be called between two polls with the client's positions: every record below them was emitted. Offsets between the last record and
+   * the position are never delivered (transaction markers, aborted records), so the position may be committed once every record is
+   * acknowledged.
    */
   reached(positions: readonly (Partition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset = -1 } of positions) {
@@ -183,8 +184,8 @@ export class WatermarkTracker {
   }
 
   /**
-   * The client's positions right after an assignment: of an earlier one, since the client resets them in another thread. They don't count
-   * before a record was handed out.
+   * To be called with the client's positions right after an assignment. They still belong to an earlier one, since another thread resets
+   * them, and are ignored until a record is emitted.
    */
   ignorePositions(positions: readonly (Partition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset = -1 } of positions) {
@@ -193,7 +194,7 @@ export class WatermarkTracker {
     }
   }
 
-  /** The broker has accepted these offsets. */
+  /** To be called when the broker has accepted the commit of these offsets. */
   committed(offsets: readonly PartitionOffset[]): void {
     for (const { topic, partition, offset } of offsets) {
       const state = this.#state(topic, partition);
@@ -201,17 +202,17 @@ export class WatermarkTracker {
     }
   }
 
-  /** The watermarks are committed: a transaction does that before it acknowledges. */
+  /** Marks all watermarks as committed. A transaction commits them before it acknowledges its records. */
   commitAll(): void {
     for (const state of this.#allStates()) if (state.watermark >= 0) state.committed = state.watermark;
   }
 
-  /** The assigned partitions, and the offset that the group would continue each from; -1 while it isn't known. */
+  /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[] {
     return this.#allStates().map(({ topic, partition, committed }) => ({ topic, partition, offset: committed }));
   }
 
-  /** The assigned partitions, and the offset to hand out next of each; -1 while it isn't known. */
+  /** The assigned partitions with the next offset to emit of each; -1 while it is unknown. */
   next(): readonly PartitionOffset[] {
     return this.#allStates().map(({ topic, partition, last, committed }) => {
       return { topic, partition, offset: last >= 0 ? last + 1 : committed };
@@ -237,7 +238,7 @@ export class WatermarkTracker {
     }
   }
 
-  /** Unacknowledged records of these partitions. */
+  /** The number of unacknowledged records of these partitions. */
   unackedOf(partitions: readonly Partition[]): number {
     let sum = 0;
     for (const { topic, partition } of partitions) sum += this.#state(topic, partition)?.unacked ?? 0;
@@ -287,7 +288,7 @@ export class WatermarkTracker {
   }
 }
 
-/** Binary search: the offsets rise, and there may be thousands. */
+/** Binary search: the offsets ascend, and there may be thousands. */
 function indexOf(state: PartitionState, offset: number): number {
   let low = state.head;
   let high = state.offsets.length - 1;

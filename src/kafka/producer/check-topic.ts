@@ -9,8 +9,8 @@ const TIMEOUT_MS = 5_000;
 const CREATION_MS = 500;
 
 /**
- * Resolves when a topic exists and may be described. Brokers with auto.create.topics.enable create it when the producer asks. Rejects
- * with a SinkError (`unavailable`) that names the topic: it may be created, or access granted, while the service waits.
+ * Resolves when a topic exists and may be described. The producer's metadata request creates it on brokers with
+ * auto.create.topics.enable. Rejects with a SinkError (`unavailable`) that names the topic, since it may be created later.
  */
 export async function checkTopic(
   name: string,
@@ -35,7 +35,7 @@ async function hasPartitions(producer: NativeProducer, topic: string): Promise<b
   return topics.some((found) => found.name === topic && found.partitions.length > 0);
 }
 
-/** The producer's metadata does not say why a topic has no partitions; a client for administration does. */
+/** Why a topic has no partitions. The producer's metadata doesn't say; an admin client's DescribeTopics does. */
 async function problemOf(config: NativeConfig, topic: string): Promise<unknown> {
   const admin = RdKafka.AdminClient.create(connectionOf(config));
   try {
@@ -48,7 +48,7 @@ async function problemOf(config: NativeConfig, topic: string): Promise<unknown> 
   }
 }
 
-/** Without the settings of a producer, which a client for administration warns of. */
+/** The connection settings only: an admin client logs a warning for each producer setting. */
 function connectionOf(config: NativeConfig): NativeConfig {
   const isConnection = /^(?:bootstrap|client|socket|reconnect|api|security|ssl|enable\.ssl|sasl|oauth)/;
   return revealed(Object.fromEntries(Object.entries(config).filter(([setting]) => isConnection.test(setting))));

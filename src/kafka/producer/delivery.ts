@@ -1,23 +1,24 @@
-/** Some records on their way to the brokers: what is acknowledged is never sent again, however often sending is repeated. */
+/** A group of records to publish. A retry sends only the records that are not acknowledged. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConsequence, isRefusal, SilenceError } from './produce-errors.ts';
 import type { ProducerClient } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 
 /**
- * `unsent`: to be sent, again or for the first time. `queued`: the client has it and will report it. `delivered`: acknowledged.
- * `refused`: the broker refused it when it was alone in its batch.
+ * `unsent`: to be sent for the first time or again. `queued`: in the client's queue, its delivery report is pending. `delivered`:
+ * acknowledged. `refused`: refused by the broker when it was alone in its batch.
  */
 type Status = 'unsent' | 'queued' | 'delivered' | 'refused';
 
 interface Entry {
   readonly record: ProducerRecord;
   status: Status;
-  /** The broker refused a batch that it was in. From then on it is sent alone. */
+  /** Whether to send the record in a batch of its own, because the broker refused a batch that contained it. */
   alone: boolean;
   error: unknown;
 }
 
+/** A record that the broker refused. */
 export interface Refusal {
   /** The record's index among those of the delivery. */
   readonly index: number;
@@ -26,9 +27,10 @@ export interface Refusal {
 
 const QUEUE_FULL_MS = 20;
 
+/** The state of each record of the group, kept over its retries. */
 export class Delivery {
   readonly #entries: readonly Entry[];
-  /** Records in the queue of the client with batches, and of the client with single-record batches. */
+  /** The number of records in the queue of the batching client, and of the client with single-record batches. */
   readonly #queued = { batched: 0, single: 0 };
   #failed: Entry | undefined;
   #idle: (() => void) | undefined;
@@ -42,33 +44,33 @@ export class Delivery {
     return this.#entries.flatMap(({ status, error }, index) => (status === 'refused' ? [{ index, error }] : []));
   }
 
-  /** Whether records are to be sent in batches, or are in the queue of the client that batches. */
+  /** Whether records are to be sent in batches, or are in the queue of the batching client. */
   get needsBatches(): boolean {
     return this.#queued.batched > 0 || this.#entries.some(({ status, alone }) => status === 'unsent' && !alone);
   }
 
-  /** Whether records are to be sent alone, since the batch that they were in was refused. */
+  /** Whether records are to be sent alone, or are in the queue of the client with single-record batches. */
   get needsSingles(): boolean {
     return this.#queued.single > 0 || this.#entries.some(({ status, alone }) => status === 'unsent' && alone);
   }
 
-  /** The topics of the records that were refused in a batch. */
+  /** The topics of the records that are sent alone. */
   get refusedTopics(): ReadonlySet<string> {
     return new Set(this.#entries.filter(({ alone }) => alone).map(({ record }) => record.topic));
   }
 
-  /** The first error since the last `send`, with the record that it belongs to; one that names a cause is preferred. */
+  /** The first error of the last `send`, with the topic of its record. An error that names a cause is preferred. */
   get failure(): { readonly error: unknown; readonly topic: string } | undefined {
     return this.#failed && { error: this.#failed.error, topic: this.#failed.record.topic };
   }
 
-  /** From now on, records of these topics are sent alone. */
+  /** Sends the unsent records of these topics alone. */
   sendAlone(isSingle: (topic: string) => boolean): void {
     for (const entry of this.#entries)
       if (entry.status === 'unsent' && isSingle(entry.record.topic)) entry.alone = true;
   }
 
-  /** Refused records are to be sent again, alone: the topic's limits may have been changed. */
+  /** Sends the refused records again, alone: the topic's limits may have been changed. */
   retryRefused(): void {
     for (const entry of this.#entries) {
       if (entry.status !== 'refused') continue;
@@ -78,9 +80,9 @@ export class Delivery {
   }
 
   /**
-   * Sends what is unsent: the records that must go alone by a client with single-record batches (`alone`), or the others. Resolves when
-   * every queued record is reported, whatever the outcome. Rejects with a SilenceError when the client made no progress for `deadlineMs`;
-   * the records stay in its queue, and the next call waits for them.
+   * Sends the unsent records: those to be sent alone (`alone`, by a client with single-record batches), or the others. Resolves when every
+   * queued record has its delivery report, successful or not. Rejects with a SilenceError when the client made no progress for
+   * `deadlineMs`; the records stay in its queue, and the next call waits for them.
    */
   async send(client: ProducerClient, alone: boolean, deadlineMs: number): Promise<void> {
     this.#failed = undefined;
@@ -108,7 +110,7 @@ export class Delivery {
       entry.status = 'queued';
       this.#queued[queueOf(alone)]++;
     } catch (error) {
-      // The client's own verdict, such as a record over its size limit, is about this record alone.
+      // An error of the client itself, such as a record above its size limit, concerns this record alone.
       this.#failedWith(entry, true, error);
     }
     return true;

@@ -1,4 +1,4 @@
-/** What an error of the producer means for the service. docs/dispositions.md has the table. */
+/** The meaning of the producer's errors for the service (docs/dispositions.md has the table). */
 import { ConfigError, SinkError, type SinkErrorCode } from '../../errors.ts';
 import { disconnectReason, ERRORS, errorCode, errorName, type NativeProducer } from '../client/client.ts';
 import { fatalCauseOf } from '../client/disconnect-reason.ts';
@@ -8,7 +8,7 @@ export class SilenceError extends Error {
   override readonly name = 'SilenceError';
 }
 
-/** After a fatal error the idempotent producer accepts no record; the next attempt needs a new one. */
+/** Whether the producer can't be used any more, so that the next attempt needs a new one. */
 export function isFatal(error: unknown): boolean {
   const code = errorCode(error);
   return (
@@ -27,7 +27,7 @@ const REFUSALS: ReadonlySet<number> = new Set([
   ERRORS.ERR__INVALID_DIFFERENT_RECORD,
 ]);
 
-/** Whether the broker refused the batch that a record was in. It is the record's own verdict only if it was alone. */
+/** Whether the broker refused the batch that contained the record. The record is at fault only if it was alone. */
 export function isRefusal(error: unknown): boolean {
   return REFUSALS.has(errorCode(error));
 }
@@ -36,25 +36,26 @@ const TOPIC_ERRORS: ReadonlyMap<number, string> = new Map([
   [ERRORS.ERR_TOPIC_AUTHORIZATION_FAILED, 'access denied to topic'],
   [ERRORS.ERR_UNKNOWN_TOPIC_OR_PART, 'there is no topic'],
   [ERRORS.ERR__UNKNOWN_TOPIC, 'there is no topic'],
-  [ERRORS.ERR_TOPIC_EXCEPTION, 'this is not a name for a topic:'],
+  [ERRORS.ERR_TOPIC_EXCEPTION, 'invalid topic name'],
 ]);
 
-/** Errors that say only that a record was dropped: another error says why. */
+/** Whether an error says only that the record was dropped; another error has the cause. */
 export function isConsequence(error: unknown): boolean {
   const code = errorCode(error);
   return code === ERRORS.ERR__PURGE_QUEUE || code === ERRORS.ERR__PURGE_INFLIGHT;
 }
 
+/** What is known about a failed call. */
 export interface ProduceErrorContext {
   readonly topic?: string | undefined;
   readonly client?: NativeProducer | undefined;
-  /** The client's own error, for records that it only dropped. */
+  /** The client's last error: the cause when a record was only dropped. */
   readonly cause?: unknown;
 }
 
 /**
- * The client retries retriable errors by itself, so nearly all other errors mean that a broker is not available; the reason is in the
- * client's log (`disconnectReason`). A refusal concerns one record.
+ * Converts an error of the producer. The client retries retriable errors itself, so most errors mean that the brokers are unavailable;
+ * the client's log has the reason (`disconnectReason`). A refusal concerns one record.
  */
 export function toSinkError(sink: string, error: unknown, context: ProduceErrorContext = {}): SinkError {
   const { topic, client, cause } = context;

@@ -1,4 +1,4 @@
-/** One native producer: connected once, closed once, with the records that it has not reported yet. */
+/** One native producer and the records that await its delivery report. It is connected once and closed once. */
 import {
   connect,
   disconnect,
@@ -11,28 +11,31 @@ import {
 import { toNativeBytes, toNativeHeaders } from '../client/headers.ts';
 import type { ProducerRecord } from './producer-record.ts';
 
-/** Called once with the outcome of a record: undefined when it is acknowledged. */
+/** Called once per record: with undefined when it is acknowledged, else with the error. */
 export type Report = (error: unknown) => void;
 
+/** A native producer with its progress. */
 export interface ProducerClient {
   readonly native: NativeProducer;
-  /** When a broker last acknowledged a record or asked to wait, by `performance.now()`. */
+  /**
+   * When a broker last acknowledged a record, or when its last throttling ends, by `performance.now()`. May be in the future.
+   */
   readonly lastProgress: number;
-  /** The client's last error since its last progress: why it is silent. */
+  /** The client's last error since the last acknowledgement; undefined if there was none. */
   readonly lastError: unknown;
   /** Queues a record; false when the queue is full. Throws the client's error when the record can't be queued. */
   produce(record: ProducerRecord, report: Report): boolean;
-  /** Reports every record that is still queued as purged, and disconnects. Never rejects. */
+  /** Reports every record without a delivery report as purged, and disconnects. Never rejects. */
   discard(): Promise<void>;
 }
 
-/** Called when a broker delays its answers because of a quota: by how many milliseconds. */
+/** Called when a broker throttles the client because of a quota, with the delay in milliseconds. */
 export type ThrottleListener = (milliseconds: number) => void;
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Connects a producer. Rejects with the client's error; `onFailure` gets the client that failed, for the reason in its log. */
+/** Connects a producer. Rejects with the client's error; `onFailure` is called with the failed client, whose log has the reason. */
 export async function openProducerClient(
   config: NativeConfig,
   onThrottle: ThrottleListener | undefined,
@@ -51,7 +54,7 @@ export async function openProducerClient(
   }
 }
 
-/** Listens to a producer that was just created; its settings must include `dr_cb: true`. */
+/** Watches a newly created producer, whose settings must include `dr_cb: true`. */
 export function watch(native: NativeProducer, onThrottle?: ThrottleListener): ProducerClient {
   const unreported = new Set<Report>();
   let lastProgress = performance.now();
@@ -59,7 +62,7 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
 
   native.on('delivery-report', (error, { opaque }) => {
     const report = opaque as Report;
-    // A record that was reported as purged when the client was discarded.
+    // `discard()` has already reported this record as purged.
     if (!unreported.delete(report)) return;
     if (!error) {
       lastProgress = performance.now();
@@ -106,5 +109,5 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
   };
 }
 
-/** What librdkafka reports for a record that it drops from its queue. */
+/** librdkafka's error for a record that it drops from its queue. */
 const PURGED = Object.assign(new Error('purged'), { code: ERRORS.ERR__PURGE_QUEUE });

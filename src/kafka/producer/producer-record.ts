@@ -1,6 +1,6 @@
 import type { RecordHeader } from '../../records/records.ts';
 
-/** One record to publish. The partition follows from the key, by murmur2. */
+/** One record to publish. The client chooses the partition by the key's murmur2 hash. */
 export interface ProducerRecord {
   readonly topic: string;
   readonly key: string | Buffer | null;

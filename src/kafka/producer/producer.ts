@@ -6,48 +6,51 @@ import { isFatal, toSinkError } from './produce-errors.ts';
 import { openProducerClient, type ProducerClient, type ThrottleListener } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 
+/** The settings of a producer. */
 export interface ProducerOptions {
   /** The node's name in errors. */
   readonly name: string;
   /** librdkafka's connection, security and producer settings (see settings.ts). */
   readonly config: NativeConfig;
   /**
-   * A broker is taken for unavailable when it acknowledges nothing for this long, whatever is queued. Milliseconds. While records are
-   * acknowledged, or a broker throttles the client, there is no deadline.
+   * The brokers count as unavailable when they acknowledge none of the queued records for this time, in milliseconds. Each
+   * acknowledgement restarts it, and throttling extends it.
    */
   readonly deadlineMs: number;
   readonly onThrottle?: ThrottleListener;
 }
 
+/** A record that the broker refused when it was alone in its batch. */
 export interface RefusedRecord {
   /** The record's index in its delivery. */
   readonly index: number;
   readonly error: SinkError;
 }
 
+/** Publishes records; see `createProducer`. */
 export interface Producer {
   /**
-   * Resolves when a broker answers and the topic, if one is given, exists. Rejects with a SinkError otherwise, and may be called again.
+   * Resolves when a broker answers and `topic`, if given, exists. Rejects with a SinkError otherwise, and may be called again.
    */
   connect(topic?: string): Promise<void>;
   /**
-   * Resolves when every record is acknowledged, with those that the broker refused alone. Rejects with a SinkError when some are not
-   * acknowledged; called again with the same delivery, it sends only those.
+   * Resolves when every record is acknowledged or refused, to the refused records. Rejects with a SinkError when some are neither. A
+   * second call with the same delivery sends only those.
    */
   deliver(delivery: Delivery): Promise<readonly RefusedRecord[]>;
-  /** The same for records that are not retried: rejects with a SinkError, `rejected` when the broker refused a record. */
+  /** Publishes records without a retry. Rejects with a SinkError, `rejected` when the broker refused a record. */
   send(records: readonly ProducerRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** After a topic refused a batch, its records are sent alone for this long: each further batch would be sent twice. */
+/** How long the records of a topic are sent alone after it refused a batch: each further refused batch would be sent twice. */
 const ALONE_MS = 60_000;
 
-/** Idempotent producers that share their settings: one batches records, the other sends each record alone. */
+/** Two native producers with the same settings: one batches records, the other sends each record alone. */
 export function createProducer({ name, config, deadlineMs, onThrottle }: ProducerOptions): Producer {
   const batched = clientSlot(name, config, onThrottle);
   const single = clientSlot(name, { ...config, 'batch.num.messages': 1, 'linger.ms': 0 }, onThrottle);
-  /** Per topic, until when its records are sent alone, by `performance.now()`. */
+  /** Per topic, the end of the time in which its records are sent alone, by `performance.now()`. */
   const aloneUntil = new Map<string, number>();
 
   async function attempt(slot: ClientSlot, delivery: Delivery, alone: boolean): Promise<void> {
@@ -93,7 +96,7 @@ export function createProducer({ name, config, deadlineMs, onThrottle }: Produce
 }
 
 interface ClientSlot {
-  /** The client that all callers share; a new one after the last could not connect or was replaced. */
+  /** The client that all callers share. A new one is opened when the last could not connect or was replaced. */
   get(): Promise<ProducerClient>;
   /** Discards a client that accepts no further records. */
   replace(client: ProducerClient): void;

@@ -1,4 +1,4 @@
-/** Calls of a transactional producer: repeated while they are in progress, and none after the producer is closed. */
+/** Calls of a transactional producer: repeated while they are in progress, and rejected once the producer is closing. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { disconnect, ERRORS, errorCode, type NativeError, type NativeProducer } from '../client/client.ts';
 import { nativeCall } from '../client/native-calls.ts';
@@ -18,8 +18,8 @@ const inProgress = new WeakMap<NativeProducer, Set<Promise<void>>>();
 const closing = new WeakMap<NativeProducer, Promise<void>>();
 
 /**
- * Calls the client; rejects with its error. A transactional call to a client that is being destroyed aborts the process
- * (an assertion in librdkafka), so there is none after `closeWhenIdle`.
+ * Calls the client; rejects with its error. After `closeWhenIdle` it rejects without calling the client: a transactional call to a
+ * client that is being destroyed aborts the process (an assertion in librdkafka).
  */
 export function call(producer: NativeProducer, what: string, start: (done: Done) => void): Promise<void> {
   if (closing.has(producer)) return Promise.reject(Object.assign(new Error('closed'), { code: ERRORS.ERR__STATE }));
@@ -33,8 +33,8 @@ export function call(producer: NativeProducer, what: string, start: (done: Done)
 }
 
 /**
- * For a call that continues in librdkafka after its timeout: repeated, it returns the result of the first one. So a commit
- * whose answer is late is not taken for a failed one. `repeat` says whether to call once more.
+ * For a call that continues in librdkafka after its timeout. A repeated call returns the result of the first one, so a commit with a
+ * late answer doesn't count as failed. `repeat` returns whether to call again.
  */
 export async function callRepeatedly(
   producer: NativeProducer,
@@ -52,7 +52,7 @@ export async function callRepeatedly(
   }
 }
 
-/** Disconnects when the calls in progress have ended. May be called more than once; all callers wait for the same end. */
+/** Disconnects when the calls in progress have ended. Further calls wait for the same disconnect. */
 export function closeWhenIdle(producer: NativeProducer): Promise<void> {
   const closed =
     closing.get(producer) ??
@@ -61,7 +61,7 @@ export function closeWhenIdle(producer: NativeProducer): Promise<void> {
   return closed;
 }
 
-/** Whether the call continues and may be repeated. While another call is in progress, a repetition is refused each time. */
+/** Whether the call is still in progress and may be repeated. librdkafka refuses a repetition while a different call is. */
 function isInProgress(error: unknown): boolean {
   const code = errorCode(error);
   if (code === ERRORS.ERR__CONFLICT || code === ERRORS.ERR__PREV_IN_PROGRESS) return false;

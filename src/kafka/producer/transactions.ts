@@ -23,6 +23,7 @@ import { type ProducerClient, type ThrottleListener, watch } from './producer-cl
 import type { ProducerRecord } from './producer-record.ts';
 import { CALL_SLICE_MS, call, callRepeatedly, closeWhenIdle } from './transactional-calls.ts';
 
+/** The settings of the transactions. */
 export interface TransactionsOptions {
   /** The node's name in errors. */
   readonly name: string;
@@ -30,9 +31,9 @@ export interface TransactionsOptions {
   readonly config: NativeConfig;
   /** One id per process: a new process with the same id aborts the old one's open transaction and fences it. */
   readonly transactionalId: string;
-  /** What a batch publishes, dead letters included. */
+  /** Returns the records that a batch publishes, dead letters included. */
   readonly outputsOf: (batch: StoredBatch) => readonly TransactionOutput[];
-  /** The member of the group whose offsets are committed. */
+  /** Returns the member of the group whose offsets are committed. */
   readonly consumer: () => NativeConsumer;
   readonly offsets: Offsets;
   /** Called with the offsets of each committed transaction. */
@@ -42,7 +43,7 @@ export interface TransactionsOptions {
   readonly onThrottle?: ThrottleListener;
 }
 
-/** A record that a transaction publishes, and the consumed record that it was made of. */
+/** A record that a transaction publishes, and the consumed record that it comes from. */
 export interface TransactionOutput {
   readonly record: ProducerRecord;
   readonly source: ConsumedRecord;
@@ -50,22 +51,27 @@ export interface TransactionOutput {
   readonly poison?: PoisonRecord;
 }
 
+/** The transactions of one producer, with its connection. */
 export interface Transactions extends Transaction {
-  /** Aborts the open transaction of an earlier process with this id. Rejects with a SinkError when the brokers are not available; may be called again. */
+  /**
+   * Connects the producer, which aborts the open transaction of an earlier process with this id. Rejects with a SinkError when the
+   * brokers are unavailable, and may be called again.
+   */
   connect(): Promise<void>;
+  /** Aborts the open transaction and disconnects. Never rejects. */
   close(): Promise<void>;
 }
 
 /**
- * How long an open transaction outlives its process. Until then readers of committed records wait, and so does a
- * restarted process unless it has the same transactional id.
+ * The time after which the brokers abort the open transaction of a killed process. Until then, consumers with read_committed isolation
+ * wait, and so does a restarted process unless it has the same transactional id.
  */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const CALL_TIMEOUT_MS = 10_000;
-/** After this time the broker has committed or aborted the transaction. */
+/** By this time the broker has committed or aborted the transaction. */
 const COMMIT_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
 const CONNECT_TIMEOUT_MS = 3_000;
-/** How long records are sent alone after a batch was refused: each further batch would cost an aborted transaction. */
+/** How long records are sent alone after a refused batch: each further refused batch would cost an aborted transaction. */
 const ALONE_MS = 60_000;
 
 /** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when a call in it fails. */
@@ -73,11 +79,11 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   let current: ProducerClient | undefined;
   let opening: Promise<ProducerClient> | undefined;
   let closed = false;
-  /** Until then each record is sent alone in its batch, by `performance.now()`. Whether `current` does so is in `single`. */
+  /** Until this time, by `performance.now()`, each record is sent in a batch of its own. `single`: whether `current` does so. */
   let aloneUntil = Number.NEGATIVE_INFINITY;
   let single = false;
 
-  /** The producer of all transactions; a new one after the last was discarded, or when records must be batched otherwise. */
+  /** The producer of all transactions. A new one is opened when the last was discarded or batches records the other way. */
   async function ready(): Promise<ProducerClient> {
     if (current !== undefined && single === performance.now() < aloneUntil) return current;
     if (current !== undefined) discard(current);
@@ -105,7 +111,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         ...(single ? { 'batch.num.messages': 1, 'linger.ms': 0 } : {}),
         'transactional.id': options.transactionalId,
         'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
-        // librdkafka refuses anything in a transaction that may take longer than the transaction.
+        // librdkafka rejects timeouts that are longer than the transaction's.
         'message.timeout.ms': TRANSACTION_TIMEOUT_MS,
         'socket.timeout.ms': TRANSACTION_TIMEOUT_MS,
         dr_cb: true,
@@ -142,7 +148,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     }
   }
 
-  /** Rejects with what the broker refused, or with the first error. */
+  /** Publishes the records. Rejects with the refused records or with the first error. */
   async function publish(client: ProducerClient, outputs: readonly TransactionOutput[]): Promise<void> {
     const delivery = new Delivery(outputs.map(({ record }) => record));
     if (single) delivery.sendAlone(() => true);
@@ -158,7 +164,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     if (delivery.needsSingles) throw new BatchRefusedError();
   }
 
-  /** Dead letters that the topic refuses must wait; other records are dead-lettered. */
+  /** The error for refused records: refused outputs are dead-lettered first, refused dead letters must wait. */
   function verdict(refused: readonly { readonly output: TransactionOutput; readonly error: SinkError }[]): SinkError {
     const outputs = refused.flatMap(({ output: { source, poison }, error }) =>
       poison === undefined ? [{ kind: 'poison' as const, source, error }] : [],
@@ -186,7 +192,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         producer.commitTransaction(CALL_SLICE_MS, done),
       );
     } catch (error) {
-      // Only this error says that nothing was committed.
+      // Only an abortable error guarantees that nothing was committed.
       if (isAbortable(error)) throw error;
       throw new UndecidedError(errorName(error));
     }
@@ -209,9 +215,9 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         } catch (error) {
           const undecided = error instanceof UndecidedError;
           const cause = error instanceof PublishError ? error.failure.error : error;
-          // A transaction that can't be aborted is aborted by the next client with this id, at the next attempt.
+          // If the abort fails, the next client with this id aborts the transaction at the next attempt.
           if (undecided || isFatal(cause) || !(await aborted(client.native))) discard(client);
-          // Repeated, it could be published twice: the topology restarts from the group's committed offsets.
+          // A retry could publish twice, so the topology restarts at the group's committed offsets.
           if (undecided) throw new SinkError(options.name, 'unknown', error.message);
           if (!(error instanceof BatchRefusedError)) {
             const topic = error instanceof PublishError ? error.failure.topic : undefined;
@@ -237,7 +243,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   };
 }
 
-/** Without an instance id, the id is unique: then an open transaction ends by its timeout only. */
+/** The transactional id. Without an instance id it is unique, so only the timeout ends the open transaction of a killed process. */
 export function transactionalIdOf(group: string, instanceId: string | undefined): string {
   return `wado-consumer-${group}-${instanceId ?? `${hostname()}-${process.pid}-${Date.now().toString(36)}`}`;
 }
@@ -254,7 +260,7 @@ function nextOffsets(batches: readonly StoredBatch[]): CommittableOffset[] {
   return [...next.values()];
 }
 
-/** The broker refused a batch of several records: which of them it refuses shows when each is sent alone. */
+/** The broker refused a batch of several records. Each is then sent alone, which shows which ones it refuses. */
 class BatchRefusedError extends Error {
   override readonly name = 'BatchRefusedError';
 }
