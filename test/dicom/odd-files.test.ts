@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryReader } from '../../src/testing/dicom-memory.ts';
-import { ODD_FILES } from './odd-files.ts';
+import { ODD_FILES } from './odd-files/index.ts';
 
 const reader = new MemoryReader();
 const resuming = new MemoryReader({ first: 150, next: 40 });
