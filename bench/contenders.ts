@@ -12,21 +12,21 @@ export interface Result {
 }
 
 export interface Arena {
-  /** Holds the input topic and the files. */
+  /** Has the input topic and the files. */
   readonly source: Pipeline;
-  /** Holds the database, the output topics and the group of this contender alone. */
+  /** Has this contender's own database, output topics and consumer group. */
   readonly target: Pipeline;
   readonly records: number;
 }
 
 export interface Contender {
   readonly name: string;
-  /** Without this file or folder it is left out. */
+  /** The contender is left out when this file or folder doesn't exist. */
   readonly needs?: string;
   run(arena: Arena): Promise<Omit<Result, 'name'>>;
 }
 
-/** What the Dockerfile sets; the other contenders get it too. */
+/** What the Dockerfile sets. All contenders get it. */
 const AS_IN_THE_IMAGE = { MALLOC_ARENA_MAX: '2' };
 const NODE_AS_IN_THE_IMAGE = [process.execPath, '--max-semi-space-size=32'] as const;
 const PROTOTYPES = '../shared/prototypes';
@@ -37,16 +37,16 @@ export const CONTENDERS: readonly Contender[] = [
   { name: 'service', run: (arena) => runService(arena) },
 ];
 
-// The second is the name of the line until version 0.1.0: an older package may be measured too.
+// `batch committed` is the line's name in earlier versions, which can be measured too.
 const BATCH = /"batch (?:acknowledged|committed)"/;
 
 export interface ServiceOptions {
-  /** Folder that holds the built package. Default: this one. */
+  /** Folder of the built package. Default: this one. */
   readonly package?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs the service until its group has no lag. The rate is taken from the log lines of the first and the last batch. */
+/** Runs the service until its group has no lag. The rate is computed from the log lines of the first and the last batch. */
 export async function runService(
   { source, target, records }: Arena,
   options: ServiceOptions = {},
@@ -62,7 +62,7 @@ export async function runService(
   const program = join(options.package ?? '.', 'dist/src/cli/wado-consumer.cjs');
   const service = target.start(env, [], { command: [...NODE_AS_IN_THE_IMAGE, program] });
   const usage = watch(service.pid);
-  // Seldom, since asking takes CPU from what is measured.
+  // Poll rarely: the query uses CPU of the machine that is measured.
   await source.untilGroupCommitted(target.group, 600_000, 1_000);
   const loopDelayMs = await loopDelay('http://127.0.0.1:4295/metrics');
   const { cpuSeconds, rssMb } = usage();
@@ -74,23 +74,23 @@ export async function runService(
     .map((line) => JSON.parse(line) as { time: string; ms: number; records: number });
   const first = batches[0];
   const last = batches.at(-1);
-  if (first === undefined || last === undefined) throw new Error(`nothing was committed; see ${target.log}`);
+  if (first === undefined || last === undefined) throw new Error(`no batch was acknowledged; see ${target.log}`);
   const seconds = (Date.parse(last.time) - Date.parse(first.time) + first.ms) / 1_000;
   return { rate: records / seconds, cpuMicros: (cpuSeconds * 1e6) / records, rssMb, loopDelayMs };
 }
 
-/** Settings of the caller's that the service gets, a profiler by NODE_OPTIONS among them. */
+/** Variables of this process that are passed to the service, such as NODE_OPTIONS for a profiler. */
 function passedOn(...names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
-/** The worst p99 of the event loop's delay that the service's own metric shows. */
+/** The event loop's p99 delay in milliseconds, from the service's own metric. */
 async function loopDelay(url: string): Promise<number> {
   const text = await (await fetch(url)).text();
   return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)?.[1] ?? Number.NaN) * 1_000;
 }
 
-/** Runs from a copy below this project, where it finds its packages. */
+/** Runs a copy below this project, so that its imports resolve to this project's packages. */
 async function runPrototype(arena: Arena): Promise<Omit<Result, 'name'>> {
   rmSync('tmp/prototypes', { recursive: true, force: true });
   cpSync(PROTOTYPES, 'tmp/prototypes', { recursive: true });
@@ -109,7 +109,7 @@ async function runPrototype(arena: Arena): Promise<Omit<Result, 'name'>> {
   return await reporting(args, arena);
 }
 
-/** For a contender that prints its own rate, `{"rec_s": …}`, and ends. */
+/** Runs a contender that prints its own rate, `{"rec_s": …}`, and exits. */
 async function reporting(args: readonly string[], { source, target, records }: Arena): Promise<Omit<Result, 'name'>> {
   if (!existsSync(args[0] ?? '')) throw new Error(`there is no ${args[0]}`);
   const [node, ...flags] = NODE_AS_IN_THE_IMAGE;
@@ -151,7 +151,7 @@ function output(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Samples a process; calling the result ends it and tells its CPU time and the most memory it held. */
+/** Samples a process. The returned function stops sampling and returns the CPU time and the peak memory (RSS). */
 function watch(pid: number): () => { cpuSeconds: number; rssMb: number } {
   let cpuSeconds = 0;
   let rssMb = 0;
@@ -164,7 +164,7 @@ function watch(pid: number): () => { cpuSeconds: number; rssMb: number } {
         Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
       );
     } catch {
-      // It has ended: the last sample stands.
+      // The process has ended; the last sample is used.
     }
   };
   const timer = setInterval(sample, 50);

@@ -1,9 +1,9 @@
 /**
- * What exactly-once costs: the built service with and without it, by turns, over the same records and files.
+ * Throughput of `run --exactly-once` against the default: the built service alternates between both, over the same records and files.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- exactly-once [--records 50000] [--rounds 2]
  *
- * Rates are between the first and the last batch, as the service itself logs them.
+ * A rate is measured from the first to the last batch in the service's log.
  */
 import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
@@ -60,7 +60,7 @@ async function rateOf(source: Pipeline, target: Pipeline, mode: Mode): Promise<n
     .map((line) => JSON.parse(line) as { time: string; ms: number; records: number });
   const first = batches[0];
   const last = batches.at(-1);
-  if (first === undefined || last === undefined) throw new Error(`nothing was committed; see ${target.log}`);
+  if (first === undefined || last === undefined) throw new Error(`no batch was acknowledged; see ${target.log}`);
   const seconds = (Date.parse(last.time) - Date.parse(first.time) + first.ms) / 1_000;
   return batches.reduce((sum, batch) => sum + batch.records, 0) / seconds;
 }

@@ -1,4 +1,5 @@
-// One contender on one thread, for bench/header.ts: header-one.mjs READER ROOT KINDS ROUNDS prints {kind: {cpuUs, perSecond} | null}.
+// Measures one reader on one thread, for bench/header.ts: header-one.mjs READER ROOT KINDS ROUNDS prints
+// {kind: {cpuUs, perSecond} | null}; null where the reader can't read a file of that kind.
 import { readFileSync } from 'node:fs';
 import { READERS } from './header-readers.mjs';
 
@@ -6,7 +7,7 @@ const [name, root, kindsFile, rounds] = process.argv.slice(2);
 const kinds = JSON.parse(readFileSync(kindsFile, 'utf8'));
 const read = await READERS[name](root);
 const MEASURE_MS = 400;
-// Until its code is compiled and the page cache has the files.
+// Long enough for the code to be optimised and the files to be in the page cache.
 const WARM_UP_MS = 2_000;
 
 const readable = Object.entries(kinds).filter(([, paths]) => readsAll(paths));

@@ -1,11 +1,12 @@
-// One measurement of the built pool, for bench/header.ts: header-pool.mjs ROOT LIST ROUNDS prints "files/s CPU-µs RSS-MB stall-p99-ms stall-max-ms".
+// Measures the built pool, for bench/header.ts: header-pool.mjs ROOT LIST ROUNDS prints per round
+// "files/s CPU-µs RSS-MB stall-p99-ms stall-max-ms".
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const [root, list, rounds] = process.argv.slice(2);
 const { createHeaderPool } = await import('../dist/src/dicom/files/pool.js');
 const all = JSON.parse(readFileSync(list, 'utf8')).slice(0, Number(process.env.FILES ?? 1e9));
-// As a store fills: the files of several series side by side.
+// Interleaves the series, as a store that several devices write to.
 const paths = all.map((_, at) => all[(at * 7919) % all.length]);
 const pool = createHeaderPool({
   storageRoots: [root],
@@ -34,10 +35,10 @@ for (let round = 0; round < Number(rounds); round++) {
   const cpu = process.cpuUsage();
   const start = performance.now();
   let next = 0;
-  const lane = async () => {
+  const readBatches = async () => {
     while (next < batches.length) await pool.read(batches[next++]);
   };
-  await Promise.all(Array.from({ length: 8 }, lane));
+  await Promise.all(Array.from({ length: 8 }, readBatches));
   const milliseconds = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
   delay.disable();

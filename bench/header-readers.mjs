@@ -1,6 +1,6 @@
 /**
- * The contenders of the header benchmark: each makes the same two JSON records of a file, on one thread. Plain JavaScript, since the built
- * reader is measured and not its sources as some loader translates them.
+ * The readers that the header benchmark compares. Each makes the same two JSON records of a file, on one thread. dcmjs is the exception: it
+ * only parses. Plain JavaScript, because the built reader is measured and not the output of a TypeScript loader.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import dicomParser from 'dicom-parser';
@@ -16,16 +16,16 @@ import { stateMetaJson } from '../dist/src/dicom/rows/state-meta.js';
 
 const TIMESTAMPS = ',"created_time":"2025-01-01T00:00:00.000000","updated_time":"2025-01-01T00:00:00.000000"';
 
-/** The length of what was made, so that nothing can be left out as unused. */
+/** The length of both records. Using the result keeps the optimiser from removing the work. */
 function recordsLength(header, size) {
   const identity = readIdentity(header, NO_MESSAGE);
   const state = stateMetaJson(header, identity, 'tenant1', TIMESTAMPS);
   return state.length + imageMetaJson(header, identity, 'tenant1', size, TIMESTAMPS).length;
 }
 
-/** By name: a function that takes the storage root and gives a function from a path to the records' length. */
+/** By name: a function that takes the storage root and returns a function from a path to the records' length. */
 export const READERS = {
-  /** Whatever path it is given, as the others do. */
+  /** Without the check of storage roots, like the others. */
   'wado-consumer': () => {
     const file = new FileHeader();
     const onProgress = () => {};
@@ -35,7 +35,7 @@ export const READERS = {
     };
   },
 
-  /** As the service does it: nothing is opened that doesn't lie under the storage roots. */
+  /** As in the service: opens only files below the storage roots. */
   'the same under storage roots': (root) => {
     const file = new FileHeader();
     const roots = new StorageRoots([root]);
@@ -46,10 +46,10 @@ export const READERS = {
     };
   },
 
-  /** Over the first 16 KB. What it finds goes through our values, since it has none of its own: no character sets, no rules. */
+  /** Parses the first 16 KB. It decodes no character sets and has no rules for values, so its elements go through ours. */
   'dicom-parser': () => {
     const window = Buffer.alloc(16 << 10);
-    // What DicomHeader reads of a scanner.
+    // The part of a scanner that DicomHeader reads.
     const scanned = { found: new FoundValues(), transferSyntaxUid: '', bigEndian: false };
     const header = new DicomHeader(scanned);
     const wanted = ATTRIBUTES.map(({ tag }) => `x${tag.toString(16).padStart(8, '0')}`);
@@ -72,7 +72,7 @@ export const READERS = {
     };
   },
 
-  /** Over the first 64 KB. That its values would still have to become records counts for it. */
+  /** Parses the first 64 KB. Makes no records of the values, which is to its advantage. */
   dcmjs: async () => {
     const module = await import('./header-peers/node_modules/dcmjs/build/dcmjs.js');
     const dcmjs = module.default ?? module;

@@ -1,11 +1,11 @@
 /**
- * Reading DICOM headers: CPU and files a second on one thread, ours beside dicom-parser and dcmjs over the same files in one run; then ours in
- * worker threads over warm files, cold files, and a file system that takes 5 ms a call.
+ * Reading DICOM headers. First on one thread: CPU time and files per second of this reader, dicom-parser and dcmjs, over the same files in
+ * one run. Then this reader in worker threads: over warm files, cold files, and a file system that takes 5 ms per call.
  *
  *   npm run bench -- header [--files 200] [--rounds 3] [--without-peers]
  *
- * Needs a build. Cold files want `dd`, the slow file system a C compiler; a line is left out where they are missing. CPU figures and ratios are what
- * to trust on a machine that does other things too.
+ * Needs a build. Cold files need `dd`, and the slow file system needs a C compiler; without them these rows are omitted. On a machine with
+ * other load, rely on CPU figures and ratios only.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const PIXEL_BYTES = 3_000;
 const OURS = ['wado-consumer', 'the same under storage roots'];
 const PEERS = ['dicom-parser', 'dcmjs'];
 const IN_TURN = 'all kinds in turn';
-// Compiled, this file runs from dist/bench; the scripts beside it stay in bench/.
+// When compiled, this file runs from dist/bench; the scripts remain in bench/.
 const SCRIPTS = import.meta.dirname.replace(/([/\\])dist[/\\]bench$/, '$1bench');
 const FIXTURES = join(SCRIPTS, '../test/fixtures/dicom');
 const FIXTURE_PASSES = 20;
@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Every kind in a folder of its own, as a store has one for each series. */
+/** Writes each kind to its own folder, as a store has one folder per series. */
 function writeFiles(folder: string, files: number): ReadonlyMap<string, readonly string[]> {
   const corpus = new Map([
     ['only what is wanted', dicomCorpus({ pixelBytes: PIXEL_BYTES }).get('explicit VR') ?? Buffer.alloc(0)],
@@ -70,8 +70,8 @@ interface Figures {
 type FiguresByKind = Readonly<Record<string, Figures | null>>;
 
 /**
- * Each contender in a process of its own, so that none disturbs another's compiled code and heap. Round by round they take turns, so that
- * whatever else the machine does meets all of them; the best round counts.
+ * Runs each reader in its own process, so that none affects another's optimised code and heap. The readers alternate in each round, so that
+ * other load affects all of them alike. The best round counts.
  */
 function oneThread(
   folder: string,
@@ -97,7 +97,7 @@ function oneThread(
     return [kind, ...figures.map(cpuText), ...ratios, String(ours?.perSecond ?? '–')];
   });
   const ratios = names.slice(OURS.length).map((name) => `${name} ÷ wado-consumer`);
-  return markdown(['warm, one thread, CPU µs a file', ...names, ...ratios, 'wado-consumer, files/s'], rows);
+  return markdown(['warm, one thread, CPU µs per file', ...names, ...ratios, 'wado-consumer, files/s'], rows);
 }
 
 function bestOf(a: FiguresByKind, b: FiguresByKind): FiguresByKind {
@@ -107,7 +107,7 @@ function bestOf(a: FiguresByKind, b: FiguresByKind): FiguresByKind {
 }
 
 function cpuText(figures: Figures | null): string {
-  return figures === null ? 'can’t' : figures.cpuUs.toFixed(1);
+  return figures === null ? 'fails' : figures.cpuUs.toFixed(1);
 }
 
 function ratio(theirs: Figures | null, ours: Figures | null): string {
@@ -122,11 +122,11 @@ function interleave(lists: readonly (readonly string[])[]): string[] {
 function installPeers(): void {
   const folder = join(SCRIPTS, 'header-peers');
   if (existsSync(join(folder, 'node_modules/dcmjs'))) return;
-  console.error('installing what only this benchmark compares with');
+  console.error('installing the readers to compare with');
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder, stdio: 'ignore' });
 }
 
-/** Each in a process of its own: the storage is learned anew, and the slow file system must be there from the start. */
+/** Runs each row in its own process: the pool measures the storage from scratch, and LD_PRELOAD works only from the start. */
 function workerThreads(folder: string, paths: readonly string[]): string {
   const list = join(folder, 'list.json');
   writeFileSync(list, JSON.stringify(paths));
@@ -154,25 +154,25 @@ function workerThreads(folder: string, paths: readonly string[]): string {
   };
   const rows = [...pool('warm', 12)];
   if (fixtures.length > 0)
-    rows.push(...poolOver(`each of ${fixtures.length} fixtures, damaged ones too`, FIXTURES, fixtureList, 3));
-  if (forget(paths)) {
-    rows.push(...pool('cold, as the pool chooses', 1));
-    if (forget(paths)) rows.push(...pool('cold, in place only', 1, { READ_IN_PLACE: '1' }));
+    rows.push(...poolOver(`all ${fixtures.length} fixtures, damaged ones included`, FIXTURES, fixtureList, 3));
+  if (evict(paths)) {
+    rows.push(...pool('cold, the pool decides', 1));
+    if (evict(paths)) rows.push(...pool('cold, synchronous only', 1, { READ_IN_PLACE: '1' }));
   }
   const library = delayLibrary(folder);
   if (library !== undefined) {
-    const few = { LD_PRELOAD: library, DELAY_PREFIX: folder, DELAY_US: '5000', FILES: '600' };
-    rows.push(...pool('5 ms a call, as the pool chooses', 1, few));
-    rows.push(...pool('5 ms a call, in place only', 1, { ...few, READ_IN_PLACE: '1' }));
+    const slow = { LD_PRELOAD: library, DELAY_PREFIX: folder, DELAY_US: '5000', FILES: '600' };
+    rows.push(...pool('5 ms per call, the pool decides', 1, slow));
+    rows.push(...pool('5 ms per call, synchronous only', 1, { ...slow, READ_IN_PLACE: '1' }));
   }
   return markdown(
     [
       'two worker threads, batches of 50',
       'files/s',
-      'CPU µs a file',
+      'CPU µs per file',
       'RSS MB',
-      'main thread’s stalls, p99, ms',
-      'the longest',
+      'event loop delay, p99, ms',
+      'longest, ms',
     ],
     rows,
   );
@@ -183,8 +183,8 @@ function fixtureFiles(): readonly string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
 }
 
-/** Takes the files out of the page cache. */
-function forget(paths: readonly string[]): boolean {
+/** Removes the files from the page cache. False if that isn't possible. */
+function evict(paths: readonly string[]): boolean {
   try {
     execFileSync('sync');
     execFileSync('xargs', ['-n1', '-P2', 'sh', '-c', 'exec dd if="$0" iflag=nocache count=0 status=none'], {

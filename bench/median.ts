@@ -1,4 +1,4 @@
-/** The value in the middle; of an even number of values, what lies halfway between the two in the middle. NaN where there are none. */
+/** The median; for an even number of values the mean of the middle two. NaN if there are none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const above = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -1,11 +1,11 @@
 /**
- * The built service on real Kafka and PostgreSQL, beside other ways to do the same, in one run over the same records and files.
+ * Throughput of the built service on real Kafka and PostgreSQL, compared with other implementations over the same records and files.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 3] [--only prototype,service]
  *
- * Rates are between the first and the last batch, as each contender itself reports them; CPU is that of its whole process, start included.
- * Medians of the rounds, but of memory and delay the worst; behind a ratio its least and its greatest. One round alone tells little: the
- * speed of a machine moves by a fifth between two of them.
+ * A rate is measured from the first to the last batch, as the contender reports it. CPU is that of the whole process, including its start.
+ * Rates, ratios and CPU are medians of the rounds, ratios with minimum and maximum; memory and delay are the worst round. One round is not
+ * enough: a machine's speed varies by a fifth between two rounds.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -35,7 +35,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
   const results: Result[] = [];
   for (let round = 0; round < Number(values.rounds ?? 3); round++) {
-    // Back and forth, so that a machine that gets slower or faster meanwhile is the same to all.
+    // Alternate the order, so that a machine that becomes slower or faster affects all contenders alike.
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       await warm(load);
       await using target = await Pipeline.create({ brokers, dsn });
@@ -60,7 +60,7 @@ function isThere(contender: Contender): boolean {
   return false;
 }
 
-/** Pages that nobody has touched for a while are cold; every contender begins with warm files. */
+/** Reads all files, so that every contender starts with a warm page cache. */
 async function warm(load: readonly LoadRecord[]): Promise<void> {
   for (let i = 0; i < load.length; i += 64) {
     await Promise.all(
@@ -92,7 +92,7 @@ function row(results: readonly Result[], name: string): string[] {
   ];
 }
 
-/** The rounds' ratios, their median first: what ran one after the other had the same machine. */
+/** The median of the rounds' ratios, with minimum and maximum. Ratios are taken within a round because the machine's speed varies. */
 function timesAsFast(results: readonly Result[], name: string, other: string): string {
   const others = ratesOf(results, other);
   if (others.length === 0) return '';

@@ -1,9 +1,9 @@
 /**
- * How much memory the service takes while millions of records wait, at full speed and with a database that never answers.
+ * Memory of the service while millions of records are waiting: at full speed, and with a database that never answers.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- stalled [--records 1000000] [--seconds 70]
  *
- * The records are real ones over a thousand files, again and again. They are compressed: 5,000,000 take under a gigabyte of disk.
+ * The records of a thousand files are published repeatedly. They are compressed: 5,000,000 take less than 1 GB of disk.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -43,14 +43,14 @@ export async function run(args: readonly string[]): Promise<void> {
   console.log(markdown(['sink', 'records waiting at the end', 'seconds', 'RSS max MiB', 'goal'], rows));
 }
 
-/** The same thousand files and records, until there are enough. */
+/** Publishes the records of the same thousand files until there are `count`. */
 async function publish(pipeline: Pipeline, count: number): Promise<void> {
   const load = await pipeline.publish({ count: FILES });
   const producer = createProducer({
     name: 'load',
     config: {
       'bootstrap.servers': pipeline.brokers,
-      // As any bulk producer with librdkafka's defaults would: batches of 1 MB before compression.
+      // Large batches, as a bulk producer with librdkafka's defaults makes them: 1 MB before compression.
       'compression.codec': 'lz4',
       'linger.ms': 100,
       'queue.buffering.max.messages': 2 * BATCH,
@@ -70,8 +70,8 @@ async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ 
     dsn: process.env.WADO_TEST_POSTGRES_DSN ?? '',
   });
   const server = new URL(target.dsn);
-  const line = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
-  server.port = String(line.port);
+  const proxy = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
+  server.port = String(proxy.port);
   const service = target.start({
     POSTGRES_DSN: server.href,
     STORAGE_TOPIC: source.topics.input,
@@ -80,11 +80,11 @@ async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ 
     MALLOC_ARENA_MAX: '2',
   });
   while (!existsSync(target.log) || !target.logText().includes('"batch acknowledged"')) await sleep(50);
-  if (name === 'a database that never answers') line.blackHole(true);
+  if (name === 'a database that never answers') proxy.blackHole(true);
   await sleep(seconds * 1_000);
   const rssMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
   const waiting = await source.lag(target.group);
   await service.signal('SIGKILL');
-  await line.close();
+  await proxy.close();
   return { rssMb, waiting };
 }

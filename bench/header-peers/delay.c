@@ -1,5 +1,5 @@
 /*
- * A slow file system: every open, read and stat of a file below $DELAY_PREFIX takes $DELAY_US microseconds longer. For LD_PRELOAD.
+ * Simulates a slow file system by LD_PRELOAD: every open, read and stat of a file below $DELAY_PREFIX takes $DELAY_US microseconds longer.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,7 +25,7 @@ static void wait_for_storage(void) {
   if (us != NULL) usleep((useconds_t)atoi(us));
 }
 
-/* By its name, or by the directory handle that it is looked up in. */
+/* True for a path below the prefix, or below a directory handle that was opened there. */
 static int is_slow(const char *path) {
   const char *begin = prefix();
   if (begin == NULL || path == NULL) return 0;
