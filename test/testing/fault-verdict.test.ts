@@ -249,6 +249,19 @@ describe("the fault suite's verdict on a topic that was deleted and created agai
     );
   });
 
+  it('accepts an offset of the old log in the new one when its metadata names the old topic, and no other', () => {
+    const input = RECREATED.input.map((each, i) => ({ ...each, topicId: i === 0 ? 'old' : 'new' }));
+    const commits = (topicId: string) => [
+      { partition: 0, offset: 2, time: 180, topicId },
+      { partition: 0, offset: 1, time: 200, topicId: 'new' },
+    ];
+    expect(commitProblems({ ...RECREATED, input, commits: commits('old') }, LOAD)).toEqual([]);
+    expect(commitProblems({ ...RECREATED, input, commits: commits('new') }, LOAD)).toEqual([
+      'partition 0: 2 was committed, and the log ends at 1',
+      'partition 0: the commit went back from 2 to 1',
+    ]);
+  });
+
   it('finds a commit that went back within the new log', () => {
     const commits = [...RECREATED.commits, { partition: 0, offset: 0, time: 210 }];
     expect(commitProblems({ ...RECREATED, commits }, LOAD)).toEqual(['partition 0: the commit went back from 1 to 0']);

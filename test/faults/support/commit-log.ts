@@ -10,6 +10,8 @@ export interface Commit {
   readonly offset: number;
   /** When the broker accepted it; milliseconds since the epoch. */
   readonly time: number;
+  /** The id of the topic whose log the offset belongs to, from the commit's metadata. */
+  readonly topicId?: string;
 }
 
 const TOPIC = '__consumer_offsets';
@@ -44,13 +46,14 @@ function readKey(key: Buffer): { group: string; topic: string; partition: number
   return { group: group.text, topic: topic.text, partition: key.readInt32BE(topic.next) };
 }
 
-function readValue(value: Buffer): { offset: number; time: number } {
+function readValue(value: Buffer): Omit<Commit, 'partition'> {
   const version = value.readInt16BE(0);
   const offset = Number(value.readBigInt64BE(2));
-  // Then come the leader's epoch and the metadata.
-  if (version === 3) return { offset, time: Number(value.readBigInt64BE(readString(value, 14).next)) };
-  if (version === 4) return { offset, time: Number(value.readBigInt64BE(behindCompactString(value, 14))) };
-  throw new Error(`OffsetCommitValue version ${version} is unknown`);
+  // Then come the leader's epoch, the metadata and the time.
+  if (version !== 3 && version !== 4) throw new Error(`OffsetCommitValue version ${version} is unknown`);
+  const next = version === 3 ? readString(value, 14).next : behindCompactString(value, 14);
+  const topicId = /"topic":"([^"]+)"/.exec(value.toString('utf8', 14, next))?.[1];
+  return { offset, time: Number(value.readBigInt64BE(next)), ...(topicId === undefined ? {} : { topicId }) };
 }
 
 function readString(from: Buffer, at: number): { text: string; next: number } {

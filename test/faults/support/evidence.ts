@@ -35,6 +35,7 @@ export interface Evidence {
 export interface InputLog {
   /** Commits before this time (milliseconds since the epoch) refer to this log; Infinity for the current one. */
   readonly until: number;
+  readonly topicId?: string;
   readonly partitions: ReadonlyMap<number, InputPartition>;
 }
 

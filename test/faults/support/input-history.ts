@@ -74,11 +74,12 @@ export class InputHistory {
     const { topics, brokers } = this.#pipeline;
     const admin = createTopicAdmin(brokers);
     try {
+      const topicId = await admin.topicId(topics.input);
       const offsets = await this.#offsets();
       await this.#capture(new Map([...offsets].map(([partition, { end }]) => [partition, end])));
       await admin.deleteTopic(topics.input);
       await sleep(absentMs);
-      this.#closed.push({ until: Date.now(), partitions: this.#partitions(offsets, { deleted: true }) });
+      this.#closed.push({ until: Date.now(), topicId, partitions: this.#partitions(offsets, { deleted: true }) });
       this.#current = new CurrentLog();
       await admin.createTopic(topics.input, offsets.size);
     } finally {
@@ -90,9 +91,11 @@ export class InputHistory {
   async logs(): Promise<readonly InputLog[]> {
     const offsets = await this.#offsets();
     await this.#capture(new Map([...offsets].map(([partition, { end }]) => [partition, end])));
+    const admin = createTopicAdmin(this.#pipeline.brokers);
+    const topicId = await admin.topicId(this.#pipeline.topics.input).finally(() => admin.close());
     return [
       ...this.#closed,
-      { until: Number.POSITIVE_INFINITY, partitions: this.#partitions(offsets, { deleted: false }) },
+      { until: Number.POSITIVE_INFINITY, topicId, partitions: this.#partitions(offsets, { deleted: false }) },
     ];
   }
 

@@ -8,6 +8,8 @@ export interface TopicAdmin {
   addPartitions(topic: string, total: number): Promise<void>;
   /** Moves the log start of each partition up to the offset. */
   deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>;
+  /** As Kafka's tools print it: base64url. */
+  topicId(topic: string): Promise<string>;
   close(): void;
 }
 
@@ -30,6 +32,13 @@ export function createTopicAdmin(brokers: string): TopicAdmin {
       // Deleting up to the same offset twice changes nothing. A broker that has just restarted has no leader at first.
       await retried(() => call((done) => admin.deleteRecords(wanted, deadlines, done)));
     },
+    topicId: (topic) =>
+      new Promise((resolve, reject) =>
+        admin.describeTopics([topic], { timeout: TIMEOUT_MS }, (error, [found] = []) => {
+          if (found === undefined) reject(new Error(error?.message ?? `there is no topic ${topic}`));
+          else resolve(toText(found.topicId));
+        }),
+      ),
     close: () => void admin.disconnect(),
   };
 }
@@ -47,4 +56,11 @@ async function retried(attempt: () => Promise<void>): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
+}
+
+function toText({ mostSignificantBits, leastSignificantBits }: RdKafka.Uuid): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigInt64BE(mostSignificantBits, 0);
+  bytes.writeBigInt64BE(leastSignificantBits, 8);
+  return bytes.toString('base64url');
 }

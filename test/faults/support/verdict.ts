@@ -68,7 +68,8 @@ function neverCommitted({ input, commits }: Evidence): string[] {
   const current = input.at(-1);
   const since = input.at(-2)?.until ?? 0;
   return [...(current?.partitions ?? [])].flatMap(([partition, { start, end }]) => {
-    const own = commits.filter((commit) => commit.partition === partition && commit.time >= since);
+    const own =
+      current === undefined ? [] : commitsOf(current, since, commits).filter((each) => each.partition === partition);
     const last = Math.max(start, own.at(-1)?.offset ?? 0);
     return last < end ? [`partition ${partition}: the last commit is ${last}, the end ${end}`] : [];
   });
@@ -84,11 +85,20 @@ export function commitProblems(evidence: Evidence, load: readonly LoadRecord[]):
   if (evidence.commits.length === 0) problems.push('the broker knows of no commit at all');
   let from = Number.NEGATIVE_INFINITY;
   for (const log of evidence.input) {
-    const own = evidence.commits.filter(({ time }) => time >= from && time < log.until);
-    problems.push(...logProblems(log, own, durableSince));
+    problems.push(...logProblems(log, commitsOf(log, from, evidence.commits), durableSince));
     from = log.until;
   }
   return problems;
+}
+
+/**
+ * The commits that were made for a log. OffsetCommit names no topic id, so a commit for a deleted log may be accepted for the new one: the id
+ * in its metadata tells a later member not to start there. Commits without an id belong to the log that existed then.
+ */
+function commitsOf(log: InputLog, since: number, commits: readonly Commit[]): readonly Commit[] {
+  return commits.filter(({ time, topicId }) =>
+    topicId === undefined || log.topicId === undefined ? time >= since && time < log.until : topicId === log.topicId,
+  );
 }
 
 function logProblems(log: InputLog, commits: readonly Commit[], durableSince: (key: string) => number): string[] {
