@@ -19,8 +19,8 @@ export interface Source {
   readonly name: string;
   readonly topics: readonly string[];
   /**
-   * Subscribing starts consumption. The source limits the number of emitted records that are not acknowledged yet, so
-   * no operator needs an unbounded buffer. Completes after `stop()`; errors only when no retry can help.
+   * Subscribing starts consumption. The source limits the number of emitted records that are not acknowledged, so no
+   * operator needs an unbounded buffer. Completes after `stop()`; errors only when a retry can't help.
    */
   readonly records$: Observable<ConsumedRecord>;
   /** Stops consumption: no record is emitted after the promise resolves. Emitted records may still be acknowledged. */
@@ -32,17 +32,19 @@ export interface Source {
 /** Tracks acknowledged records, so that their offsets can be committed. */
 export interface Offsets {
   /**
-   * Called when every sink has durably accepted the output of these records. Batches may come in any order; a
-   * partition's committable offset moves when the gap below it closes. Returns the records' offsets for the log.
+   * Acknowledges records whose output every sink has durably accepted. Batches may be acknowledged in any order: a
+   * partition's committable offset advances only over records without a gap. Returns the records' offsets for the log.
    */
   ack(origins: readonly Origin[]): readonly OffsetRange[];
 }
 
-/** The state or image record of one file, as it is stored and published. */
+/** The state or image record of one file, as stored and published. */
 export interface HeaderRow {
   /** The index of its file in the request. */
   readonly index: number;
+  /** The table's primary key, its parts joined by NUL. */
   readonly identity: string;
+  /** The record's key in the output topic. */
   readonly key: string;
   /** UTF-8. The rows of a batch may be views of one buffer. */
   readonly json: Buffer;
@@ -55,27 +57,28 @@ export interface HeaderBatch {
   readonly failures: readonly HeaderFailure[];
 }
 
+/** A file of the batch whose header could not be read. */
 export interface HeaderFailure {
   readonly index: number;
   readonly error: DicomReadError;
   /** The file is shorter than the message announced: its writer may not have finished. */
   readonly incomplete?: boolean;
   /**
-   * The storage could not be asked for the file: every thread hangs in it, or its root can't be used. Retried without a
-   * time limit.
+   * The file was not tried: every reader thread is blocked in the storage, or the storage root can't be used. It is
+   * retried without a time limit.
    */
   readonly notAttempted?: boolean;
 }
 
 /**
- * What becomes of a file without PatientID or StudyDate, which DICOM allows to be empty: the message's values are used,
- * or the record is dead-lettered (docs/contract.md, "Identity").
+ * How a file without PatientID or StudyDate is handled, which DICOM allows to be empty: with the message's values, or as
+ * a dead letter (docs/contract.md, "Identity").
  */
 export type MissingIdentity = 'use_message' | 'dead_letter';
 
 /** Reads DICOM headers, one batch per call, outside the main thread. */
 export interface HeaderReader {
-  /** Rejects only when the reader itself fails (a worker died twice); errors of single files are in `failures`. */
+  /** Rejects only when the reader itself fails, e.g. because no worker starts; errors of single files are in `failures`. */
   read(files: readonly FileToRead[]): Promise<HeaderBatch>;
   close(): Promise<void>;
 }
@@ -83,34 +86,34 @@ export interface HeaderReader {
 /** A database, an output topic or the dead-letter topic. */
 export interface Sink {
   /**
-   * Whether it keeps the greatest version of each key, as databases do. Where such a sink refuses a record it stores the rows that the
-   * refused one covered by itself, and it needs nothing again for a record that another sink refused.
+   * Whether the sink keeps the greatest version of each key, as databases do. After a rejection, such a sink stores the
+   * next greatest version itself, and no row needs to be written to it again when another sink rejects a record.
    */
   readonly storesByVersion?: boolean;
   /** The node's name in errors and logs: its label in the configuration. */
   readonly name: string;
-  /** Connects, or rejects with a SinkError. Called again with backoff until it resolves. */
+  /** Connects, or rejects with a SinkError. Called again with backoff after a transient failure. */
   connect(): Promise<void>;
   /**
-   * Resolves when this sink's part of the batch is durable. Returns the records that it can never accept; all others
-   * are stored. Rejects with a SinkError when the whole batch must be retried or the service must stop. Idempotent: a
-   * batch may be written again.
+   * Resolves when this sink's part of the batch is durable, to the records that it can never accept; all others are
+   * stored. Rejects with a SinkError when the batch must be retried or the topology must fail. Idempotent: a batch may be
+   * written again.
    */
   write(batch: GroupedBatch): Promise<readonly Rejection[]>;
   close(): Promise<void>;
 }
 
-/** Commits output records and offsets together: a consumer with read_committed isolation sees both or neither. */
+/** Commits output records and offsets atomically: both become visible to read_committed consumers, or neither. */
 export interface Transaction {
-  /** The node's name, in errors and log lines. */
+  /** The node's name in errors and logs. */
   readonly name: string;
   /**
    * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. Batches
-   * are passed in the order of consumption of each partition, without a gap. Resolves with each batch's offsets for the
-   * log. Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
-   * refused single records.
+   * must be passed in each partition's order of consumption, without a gap. Resolves to each batch's offsets for the log.
+   * Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
+   * refused single records. With `unknown`, the transaction may have been committed, so it must not be repeated.
    */
   commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
-  /** The partition of a record: offsets are committed per partition, so its records must be committed in order. */
+  /** Names the partition of a record. Offsets are per partition, so the records of one must be committed in order. */
   partitionOf(origin: Origin): string;
 }

@@ -40,6 +40,7 @@ import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
 import { createTopicSink, publications } from '../src/sinks/topic.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
+/** The metrics, health and logs that the nodes report to, and the state of the storage roots. */
 export interface Operations {
   readonly metrics: Metrics;
   readonly health: Health;
@@ -48,18 +49,20 @@ export interface Operations {
   readonly batchLog: BatchLog;
 }
 
+/** Options of `wado-consumer run`. */
 export interface NodeOptions {
   readonly groupProtocol: GroupProtocol;
-  /** Outputs and offsets in one Kafka transaction. */
+  /** Whether output records and offsets are committed in one Kafka transaction. */
   readonly exactlyOnce: boolean;
 }
 
 /** The topology with real clients. */
 export interface RunnableTopology {
-  /** The nodes that must be connected before the first record is consumed. */
+  /** The sinks to connect before consumption starts. */
   readonly outputs: readonly Pick<Sink, 'name' | 'connect'>[];
+  /** Builds the topology. Subscribing starts consumption. */
   run(settings: Settings): Observable<AcknowledgedBatch>;
-  /** Consumed records that are not acknowledged yet: in flight, or waiting for their file. */
+  /** The number of consumed records that are not acknowledged: in flight, or waiting for their files. */
   unacked(): number;
   /** Stops consumption. */
   stop(): Promise<void>;
@@ -68,11 +71,12 @@ export interface RunnableTopology {
 }
 
 /**
- * Time to flush, read and store an open buffer when a partition is revoked. Records that take longer are redelivered to
- * the partition's next owner.
+ * The time for reading and storing the last batch when a partition is revoked, in addition to the batch period. Records
+ * that take longer are redelivered to the partition's next owner.
  */
 const DRAIN_MARGIN_MS = 5_000;
 
+/** Creates the clients and wraps them with metrics and health. Nothing connects yet. */
 export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
@@ -87,7 +91,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     ),
   );
   const closeAll = async (outputs: readonly Pick<Sink, 'close'>[]) => {
-    // The group first: a pending revocation still writes to the sinks.
+    // The source is closed first, because a pending revocation still waits for the sinks.
     await kafka.close();
     await Promise.allSettled([...databases, ...outputs, pool].map((node) => node.close()));
   };
@@ -116,10 +120,10 @@ export function buildNodes(config: Config, operations: Operations, options: Node
 function buildSource(config: Config, operations: Operations, { groupProtocol, exactlyOnce }: NodeOptions): KafkaSource {
   const { input } = config;
   const settings = consumerSettings(input, groupProtocol);
-  const source = new KafkaSource({
+  return new KafkaSource({
     name: nameOf(input),
     topics: input.topics,
-    // Without read_committed, a new owner would not wait for a transaction that its predecessor left open.
+    // With read_uncommitted, a new owner would not wait for the open transaction of the previous one.
     config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
     commitPeriodMs: input.commitPeriodMs,
@@ -127,7 +131,6 @@ function buildSource(config: Config, operations: Operations, { groupProtocol, ex
     commits: exactlyOnce ? 'transaction' : 'source',
     events: sourceEvents(input, operations),
   });
-  return source;
 }
 
 function buildTopics(
@@ -170,7 +173,7 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
   const { consumerGroup, instanceId } = config.input;
   const transactions = createTransactions({
     name: 'transaction',
-    // One producer for outputs and dead letters: a transaction has no other.
+    // A transaction has one producer for outputs and dead letters, so the higher limit applies to both.
     config: deadLetterSettings(producer),
     onThrottle: throttleListener(operations),
     transactionalId: transactionalIdOf(consumerGroup, instanceId),

@@ -3,12 +3,13 @@
  */
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 
-/** Where a node stands in the configuration; see `Component` in `src/ops/metrics.ts`. */
+/** A node with its label and path in the configuration; see `Component` in `src/ops/metrics.ts`. */
 interface ConfiguredNode {
   readonly label: string;
   readonly path: string;
 }
 
+/** The Kafka input. `to` names the next nodes. */
 export interface SourceNode extends ConfiguredNode {
   readonly kind: 'source';
   readonly name: string;
@@ -17,12 +18,14 @@ export interface SourceNode extends ConfiguredNode {
   readonly to: readonly string[];
 }
 
+/** An operator of `topology.ts`. */
 export interface ProcessorNode {
   readonly kind: 'processor';
   readonly name: string;
   readonly to: readonly string[];
 }
 
+/** A database, an output topic or the dead-letter topic. */
 export interface SinkNode extends ConfiguredNode {
   readonly kind: 'sink';
   readonly name: string;
@@ -32,11 +35,12 @@ export interface SinkNode extends ConfiguredNode {
   readonly to: readonly string[];
 }
 
+/** All nodes of the topology. */
 export interface TopologyDescription {
   readonly source: SourceNode;
   readonly processors: readonly ProcessorNode[];
   readonly sinks: readonly SinkNode[];
-  /** The last processor: all sinks lead to it. */
+  /** The last processor, which follows all sinks. */
   readonly end: ProcessorNode;
 }
 
@@ -45,7 +49,7 @@ const BUFFER = 'buffer_time';
 const GROUP = 'group_dicom_state';
 const ACKNOWLEDGE = 'acknowledge_records';
 
-/** The nodes of `topology.ts` with the names from the configuration; `to` names the next nodes. */
+/** Describes the nodes of `topology.ts` with their names from the configuration. */
 export function topologyOf({ input, topics: { state, image, deadLetter }, databases }: Config): TopologyDescription {
   const sinks = [
     ...databases.map((database) => sinkOf(database, 'database', database.driver)),
@@ -73,12 +77,12 @@ function sinkOf(config: DatabaseConfig | TopicConfig, output: SinkNode['output']
 
 type TopologyNode = SourceNode | ProcessorNode | SinkNode;
 
-/** All nodes in the order in which records pass them. */
+/** All nodes in the order of processing. */
 function nodesOf({ source, processors, sinks, end }: TopologyDescription): readonly TopologyNode[] {
   return [source, ...processors, ...sinks, end];
 }
 
-/** Kafka Streams' text form. Unlike there, sinks have a successor: records are acknowledged after all sinks. */
+/** Kafka Streams' text form. Unlike in Kafka Streams, sinks have a successor, which acknowledges the records. */
 export function describe(topology: TopologyDescription): string {
   const lines = ['Topologies:', '   Sub-topology: 0'];
   const nodes = nodesOf(topology);

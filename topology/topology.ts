@@ -1,7 +1,6 @@
 /**
- * The service on one page: consume → parse → bufferTime → groupDicomState → fork → acknowledge → commit. A batch is
- * acknowledged after every sink has stored it; the source then commits, per partition, the offset below which every
- * record is acknowledged.
+ * The service on one page: consume → parse → buffer → group → fork → acknowledge → commit. A batch is acknowledged after
+ * every sink has stored it. The source then commits, per partition, the offset below which every record is acknowledged.
  *
  *   storage_queue ─▶ parse ─▶ buffer ─▶ group ─┬─▶ databases ───┐
  *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
@@ -19,6 +18,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transien
 import type { HeaderReader, Offsets, Sink, Source, Transaction } from '../src/ports.ts';
 import type { AcknowledgedBatch, ParsedRecord } from '../src/records/records.ts';
 
+/** The nodes of the at-least-once topology. */
 export interface Nodes {
   readonly source: Source;
   readonly reader: HeaderReader;
@@ -28,28 +28,29 @@ export interface Nodes {
   readonly offsets: Offsets;
 }
 
+/** Batching, concurrency, waits and retries, with listeners for metrics. */
 export interface Settings {
   /** A batch is closed when it holds this many records, */
   readonly batchCount: number;
-  /** or when this period is over. Milliseconds. */
+  /** or after this period, in milliseconds. */
   readonly batchPeriodMs: number;
   /** Batches whose headers are read concurrently. */
   readonly concurrency: number;
-  /** How long a record waits for a file that is missing or incomplete. Milliseconds. */
+  /** How long a record waits for a file that is missing or incomplete, in milliseconds. */
   readonly fileWaitMs: number;
   readonly retry?: RetryPolicy;
   /** Called with the number of records of each closed batch. */
   readonly onBatch?: (records: number) => void;
   readonly parseEvents?: ParseEvents;
-  /** Called when more or fewer records wait for their files. */
+  /** Called with the change whenever the number of records that wait for their files changes. */
   readonly onWaiting?: (change: number) => void;
   /** The clock of buffers, waits and retries; tests pass a virtual one. */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * At least once. Completes when the source has completed and every record is acknowledged; errors on a failure that no
- * retry can cure.
+ * The at-least-once topology. Completes when the source has completed and every batch in flight is acknowledged; records
+ * that wait for a file or for the dead-letter topic stay unacknowledged. Errors on a failure that a retry can't resolve.
  */
 export function topology(
   { source, reader, sinks, deadLetters, offsets }: Nodes,
@@ -65,15 +66,17 @@ export function topology(
   );
 }
 
+/** The nodes of the exactly-once topology. */
 export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
   readonly databases: readonly Sink[];
+  /** Publishes output records and dead letters, and commits the offsets. */
   readonly transaction: Transaction;
 }
 
 /**
- * Exactly once for the topics: a batch's output records and its offsets become visible in one Kafka transaction, after
- * the databases have stored the batch. Transactions therefore keep the order of consumption; batches that arrive during
- * a transaction share the next one.
+ * The exactly-once topology: one Kafka transaction publishes a batch's output records and commits its offsets, after the
+ * databases have stored the batch. A transaction commits offsets, not single records, so batches keep the order of
+ * consumption. Batches that arrive during a transaction share the next one.
  */
 export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
