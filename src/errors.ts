@@ -3,7 +3,7 @@
  * No message or context field carries a value read from a record, a file or a row: only names, codes and places.
  */
 
-/** One finding about the configuration: what is wrong and where. Lines and columns count from 1. */
+/** One problem of the configuration: what is wrong and where. Lines and columns count from 1. */
 export interface ConfigIssue {
   readonly file: string;
   readonly line: number;
@@ -11,7 +11,7 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** The configuration is invalid. Holds all findings, printed as `file(line,col) message`, one per line. */
+/** The configuration is invalid. The message lists all issues as `file(line,col) message`, one per line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'invalid_config';
@@ -23,11 +23,12 @@ export class ConfigError extends Error {
   }
 }
 
-/** Redpanda Connect's form of a lint line, so that editors and scripts that know it can jump to the place. */
+/** Redpanda Connect's lint format, so that editors and scripts that support it can jump to the line. */
 export function formatConfigIssue(issue: ConfigIssue): string {
   return `${issue.file}(${issue.line},${issue.column}) ${issue.message}`;
 }
 
+/** Why a record's value isn't a DicomStoreMeta. */
 export type ParseErrorCode =
   | 'null_value'
   | 'not_utf8'
@@ -51,7 +52,7 @@ export class ParseError extends Error {
   }
 }
 
-/** Codes of docs/contract.md, "Header rules", then those of the file system and of this reader's own bounds. */
+/** The codes of docs/contract.md, "Header rules", followed by those of files and storage. */
 export type DicomReadErrorCode =
   | 'missing_required'
   | 'empty_required'
@@ -67,18 +68,18 @@ export type DicomReadErrorCode =
   | 'too_deep'
   | 'too_many_elements'
   | 'header_too_large'
-  // the file itself
+  // The file itself.
   | 'outside_storage_roots'
   | 'not_a_regular_file'
   | 'file_missing'
   | 'file_unreadable'
-  // the reading of it: the storage is slow or failing, not the file
+  // The storage, which is slow or failing.
   | 'read_timeout'
   | 'read_failed';
 
 /**
  * A DICOM file whose header can't be read by docs/contract.md, "Header rules". `attribute` names the attribute at fault (`PATIENT_ID`) where
- * there is one. The text is `code` or `code:ATTRIBUTE`; it never carries a value or a path.
+ * there is one. The message is `code` or `code:ATTRIBUTE` and never contains a value or a path.
  */
 export class DicomReadError extends Error {
   override readonly name = 'DicomReadError';
@@ -100,13 +101,15 @@ export class DicomReadError extends Error {
  */
 export type SinkErrorCode = 'unavailable' | 'timeout' | 'conflict' | 'rejected' | 'misconfigured' | 'unknown';
 
+/** Context of a SinkError. */
 export interface SinkErrorOptions extends ErrorOptions {
-  /** What failed. Default: `write`. */
+  /** The failed operation. Default: `write`. */
   readonly operation?: SinkOperation;
-  /** The server that was tried, `host:port`, where the sink knows it. */
+  /** The server that was tried, `host:port`, if the sink knows it. */
   readonly address?: string;
 }
 
+/** What the sink was doing. */
 export type SinkOperation = 'connect' | 'write' | 'migrate';
 
 /**
@@ -133,7 +136,7 @@ export class SinkError extends Error {
 }
 
 /**
- * What a failure of the source means: `unavailable` (no broker, no coordinator, evicted), `misconfigured`, `fenced`
+ * The meaning of a failure of the source: `unavailable` (no broker, no coordinator, evicted), `misconfigured`, `fenced`
  * (another process has the same `instance_id`), `no_committed_offset` (`start_offset: committed`, and the group has no
  * offset), `unknown`.
  */

@@ -3,25 +3,26 @@ import { ORIGIN_HEADERS } from '../kafka/consumer/origin.ts';
 import type { RecordHeader } from '../records/records.ts';
 import { ERROR_HEADERS, ERROR_PREFIX, REDRIVES_HEADER } from './format.ts';
 
-/** A record of the dead-letter topic with its error headers read. */
+/** A record of the dead-letter topic with its error headers parsed. */
 export interface DeadLetter {
   /** The record as it is in the dead-letter topic. */
   readonly record: TopicRecord;
   readonly exception: string;
   /** `not_json`, `file_missing`, `rejected`; `unknown` when neither the headers nor the message give one. */
   readonly code: string;
-  /** Our own text: a code with its attribute, or fields and what was expected of them. Never a value. */
+  /** Our own text: a code with its attribute, or fields and their expected forms. Never a value. */
   readonly message: string;
-  /** Where the record came from; undefined when the headers do not say (another program wrote it). */
+  /** Where the record came from; undefined when the headers don't say, because another program wrote it. */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number } | undefined;
-  /** How often the record was redriven before. */
+  /** How often the record was redriven. */
   readonly redrives: number;
-  /** The key, if it is a UUID (docs/contract.md, "Topics"). Any other key may hold anything, so it is not shown. */
+  /** The key if it is a UUID (docs/contract.md, "Topics"). Any other key may contain patient data and isn't shown. */
   readonly traceId: string | undefined;
 }
 
+/** Parses a record of the dead-letter topic. Never throws: another program may have written it. */
 export function readDeadLetter(record: TopicRecord): DeadLetter {
-  // The last header of a name counts: a record that failed twice and was redriven by another program has each twice.
+  // The last header of a name counts: a record that another program redrove and that failed again has each name twice.
   const headers = new Map(record.headers.map(([name, value]) => [name, value?.toString() ?? '']));
   const exception = headers.get(ERROR_HEADERS.exception) ?? '';
   const message = headers.get(ERROR_HEADERS.message) ?? '';
@@ -41,7 +42,7 @@ export function matches({ exception, code, message }: DeadLetter, filter: string
   return filter === undefined || [code, message, exception].some((text) => text.includes(filter));
 }
 
-/** The messages of ParseErrors that do not contain their code. */
+/** The messages of ParseErrors, which don't contain the code. */
 const PARSE_ERRORS: readonly (readonly [RegExp, string])[] = [
   [/^null value$/, 'null_value'],
   [/^value is not UTF-8$/, 'not_utf8'],
@@ -88,13 +89,13 @@ const COMMON: readonly string[] = [
   ORIGIN_HEADERS.offset,
 ];
 
-/** The last headers of a dead letter: as they are written now, and as earlier versions wrote them. */
+/** The last headers of a dead letter: the current layout, and that of earlier versions. */
 const LAYOUTS: readonly (readonly string[])[] = [[...COMMON, ERROR_HEADERS.code], COMMON];
 
 /**
- * The headers that the record had before it failed. The service appends its error headers at the end, so only these are
- * removed: a record that came with headers of these names keeps them. A dead letter of another program has them in any
- * place: there every header with the prefix is removed.
+ * The headers that the record had before it failed. The service appends its error headers, so only the last ones are
+ * removed: a record that was consumed with headers of these names keeps them. In a dead letter of another program, every
+ * header with the prefix is removed.
  */
 export function originalHeaders({ headers }: Pick<TopicRecord, 'headers'>): readonly RecordHeader[] {
   const layout = LAYOUTS.find((names) => endsWith(headers, names));

@@ -9,43 +9,46 @@ import type { RecordHeader } from '../records/records.ts';
 import { REDRIVES_HEADER } from './format.ts';
 import { type DeadLetter, matches, originalHeaders, readDeadLetter } from './read-dead-letter.ts';
 
+/** What to redrive. */
 export interface RedriveOptions {
   readonly topic: string;
-  /** The topic for records whose headers do not name the topic they came from. */
+  /** The topic for records whose headers don't name their original topic. */
   readonly fallbackTopic: string;
-  /** Text that the error's code, message or name must contain; default: any. */
+  /** Text that the error's code, message or name must contain. Default: any. */
   readonly filter?: string;
-  /** The greatest number of records to redrive. */
+  /** The maximum number of records to redrive. */
   readonly limit?: number;
-  /** First offset and the offset to stop before, in every partition. With `from`, earlier progress is ignored. */
+  /** The first offset in every partition. With it, earlier progress is ignored. */
   readonly from?: number;
+  /** The offset to stop before, in every partition. */
   readonly to?: number;
   /** Records that were redriven this many times are skipped. */
   readonly maxRedrives: number;
   readonly dryRun: boolean;
 }
 
+/** Counts of a redrive so far. */
 export interface RedriveProgress {
   /** Dead letters read. */
   seen: number;
-  /** Sent back, or would be with `dryRun`. */
+  /** Sent to their original topic, or would be without `dryRun`. */
   redriven: number;
   /** Did not match the filter. */
   filtered: number;
-  /** Skipped: redriven `maxRedrives` times before. */
+  /** Skipped because they were already redriven `maxRedrives` times. */
   capped: number;
   /** Dead letters to read, counted at the start. */
   readonly total: number;
 }
 
-/** Records per commit of the progress: at most this many are sent twice after a kill. */
+/** Records per commit of the progress. At most this number is sent twice after a kill. */
 const CHUNK = 500;
 
 /**
- * Sends dead letters back to the topic they came from, byte for byte, without the error headers. Delivery is at least
- * once: the progress is kept in Kafka as the committed offsets of a group per filter, and after an interruption the same
- * command continues behind the last acknowledged chunk. `config` connects to the cluster of the dead-letter topic,
- * `producer` to the cluster of the topic they came from. Rejects with a SourceError or a SinkError.
+ * Sends dead letters to their original topic, unchanged but without the error headers. Delivery is at least once. The
+ * progress is stored in Kafka as the committed offsets of one group per filter, so after an interruption the same command
+ * continues after the last committed chunk. `config` connects to the cluster of the dead-letter topic, `producer` to that
+ * of the original topic. Rejects with a SourceError or a SinkError.
  */
 export async function redrive(
   config: NativeConfig,
@@ -111,7 +114,7 @@ function progressGroup({ topic, filter = '' }: RedriveOptions): string {
 interface Span {
   readonly from: ReadonlyMap<number, number>;
   readonly to: ReadonlyMap<number, number>;
-  /** The progress of earlier redrives: all offsets below are done. */
+  /** The progress of earlier redrives: all lower offsets are done. */
   readonly done: ReadonlyMap<number, number>;
 }
 
@@ -135,7 +138,7 @@ async function spanOf(config: NativeConfig, group: string, { topic, from, to }: 
   }
 }
 
-/** Progress means that all offsets below were read: it never goes back and never skips a gap that `--from` left. */
+/** The offsets to commit. All lower offsets were read: progress never moves backwards or over a gap that `--from` left. */
 function progressMade(topic: string, { from, done }: Span, reached: ReadonlyMap<number, number>): PartitionOffset[] {
   return [...reached].flatMap(([partition, offset]) => {
     const before = done.get(partition) ?? 0;

@@ -7,16 +7,17 @@ import { withoutRejected } from './fork-to.ts';
 import { createHeldPartitions } from './held-partitions.ts';
 import { backoff, isTransient, type RetryPolicy } from './retry-transient.ts';
 
-/** Larger transactions gain little, and one that is aborted is repeated as a whole. */
+/** Maximum number of records per transaction. Larger ones gain little, and an aborted one is repeated as a whole. */
 const MAX_RECORDS = 5_000;
-/** How often the partitions are tried again whose dead letters a topic refused. */
+/** How often the partitions whose dead letters a topic refused are retried. */
 const HELD_RETRY_MS = 5_000;
 
 /**
- * Commits batches in transactions, one at a time. Batches that arrive during a transaction are in the next one. After a transient failure
- * the transaction is repeated, in the same order, with half as many records: a throttled broker accepts a smaller one in time.
+ * Commits batches in transactions, one at a time. Batches that arrive during a transaction go into the next one. After a transient
+ * failure the batches are retried, in the same order, with half as many records per transaction: a throttled broker may complete a
+ * smaller one before it times out.
  *
- * A dead letter that its topic refuses holds back its partition only. At the end of the intake, held records stay uncommitted.
+ * A dead letter that its topic refuses holds back its partition only. When the source completes, held records stay uncommitted.
  */
 export function commitTogether(
   transaction: Transaction,
@@ -122,7 +123,7 @@ export function commitTogether(
     });
 }
 
-/** The batch with these records as dead letters instead of outputs; other records publish the rows that theirs covered. */
+/** The batch with these records dead-lettered. The next greatest versions of their keys are published instead. */
 async function withDeadLetters(batch: StoredBatch, refused: readonly PoisonRecord[]): Promise<StoredBatch> {
   const own = new Set(batch.origins);
   const poison = refused.filter(({ source }) => own.has(source.origin));

@@ -14,13 +14,15 @@ import type { GroupedBatch, GroupedRecord, Origin, PoisonRecord, Rejection, Stor
 import { regroup, rowsNotIn } from './regroup.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
+/** The sinks of the fork. */
 export interface Branches {
-  /** Databases and topics: every sink gets every batch. */
+  /** The databases and topics. Every sink gets every batch. */
   readonly sinks: readonly Sink[];
-  /** Gets the records that can never be processed. A batch waits for its acknowledgement too. */
+  /** Gets the records that can never be processed. A batch is emitted after this sink has accepted them too. */
   readonly deadLetters: Sink;
 }
 
+/** How failed writes are retried. */
 export interface ForkOptions {
   readonly retry: RetryPolicy;
 }
@@ -34,9 +36,9 @@ export function forkTo(branches: Branches, options: ForkOptions): OperatorFuncti
 }
 
 /**
- * Emits once, when every sink has what is left of the batch and the dead-letter topic has what they rejected. Nothing more is written of a
- * rejected record. Where its rows were the newest of their keys, the topics get those of the next greatest version; nothing is published
- * twice. A database has stored those rows already.
+ * Emits once, when every sink has stored the batch without its rejected records and these are dead-lettered. If a rejected record had
+ * the greatest version of a key, the topics get the row of the next greatest version; no row is published twice. A database has already
+ * stored that row.
  */
 function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<StoredBatch> {
   const { sinks, deadLetters } = branches;
@@ -46,7 +48,7 @@ function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): O
   );
 }
 
-/** `written`: the rows of `batch` that were written so far. */
+/** `written`: the rows of `batch` that are written so far. */
 function afterRejections(
   rejections: readonly Rejection[],
   batch: GroupedBatch,
@@ -74,7 +76,7 @@ function afterRejections(
   );
 }
 
-/** The batch without rejected records: where their rows were the newest of their keys, those of the next greatest version follow. */
+/** The batch without rejected records. The next greatest version of a key replaces a rejected one. */
 export async function withoutRejected(batch: GroupedBatch, rejected: ReadonlySet<Origin>): Promise<GroupedBatch> {
   const keep = ({ file }: GroupedRecord) => !rejected.has(file.source.origin);
   const withAllRows = async () => ((await batch.withAllRows?.()) ?? batch.grouped).filter(keep);
@@ -88,7 +90,7 @@ interface Failure {
 
 type Outcome = { readonly rejections: readonly Rejection[] } | Failure;
 
-/** Waits for every sink even when one fails: a write must not outlive its batch. */
+/** Waits for every sink even if one fails: a write must not continue after its batch has failed. */
 function writeToAll(
   sinks: readonly Sink[],
   batch: GroupedBatch,

@@ -9,18 +9,19 @@ import type {
   StoredFile,
 } from '../records/records.ts';
 
-/** A batch, and the records that left it because their files may become readable. */
+/** A batch, and the records that left it because their files may become readable later. */
 export interface Grouping {
   readonly batch: GroupedBatch;
   /** Their files are missing, incomplete or temporarily unreadable. */
   readonly waiting: readonly StoredFile[];
   /**
-   * The storage could not be asked for their files. The time until the next attempt doesn't count as waiting for a
-   * file.
+   * Their files were not tried (`HeaderFailure.notAttempted`). The time until the next attempt doesn't count towards
+   * `fileWaitMs`.
    */
   readonly notAttempted: readonly StoredFile[];
 }
 
+/** Options of one attempt. */
 export interface GroupBatchOptions {
   /** Whether files that may become readable later are retried instead of being dead-lettered. */
   readonly mayWait: boolean;
@@ -66,7 +67,7 @@ export async function groupBatch(
   return { batch: { origins: settled, grouped, withAllRows, poison, closedAt }, waiting, notAttempted };
 }
 
-/** Each record with its own rows. One whose file can't be read any more keeps the rows that it has. */
+/** Reads each record's own rows. A record whose file can't be read any more keeps the rows that it has. */
 function readAlone(reader: HeaderReader, grouped: readonly GroupedRecord[]): Promise<readonly GroupedRecord[]> {
   return Promise.all(
     grouped.map(async (record) => {
@@ -79,7 +80,7 @@ function readAlone(reader: HeaderReader, grouped: readonly GroupedRecord[]): Pro
   );
 }
 
-/** The rows by the position of their file. */
+/** The rows by the index of their file. */
 function rowsByFile(rows: readonly HeaderRow[], files: readonly StoredFile[]): (PublishedRow | undefined)[] {
   const byFile = new Array<PublishedRow | undefined>(files.length).fill(undefined);
   for (const { index, identity, key, json } of rows)
@@ -87,7 +88,7 @@ function rowsByFile(rows: readonly HeaderRow[], files: readonly StoredFile[]): (
   return byFile;
 }
 
-/** The file is missing or cut short, or the storage failed: a later attempt may succeed. */
+/** The file is missing or truncated, or the storage failed. A later attempt may succeed. */
 const TEMPORARY: ReadonlySet<DicomReadErrorCode> = new Set([
   'file_missing',
   'file_unreadable',

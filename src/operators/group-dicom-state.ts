@@ -19,6 +19,7 @@ import type { HeaderReader } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 
+/** Concurrency and waits of the operator. */
 export interface GroupOptions {
   /** Maximum number of batches whose headers are read at the same time. */
   readonly concurrency: number;
@@ -26,8 +27,8 @@ export interface GroupOptions {
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
   /**
-   * A batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other records
-   * go on.
+   * Whether a batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other
+   * records continue.
    */
   readonly together?: boolean;
   /** Called with the change whenever the number of records that wait for their file changes. */
@@ -36,7 +37,7 @@ export interface GroupOptions {
 
 /** One attempt to read a batch's files. */
 interface Attempt extends Grouping {
-  /** The records whose files were tried. */
+  /** The records of this attempt. */
   readonly records: readonly ParsedRecord[];
   readonly waitedMs: number;
 }
@@ -46,10 +47,10 @@ const LONGEST_WAIT_MS = 5_000;
 
 /**
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
- * (docs/contract.md, "Output records" and "Which record wins"). A file that can't be read becomes a poison record. A missing or incomplete
- * file leaves its batch, is retried with growing pauses, and becomes poison after `fileWaitMs`; its record stays
- * unacknowledged and the rest of its batch goes on. Attempts that the storage did not answer don't count towards
- * `fileWaitMs`.
+ * (docs/contract.md, "Output records" and "Which record wins"). A record whose file can't be read becomes a poison record.
+ * A record whose file is missing or incomplete leaves its batch, and the rest of the batch continues. The record stays
+ * unacknowledged, is retried with growing pauses, and becomes poison after `fileWaitMs`. Time in which the storage did not
+ * answer doesn't count towards `fileWaitMs`.
  */
 export function groupDicomState(
   reader: HeaderReader,
@@ -64,7 +65,7 @@ export function groupDicomState(
 
   return (batches$) =>
     defer(() => {
-      // When the intake ends nothing waits any longer: unacknowledged records are redelivered after the restart.
+      // When the source completes, no record waits any longer. Unacknowledged records are redelivered after the restart.
       const ended$ = new ReplaySubject<void>(1);
       const retry = (held: readonly StoredFile[], pauseMs: number, next: () => Promise<Attempt>) => {
         if (held.length === 0) return EMPTY;
@@ -98,7 +99,7 @@ export function groupDicomState(
     });
 }
 
-/** The time waited so far, within bounds: 250 ms, 250, 500, 1 s, 2 s, 4 s, then every 5 s. */
+/** As long as the record has waited so far, within bounds: 250 ms, 250 ms, 500 ms, 1 s, 2 s, 4 s, then every 5 s. */
 function pauseAfter(waitedMs: number): number {
   return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
 }

@@ -1,16 +1,17 @@
 import type { Origin, StoredBatch } from '../records/records.ts';
 
-/** The partitions in which no record may be committed for now, and their records in the order of consumption. */
+/** The partitions in which no record may be committed at present, and their batches in the order of consumption. */
 export interface HeldPartitions {
   readonly batches: readonly StoredBatch[];
-  /** From now on the partitions of these records are held. */
+  /** Holds the partitions of these records. */
   hold(origins: readonly Origin[]): void;
-  /** Keeps the records of held partitions. Returns the rest of the batches; a batch with no record left is omitted. */
+  /** Keeps the records of held partitions. Returns the rest of the batches; an empty batch is omitted. */
   keep(batches: readonly StoredBatch[]): readonly StoredBatch[];
-  /** The first `count` kept batches are committed. With the last of them the partitions are no longer held. */
+  /** Removes the first `count` kept batches, which are committed. When none is left, no partition is held any more. */
   committed(count: number): void;
 }
 
+/** Starts without held partitions. `partitionOf` names the partition of a record. */
 export function createHeldPartitions(partitionOf: (origin: Origin) => string): HeldPartitions {
   const partitions = new Set<string>();
   const kept: StoredBatch[] = [];

@@ -4,12 +4,13 @@ import type { GroupedBatch, Origin, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
+/** The dead-letter sink and the acknowledgements, with refused dead letters held back. */
 export interface HeldRecords {
-  /** Writes dead letters; those that the topic refuses are retried in the background. */
+  /** Writes dead letters. Refused ones are retried in the background. */
   readonly deadLetters: Sink;
-  /** Acknowledges all records but those: each is acknowledged when its dead letter is written. */
+  /** Acknowledges records. A held one is acknowledged when its dead letter is written. */
   readonly offsets: Offsets;
-  /** Ends the retries. The records stay unacknowledged and are redelivered. */
+  /** Ends the retries. The held records stay unacknowledged and are redelivered. */
   stop(): void;
 }
 
@@ -18,7 +19,7 @@ export interface HeldRecords {
  * partitions, is acknowledged. The record is retried until the topic accepts it.
  */
 export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPolicy): HeldRecords {
-  /** Per held record, whether its batch was acknowledged in the meantime. */
+  /** The held records, with whether their batch was acknowledged meanwhile. */
   const held = new Map<Origin, boolean>();
   const stopped$ = new Subject<void>();
 
@@ -34,7 +35,7 @@ export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPo
           held.delete(origin);
           if (acknowledged === true) offsets.ack([origin]);
         },
-        // Not a transient failure: the record stays unacknowledged. The next batch that fails in the same way reports it.
+        // Not transient: the record stays unacknowledged. The next dead letter that fails like this ends the topology.
         error: () => undefined,
       });
   }

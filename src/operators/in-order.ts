@@ -18,8 +18,8 @@ const NOTHING = Symbol('nothing');
 
 /**
  * Processes items concurrently and emits their results in the order of the items. `work` gets each item as a stream
- * that completes when the input completes, and emits one result. If it completes without a result, no result of a later
- * item is emitted.
+ * that completes with the input, and must emit one result. If it completes without one, no result of a later item is
+ * emitted.
  */
 export function inOrder<T, R>(work: (item$: Observable<T>) => Observable<R>): OperatorFunction<T, R> {
   return (items$) =>

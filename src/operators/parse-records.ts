@@ -6,7 +6,7 @@ import { plainFile, storedFile } from '../records/object-row.ts';
 import { readPlainStoreMeta } from '../records/plain-store-meta.ts';
 import type { ConsumedRecord, ParsedRecord, StoredFile } from '../records/records.ts';
 
-/** What is counted about accepted records. */
+/** Listeners that count accepted records. */
 export interface ParseEvents {
   /** The record has this many fields that the schema doesn't know. */
   unknownFields?(count: number): void;
@@ -19,10 +19,11 @@ export function parseRecords(events: ParseEvents = {}): OperatorFunction<Consume
   return map((record) => parseRecord(record, events));
 }
 
-// Fatal: replacing invalid bytes by U+FFFD would change an identifier.
+// Fatal, because replacing invalid bytes with U+FFFD would change an identifier.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const KNOWN = DICOM_STORE_META_FIELDS.length;
 
+/** Parses one record. */
 export function parseRecord(source: ConsumedRecord, events: ParseEvents = {}): ParsedRecord {
   return parsePlain(source, events) ?? parseAny(source, events);
 }
@@ -75,13 +76,13 @@ function parseJson(value: Buffer | null): unknown {
 }
 
 /**
- * Bound on the number of JSON values. The cost of JSON.parse depends on values, not bytes: 10 MB of text take some
- * milliseconds, 10 MB of tiny fields or brackets more than a second, which blocks the event loop. A DicomStoreMeta has
- * 20 values.
+ * Maximum number of JSON values. The cost of JSON.parse depends on values, not bytes: 10 MB in one string take
+ * milliseconds, 10 MB of tiny fields or brackets more than a second, which blocks the event loop. A DicomStoreMeta has 20
+ * values.
  */
 const MAX_VALUES = 20_000;
 
-/** Counts commas and opening brackets outside of strings: an upper bound on the number of nested values. */
+/** Counts commas, brackets and braces outside of strings: an upper bound on the number of nested values. */
 function countValues(json: Buffer): number {
   let count = 0;
   let inText = false;

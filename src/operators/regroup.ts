@@ -1,7 +1,7 @@
 import type { GroupedBatch, GroupedRecord, PublishedRow } from '../records/records.ts';
 import { compareVersions } from '../records/version.ts';
 
-/** The records of a batch that `keep` accepts, grouped as if the others had not been in it: each key's row is on its greatest version. */
+/** The records of a batch that `keep` accepts, grouped without the others: the greatest version of each key carries its row. */
 export async function regroup(
   batch: GroupedBatch,
   keep: (record: GroupedRecord) => boolean,
@@ -16,7 +16,7 @@ export async function regroup(
   }));
 }
 
-/** The records of `again` that have a row which `before` hasn't, with these rows only. */
+/** The records of `again` with a row that `before` lacks, and with these rows only. */
 export function rowsNotIn(before: readonly GroupedRecord[], again: readonly GroupedRecord[]): readonly GroupedRecord[] {
   const states = new Set(before.flatMap(({ state }) => (state === null ? [] : nameOf(state))));
   const images = new Set(before.flatMap(({ image }) => (image === null ? [] : nameOf(image))));

@@ -1,10 +1,11 @@
 import { defer, type MonoTypeOperatorFunction, retry, type SchedulerLike, tap, throwError, timer } from 'rxjs';
 import { SinkError } from '../errors.ts';
 
+/** Delays between retries, with listeners. */
 export interface RetryPolicy {
   /**
-   * The first delay; it doubles with each attempt up to `maxDelayMs`. The actual delay is between half of that and all
-   * of it.
+   * The first delay. It doubles with each attempt up to `maxDelayMs`. The actual delay is a random value between half of
+   * it and all of it.
    */
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
@@ -25,12 +26,12 @@ export interface TransientFailure {
   readonly delayMs: number;
 }
 
-/** A recovered database or broker gets its next attempt after `maxDelayMs` at the latest. */
+/** After an outage, the next attempt comes within `maxDelayMs`. */
 export const DEFAULT_RETRY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 5_000 };
 
 /**
- * Whether the same call may succeed later without a change of the data or the configuration. Unclassified errors are
- * not transient: the service stops instead of retrying a bug forever.
+ * Whether the same call may succeed later without a change of the data or the configuration. An unclassified error is
+ * not transient: the topology fails instead of retrying a bug forever.
  */
 export function isTransient(error: unknown): error is SinkError {
   return error instanceof SinkError && TRANSIENT.has(error.code);
@@ -58,7 +59,7 @@ export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOp
     });
 }
 
-/** Half fixed, half random, so that batches that failed together don't retry together. */
+/** The delay before the next attempt in milliseconds, with jitter so that batches that failed together don't retry together. */
 export function backoff({ initialDelayMs, maxDelayMs }: RetryPolicy, attempt: number): number {
   const full = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt - 1, 30));
   return full / 2 + (Math.random() * full) / 2;

@@ -1,11 +1,11 @@
 /**
- * DicomStoreMeta: what the receiver says about one stored file (docs/contract.md, "Input record"). Field names are those of the
- * JSON. Messages name what was expected and the type that was found, never the value.
+ * DicomStoreMeta: the receiver's message about one stored file (docs/contract.md, "Input record"). Field names are those of
+ * the JSON. Error messages contain the expected form and the found type, never the value.
  */
 import { z } from 'zod';
 import { isRealDate } from './calendar.ts';
 
-/** The message of a field whose value has the wrong type, or undefined where the type is right. */
+/** The error message for a value of the wrong type; undefined if the type is right. */
 function typeFault(expected: string, right: 'string' | 'number', input: unknown): string | undefined {
   if (input === undefined) return 'missing';
   return typeof input === right ? undefined : `expected ${expected}, got ${typeName(input)}`;
@@ -21,13 +21,13 @@ function anyText() {
   return z.string({ error: ({ input }) => typeFault('a string', 'string', input) });
 }
 
-/** Text that every database can store. One value that it can't store would fail the statement of its whole batch. */
+/** Text that every database can store. One value that it can't store would fail the statement for its whole batch. */
 function storableText() {
   return (
     anyText()
       // PostgreSQL refuses NUL.
       .refine((value) => !value.includes('\0'), { error: 'contains NUL' })
-      // It has no UTF-8 form.
+      // UTF-8 can't encode it.
       .refine((value) => value.isWellFormed(), { error: 'contains a lone surrogate' })
   );
 }
@@ -53,7 +53,7 @@ function startsWithRealDate(pattern: RegExp, value: string): boolean {
 }
 
 /**
- * The number that the digits from `start` up to `end` form. Capture groups of a regular expression cost several times
+ * The number formed by the digits from `start` up to `end`. Capture groups of a regular expression cost several times
  * as much.
  */
 function digitsAt(text: string, start: number, end: number): number {
@@ -92,11 +92,16 @@ export const TEXT_LIMITS = {
   source_ip: 24,
   source_ae: 64,
 } as const;
+/** Maximum length of accession_number, in characters. */
 export const ACCESSION_NUMBER_MAX = 16;
+/** Length of trace_id, in characters. */
 export const TRACE_ID_LENGTH = 36;
+/** The transfer_status that a metric counts. */
 export const NEED_TRANSFER = 'NeedTransfer';
+/** The values of transfer_status. */
 export const TRANSFER_STATUSES = ['NoNeedTransfer', 'Success', 'Failed', NEED_TRANSFER] as const;
 
+/** The schema of the message. Unknown fields are allowed. */
 export const dicomStoreMetaSchema = z.looseObject({
   trace_id: storableText().refine((value) => characters(value) === TRACE_ID_LENGTH, {
     error: `expected exactly ${TRACE_ID_LENGTH} characters`,
@@ -126,7 +131,9 @@ export const dicomStoreMetaSchema = z.looseObject({
   source_ae: text(TEXT_LIMITS.source_ae),
 });
 
+/** A valid message. */
 export type DicomStoreMeta = z.infer<typeof dicomStoreMetaSchema>;
+/** A field of the message. */
 export type DicomStoreMetaField = keyof typeof dicomStoreMetaSchema.shape;
 
 /** The JSON's field names in the order in which the receiver writes them; also the columns of `dicom_object_meta`. */

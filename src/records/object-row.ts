@@ -3,7 +3,7 @@ import type { PlainStoreMeta } from './plain-store-meta.ts';
 import type { ConsumedRecord, StoredFile } from './records.ts';
 import type { Version } from './version.ts';
 
-/** A record as the topology carries it: the fields that later stages need, and its row of `dicom_object_meta`. */
+/** The stored file of a valid message: the fields that later stages need, and its row of `dicom_object_meta`. */
 export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): StoredFile {
   const version = versionOf(meta);
   return {
@@ -19,7 +19,7 @@ export function storedFile(source: ConsumedRecord, meta: DicomStoreMeta): Stored
   };
 }
 
-/** The same for a plain record (plain-store-meta.ts): its value `json` is the row, byte for byte. */
+/** The stored file of a plain record (plain-store-meta.ts), whose value `json` is used unchanged as the row. */
 export function plainFile(source: ConsumedRecord, meta: PlainStoreMeta, json: Buffer): StoredFile {
   const { traceId, tenantId, filePath, fileSize, patientId, studyDate, createdTime } = meta;
   const version = { time: withMicroseconds(createdTime), traceId };
@@ -41,7 +41,7 @@ export function versionOf(meta: DicomStoreMeta): Version {
   return { time: withMicroseconds(meta.created_time), traceId: meta.trace_id };
 }
 
-/** Six fraction digits, as the tables hold. Nanoseconds are cut, not rounded, so that text order stays time order. */
+/** Six fraction digits, like the tables. Nanoseconds are cut, not rounded, so that text order stays time order. */
 function withMicroseconds(time: string): string {
   const point = time.indexOf('.');
   if (point < 0) return `${time}.000000`;
@@ -50,8 +50,9 @@ function withMicroseconds(time: string): string {
 }
 
 /**
- * The row of `dicom_object_meta`, serialised from the checked fields, not copied from the message. Unknown fields are left out. `1e3` is
- * a whole number in JSON but not in SQL. Readers disagree on which of two fields with one name counts. PostgreSQL would round nanoseconds.
+ * The row of `dicom_object_meta`. It is serialised from the validated fields, because a copy of the message could differ in the table:
+ * it may contain unknown fields, whole numbers like `1e3` that SQL rejects, duplicate fields that parsers resolve differently, and
+ * nanoseconds that PostgreSQL would round.
  */
 function objectJson(meta: DicomStoreMeta, version: Version): Buffer {
   return Buffer.from(JSON.stringify(knownFields(meta, version.time)));

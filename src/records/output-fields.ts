@@ -1,12 +1,13 @@
 /**
- * The fields of the output records (docs/contract.md, "Output records"): JSON names in the order in which they are written,
- * which are also column names.
+ * The fields of the output records (docs/contract.md, "Output records"): JSON names, which are also column names, in the
+ * order in which they are written.
  */
 
 const KEYS = ['tenant_id', 'patient_id', 'study_uid', 'series_uid'] as const;
 const HASHES = ['study_uid_hash', 'series_uid_hash'] as const;
 const TIMES = ['created_time', 'updated_time', 'source_time', 'source_trace_id'] as const;
 
+/** The fields of a state record. */
 export const STATE_META_FIELDS = [
   ...KEYS,
   ...HASHES,
@@ -34,6 +35,7 @@ export const STATE_META_FIELDS = [
   ...TIMES,
 ] as const;
 
+/** The fields of an image record. */
 export const IMAGE_META_FIELDS = [
   ...KEYS,
   'sop_uid',

@@ -1,6 +1,6 @@
 /**
  * Fast path for a DicomStoreMeta as the receiver writes it: compact JSON in the usual field order, printable ASCII
- * without escapes, only known fields. Validates the bytes directly and creates no strings but those that are kept.
+ * without escapes, only known fields. It validates the bytes directly and creates strings only for the kept fields.
  *
  * Gain end to end (2026-11-27, `npm run bench -- ablation --only plain-store-meta`, busy machine, 3 rounds): without it
  * the process uses 1.39 (1.12 to 1.43) times the CPU per record, and handles 0.80 times the records per second.
@@ -35,7 +35,7 @@ export interface PlainStoreMeta {
   readonly needsTransfer: boolean;
 }
 
-/** Returns undefined for everything that isn't plain. The schema then decides, and reports what is wrong. */
+/** Returns undefined for any other value. The schema then validates it and reports what is wrong. */
 export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
   let at = 0;
   for (let field = 0; field < FIELDS.length; field++) {
@@ -64,7 +64,7 @@ export function readPlainStoreMeta(bytes: Buffer): PlainStoreMeta | undefined {
   };
 }
 
-/** Position of each field's value in the last record. Reused, so that a record needs no allocation. */
+/** Start and end of each field's value in the last record. Reused, so that a record needs no allocation. */
 const starts: number[] = DICOM_STORE_META_FIELDS.map(() => 0);
 const ends: number[] = DICOM_STORE_META_FIELDS.map(() => 0);
 
@@ -131,7 +131,7 @@ function readerOf(name: DicomStoreMetaField): ReadValue {
   }
 }
 
-/** Returns the end of `expected` if it is found at `at`, else -1. */
+/** Returns the position after `expected` if it is at `at`, else -1. */
 function skip(bytes: Buffer, at: number, expected: Uint8Array): number {
   for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return -1;
   return at + expected.length;

@@ -9,15 +9,15 @@ import type { Version } from './version.ts';
 export type RecordHeader = readonly [name: string, value: Buffer | null];
 
 /**
- * Where a record came from: an opaque token that only the record's source can read. Operators and sinks pass it on and
- * compare it by identity. Each source derives its own class. The type is nominal: no other object, nor a copy by
- * spread, is an Origin.
+ * The origin of a record: an opaque token that only the record's source can read. Operators and sinks pass it on and
+ * compare it by identity. Each source derives its own class. The type is nominal: neither another object nor a copy by
+ * spread is an Origin.
  */
 export abstract class Origin {
   declare protected readonly opaque: true;
 }
 
-/** One consumed record. Its bytes are kept because a dead letter repeats them unchanged. */
+/** One consumed record. Its bytes are kept because a dead letter contains them unchanged. */
 export interface ConsumedRecord {
   readonly origin: Origin;
   readonly key: Buffer | null;
@@ -55,6 +55,7 @@ export interface StoredFile extends FileToRead {
   readonly object: Row;
 }
 
+/** A consumed record after parsing. */
 export type ParsedRecord = StoredFile | PoisonRecord;
 
 /** A row of a table. Its JSON is serialised once, for the table and for the output topic. */
@@ -83,14 +84,14 @@ export interface GroupedRecord {
   readonly image: PublishedRow | null;
 }
 
-/** One batch with its headers read and grouped: the input of every sink. */
+/** One batch after reading and grouping its headers: the input of every sink. */
 export interface GroupedBatch {
-  /** The origins of all input records, poison included: acknowledged when every sink has accepted the batch. */
+  /** The origins of all records of the batch, poison included. Acknowledged when every sink has accepted the batch. */
   readonly origins: readonly Origin[];
   readonly grouped: readonly GroupedRecord[];
   /**
-   * All of `grouped`, each with its own state and image row: for when a record is refused whose rows were the newest. Reads headers again,
-   * once. Without it each record of `grouped` already carries its rows.
+   * Resolves to all of `grouped`, each with its own state and image row. Needed when a record with the greatest version of a key is
+   * rejected. Reads the headers again at the first call. When undefined, each record of `grouped` already carries its rows.
    */
   readonly withAllRows?: () => Promise<readonly GroupedRecord[]>;
   readonly poison: readonly PoisonRecord[];
@@ -102,7 +103,7 @@ export interface GroupedBatch {
 export type StoredBatch = GroupedBatch;
 
 /**
- * The records of one partition in a batch, for the log. The batch need not hold every offset between first and last.
+ * The records of one partition in a batch, for the log. The batch may lack offsets between `first` and `last`.
  */
 export interface OffsetRange {
   readonly topic: string;
@@ -112,7 +113,7 @@ export interface OffsetRange {
   readonly records: number;
 }
 
-/** Summary of an acknowledged batch: numbers only, so that its log line can't hold patient data. */
+/** Summary of an acknowledged batch, without record content, so that its log line can't contain patient data. */
 export interface AcknowledgedBatch {
   /** Empty when the source has no offsets. */
   readonly ranges: readonly OffsetRange[];
@@ -120,16 +121,16 @@ export interface AcknowledgedBatch {
   readonly states: number;
   readonly images: number;
   readonly deadLetters: number;
-  /** The same by error code (`not_json`, `file_missing`, …): a closed set. */
+  /** Dead letters by error code (`not_json`, `file_missing`, …). */
   readonly deadLetterCodes: Readonly<Record<string, number>>;
   /**
-   * From the moment the batch was full, or its period over, to its acknowledgement, in milliseconds. Waits for files
+   * Time from when the batch was full or its period was over to its acknowledgement, in milliseconds. Waits for files are
    * included.
    */
   readonly durationMs: number;
 }
 
-/** A record that a working sink can never accept: it goes to the dead-letter topic. */
+/** A record that a sink can never accept. It is dead-lettered. */
 export interface Rejection {
   readonly file: StoredFile;
   readonly error: SinkError;

@@ -2,8 +2,8 @@ import { SinkError } from '../errors.ts';
 import type { PoisonRecord } from './records.ts';
 
 /**
- * The dead-letter topic refused some records of a batch; the others are written. There is no other place for them, so they must be
- * retried until an operator changes the topic: `unavailable`. The text names the topic, a size and settings, never a value.
+ * The dead-letter topic refused some records of a batch; the others are written. The code is `unavailable`, because the refused ones are
+ * retried until an operator changes the topic. The message names the topic, a size and settings, never a value.
  */
 export class RefusedDeadLetters extends SinkError {
   readonly poison: readonly PoisonRecord[];
@@ -22,7 +22,7 @@ function explanation(topic: string, poison: readonly PoisonRecord[], code: strin
     : `topic ${topic} refuses a dead letter: check the settings of the topic, such as cleanup.policy`;
 }
 
-/** The output topics refused the records that were made of some consumed records: these must be dead-lettered. Nothing was committed. */
+/** The output topics refused the output of some consumed records, which must be dead-lettered. Nothing was committed. */
 export class RefusedOutputs extends SinkError {
   readonly poison: readonly PoisonRecord[];
 

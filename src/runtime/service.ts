@@ -1,4 +1,4 @@
-/** The service: the admin endpoints and the supervised topology. */
+/** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TopologyDescription, topologyOf } from '../../topology/describe.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +14,7 @@ import { readVersion } from '../ops/version.ts';
 import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 
+/** Options of the service that the configuration file doesn't have. */
 export interface ServiceOptions {
   readonly logger?: Logger;
   readonly groupProtocol?: GroupProtocol;
@@ -22,25 +23,26 @@ export interface ServiceOptions {
   readonly restarts?: RestartPolicy;
 }
 
+/** A running service. */
 export interface Service {
   /** The address of the admin endpoints; undefined when `http.enabled` is false. */
   readonly url: string | undefined;
   readonly metrics: Metrics;
   readonly dashboard: Dashboard;
   /**
-   * Settles when the service has ended: resolves after `stop()`, rejects with the last error after too many failures.
+   * Settles when the service has ended: resolves after `stop()`, rejects after too many failures or a permanent one.
    */
   readonly done: Promise<StopResult>;
   /**
-   * Stops consumption, finishes the records in flight, commits, closes. Takes at most `shutdown_delay` +
-   * `shutdown_timeout`.
+   * Stops consumption, finishes the records in flight, commits, and closes all clients. Takes at most `shutdown_delay` +
+   * `shutdown_timeout` + 1 s.
    */
   stop(): Promise<StopResult>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * Starts the service. Rejects only if the admin endpoints can't listen; unavailable brokers and databases are retried.
+ * Starts the service. Rejects only if the admin server can't listen; unavailable brokers and databases are retried.
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
   const logger =

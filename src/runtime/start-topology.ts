@@ -17,13 +17,13 @@ import { createBatchLog } from '../ops/batch-log.ts';
 import { createOutageLog } from '../ops/outage-log.ts';
 import type { Sink } from '../ports.ts';
 
-/** A started topology. After a failure a new one is started. */
+/** A started topology. After a failure, `supervise` starts a new one. */
 export interface RunningTopology {
   /**
-   * Resolves when the source has stopped and every record it emitted is acknowledged; rejects when the topology fails.
+   * Resolves when the source has stopped and every batch in flight is acknowledged; rejects when the topology fails.
    */
   readonly done: Promise<void>;
-  /** Stops consumption; `done` resolves when the records in flight are acknowledged. */
+  /** Stops consumption. `done` resolves when the batches in flight are acknowledged. */
   stop(): void;
   /** Commits the acknowledged records and releases all resources. */
   close(): Promise<void>;
@@ -32,7 +32,7 @@ export interface RunningTopology {
 /** What the service shares between restarts of its topology. */
 export type ServiceOperations = Omit<Operations, 'batchLog'>;
 
-/** Connects every output, with retries, and then starts to consume. */
+/** Connects every output, with retries, and then starts consumption. */
 export function startTopology(config: Config, operations: ServiceOperations, options: NodeOptions): RunningTopology {
   const { metrics, logger } = operations;
   const batchLog = createBatchLog(logger);

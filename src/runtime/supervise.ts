@@ -3,13 +3,14 @@ import { SourceError } from '../errors.ts';
 import type { RunningTopology } from './start-topology.ts';
 
 /**
- * How a service ended: `drained` when everything it had emitted was acknowledged and committed, `forced` when its
- * deadline passed with records in flight; those are redelivered after the restart.
+ * How a service ended: `drained` when the batches in flight were acknowledged, `forced` when its deadline passed first.
+ * Records that are not committed are redelivered after the restart.
  */
 export type StopResult = 'drained' | 'forced';
 
+/** How often and after which delays a failed topology is restarted. */
 export interface RestartPolicy {
-  /** The number of failures within `windowMs` that are followed by a restart. The next one ends the service. */
+  /** Maximum number of failures within `windowMs`. One more ends the service. */
   readonly maxFailures: number;
   readonly windowMs: number;
   readonly initialDelayMs: number;
@@ -26,20 +27,21 @@ const DEFAULT_RESTARTS: RestartPolicy = {
 /** Grace period for closing sockets. */
 const FORCED_CLOSE_MS = 500;
 
+/** The signals that end the service, and a listener for failures. */
 export interface Supervision {
   readonly policy?: RestartPolicy | undefined;
-  /** Aborted: finish the records in flight, then end. */
+  /** When aborted, the service finishes the records in flight and ends. */
   readonly stop: AbortSignal;
-  /** Aborted: end now; records in flight are redelivered after the restart. */
+  /** When aborted, the service ends at once. Records in flight are redelivered after the restart. */
   readonly force: AbortSignal;
-  /** Called before each restart. `failures`: failures within the window so far. */
+  /** Called before each restart. `failures` is the number of failures within the window. */
   onFailure(error: unknown, failures: number, delayMs: number): void;
 }
 
 /**
- * Keeps the topology running. When it fails with an error that retries don't cure, it is rebuilt and resumes at the
- * committed offsets, with growing delays. After too many failures the last error is thrown. A restart loses nothing:
- * uncommitted records are redelivered.
+ * Keeps the topology running. When it fails, it is rebuilt after a growing delay and resumes at the committed offsets. A
+ * restart loses no record: uncommitted ones are redelivered. Rejects with the last error after too many failures, after a
+ * permanent failure, and when the topology fails while it stops.
  */
 export async function supervise(start: () => RunningTopology, supervision: Supervision): Promise<StopResult> {
   const policy = supervision.policy ?? DEFAULT_RESTARTS;
@@ -70,12 +72,12 @@ export async function supervise(start: () => RunningTopology, supervision: Super
   }
 }
 
-/** Whether a restart can't help: no offset to start from, or another process that a restart would shut out in turn. */
+/** Whether a restart can't help: there is no offset to start from, or a restart would fence another process. */
 function isPermanent(error: unknown): boolean {
   return error instanceof SourceError && (error.code === 'no_committed_offset' || error.code === 'fenced');
 }
 
-/** Closes the topology. Once the end is forced, it doesn't wait for servers that don't answer. */
+/** Closes the topology. Once the end is forced, waits at most FORCED_CLOSE_MS for servers that don't answer. */
 async function closed(running: RunningTopology, outcome: StopResult, forced: Promise<StopResult>): Promise<StopResult> {
   const closing = running.close().then(() => outcome);
   const cutOff = forced.then(async (): Promise<StopResult> => {

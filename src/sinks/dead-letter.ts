@@ -5,6 +5,7 @@ import type { Sink } from '../ports.ts';
 import type { GroupedBatch } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 
+/** The settings of the dead-letter sink. */
 export interface DeadLetterSinkOptions {
   readonly name: string;
   readonly topic: string;
@@ -14,7 +15,7 @@ export interface DeadLetterSinkOptions {
 
 /**
  * Writes the records that can never be processed to the dead-letter topic. `write` rejects with RefusedDeadLetters when the topic refuses
- * some of them. Repeated with the same batch, it sends only what is not acknowledged.
+ * some of them. A retry with the same batch sends only those that are not acknowledged.
  */
 export function createDeadLetterSink({ name, topic, producer, originHeaders }: DeadLetterSinkOptions): Sink {
   const deliveries = new WeakMap<GroupedBatch, Delivery>();

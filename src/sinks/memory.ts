@@ -2,13 +2,14 @@ import type { Sink } from '../ports.ts';
 import type { GroupedBatch, Row } from '../records/records.ts';
 import { compareVersions } from '../records/version.ts';
 
-/** A database in memory with the tables' rule: the greater version wins. Tests compare the real databases with it. */
+/** A database in memory that keeps the greater version, like the tables. Tests compare the real databases with it. */
 export interface MemoryDatabase extends Sink {
   readonly objects: ReadonlyMap<string, Row>;
   readonly states: ReadonlyMap<string, Row>;
   readonly images: ReadonlyMap<string, Row>;
 }
 
+/** Creates an empty database in memory. */
 export function createMemoryDatabase(name = 'memory'): MemoryDatabase {
   const objects = new Map<string, Row>();
   const states = new Map<string, Row>();
@@ -38,7 +39,7 @@ function upsert(table: Map<string, Row>, row: Row, merge = (_stored: Row, newer:
   else if (compareVersions(row.version, stored.version) > 0) table.set(row.identity, merge(stored, row));
 }
 
-/** A record without `series_related_instances` keeps the row's: another service counts and fills it. */
+/** A record without `series_related_instances` keeps the stored value, which another service fills. */
 function keepInstanceCount(stored: Row, newer: Row): Row {
   const fields = JSON.parse(String(newer.json));
   if (fields.series_related_instances != null) return newer;

@@ -4,20 +4,22 @@ import type { ProducerRecord } from '../kafka/producer/producer-record.ts';
 import type { Sink } from '../ports.ts';
 import type { GroupedBatch, StoredFile } from '../records/records.ts';
 
+/** The settings of a topic sink. */
 export interface TopicSinkOptions {
   readonly name: string;
   readonly topic: string;
-  /** Which record of the batch goes there. */
+  /** Which records of a batch the topic gets. */
   readonly publishes: 'state' | 'image';
   readonly producer: Producer;
 }
 
-/** What one file of a batch publishes to one output topic; keys and values are those of docs/contract.md, "Topics". */
+/** The record that one file of a batch publishes to one output topic (docs/contract.md, "Topics"). */
 export interface Publication {
   readonly file: StoredFile;
   readonly record: ProducerRecord;
 }
 
+/** The records that a batch publishes to one output topic. */
 export function publications(batch: GroupedBatch, topic: string, publishes: 'state' | 'image'): readonly Publication[] {
   return batch.grouped.flatMap(({ file, [publishes]: row }) =>
     row === null ? [] : [{ file, record: { topic, key: row.key, value: row.json } }],
