@@ -25,8 +25,8 @@ export interface Unit {
 export type Failures = ReadonlyMap<BatchProgress, unknown>;
 
 /**
- * Stores `units` and notes in their batches what was stored and what was refused. k bad records among n cost at most 2k·log2(n) further
- * statements. Resolves to the batches that have to be written again; rejects with a SinkError where that concerns all of them.
+ * Stores `units` and notes in their batches what was stored and what was refused. k bad records among n cost at most 2k·log2(n)+k
+ * further statements. Resolves to the batches that have to be written again; rejects with a SinkError where that concerns all of them.
  */
 export async function storeRecords(units: readonly Unit[], writer: DatabaseWriter, memory: Memory): Promise<Failures> {
   return new Division(writer, memory).run(units);
@@ -136,10 +136,12 @@ class Division {
   /** At the end, when it is known whether the database accepted other rows. */
   async #judgeRefusals(): Promise<void> {
     const { breaker } = this.#memory;
+    // A column that was narrowed refuses some values and holds others: accepted rows don't show that the schema is right.
+    if (this.#refused.some(({ error }) => error.about === 'value')) await breaker.requireSchema();
     for (const { unit, error } of this.#refused) {
       if (!(await this.#isAtFault(unit.file, error))) this.#failures.set(unit.progress, breaker.waiting(error));
       else {
-        const last = error.about === 'value' ? error : await this.#refusesAgain(unit);
+        const last = await this.#refusesAgain(unit);
         if (last !== undefined) unit.progress.refused({ file: unit.file, error: last });
       }
     }

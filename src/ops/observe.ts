@@ -2,7 +2,8 @@
 import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
-import type { GroupedBatch } from '../records/records.ts';
+import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
+import { RefusedDeadLetters } from '../records/refusals.ts';
 import type { ComponentHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { OutputMetrics, ProcessorMetrics, WorkerLoss } from './metrics.ts';
@@ -15,7 +16,10 @@ export interface SinkObservation {
   readonly recordsOf: (batch: GroupedBatch) => number;
 }
 
-/** Counts and times what a sink stores, and tracks whether it is connected, by its last connect or write. */
+/**
+ * Counts and times what a sink stores, and tracks whether it is connected, by its last connect or write. While its topic refuses a dead
+ * letter the sink is not ready, whatever else is written.
+ */
 export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
@@ -58,13 +62,20 @@ export function observeTransactions(
 
 function watcher({ metrics, health, recordsOf }: SinkObservation) {
   let up = false;
-  const succeeded = () => {
+  /** Dead letters that their topic has refused and not accepted since, with the reason. */
+  const refused = new Map<PoisonRecord, string>();
+  const succeeded = (batches: readonly GroupedBatch[] = []) => {
+    if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
+    const [reason] = refused.values();
+    // Other dead letters are accepted meanwhile: the sink is not ready before all are.
+    if (reason !== undefined) return health.failed(reason);
     if (up) return;
     up = true;
     metrics.connectionUp();
     health.connected();
   };
   const failed = (error: unknown) => {
+    if (error instanceof RefusedDeadLetters) for (const record of error.poison) refused.set(record, error.detail);
     if (!(error instanceof SinkError) || error.code === 'conflict' || error.code === 'rejected') return;
     if (up) metrics.connectionLost();
     up = false;
@@ -85,7 +96,7 @@ function watcher({ metrics, health, recordsOf }: SinkObservation) {
       const startedAt = performance.now();
       try {
         const result = await write();
-        succeeded();
+        succeeded(batches);
         for (const batch of batches) metrics.sent(recordsOf(batch));
         metrics.latency(performance.now() - startedAt);
         return result;

@@ -75,6 +75,19 @@ await describeWith(['postgres'], 'tables that refuse every row', ({ postgres }) 
       'alter table dicom_image_meta alter sop_uid type varchar(64)',
     ],
     [
+      'a column is narrowed so that some rows still fit',
+      'alter table dicom_image_meta alter sop_uid type varchar(7)',
+      'dicom_image_meta.sop_uid:type',
+      'alter table dicom_image_meta alter sop_uid type varchar(64)',
+    ],
+    [
+      'a trigger refuses every row',
+      'create function refuse() returns trigger language plpgsql as $$ begin raise exception $m$no$m$; end $$; ' +
+        'create trigger refuse before insert on dicom_image_meta for each row execute function refuse()',
+      'P0001',
+      'drop trigger refuse on dicom_image_meta',
+    ],
+    [
       'a column is dropped',
       'alter table dicom_image_meta drop window_width',
       'dicom_image_meta.window_width:missing',

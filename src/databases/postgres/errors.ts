@@ -65,7 +65,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '72': 'unknown', // snapshot failure
   F0: 'unknown', // configuration file error
   HV: 'unknown', // foreign data wrapper error
-  P0: 'unknown', // PL/pgSQL error: raised by a trigger
+  P0: 'rejected', // PL/pgSQL error: a trigger refuses the row (P0001)
   XX: 'unknown', // internal error, data or index corrupted
 };
 

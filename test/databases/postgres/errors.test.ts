@@ -48,7 +48,7 @@ describe('what a SQLSTATE means', () => {
     ['26000', 'unavailable', 'a pooler has changed the server connection'],
     ['42P05', 'unavailable', 'the same'],
     ['XX000', 'unknown', 'internal error'],
-    ['P0001', 'unknown', "somebody's trigger"],
+    ['P0001', 'rejected', 'a trigger refuses the row'],
     ['ZZ999', 'unknown', 'a class that nobody knows'],
   ])('%s is %s: %s', (sqlState, code) => {
     expect(sqlStateMeans(sqlState)).toBe(code);
