@@ -204,6 +204,20 @@ describe('the order of elements', () => {
   });
 });
 
+/** A file of the implicit transfer syntax that names the explicit one. */
+function declaredExplicit(implicit: Buffer): Buffer {
+  const uid = implicit.indexOf(TRANSFER_SYNTAX.implicitLittleEndian.padEnd(18, '\0'));
+  const length = implicit.readUInt16LE(uid - 2);
+  const changed = Buffer.concat([
+    implicit.subarray(0, uid),
+    Buffer.from('1.2.840.10008.1.2.1\0'),
+    implicit.subarray(uid + length),
+  ]);
+  changed.writeUInt16LE(20, uid - 2);
+  changed.writeUInt32LE(changed.readUInt32LE(140) + 20 - length, 140);
+  return changed;
+}
+
 describe('an odd header', () => {
   for (const vr of ['  ', '--', '??', 'lo', 'ZZ', '\0\0']) {
     it(`with the VR ${JSON.stringify(vr)} has the form of length behind which an element follows`, () => {
@@ -232,6 +246,31 @@ describe('an odd header', () => {
     expect(
       among(element('00100022', '', 'implicit', 'ABCD'), element('00100024', '', 'implicit', 'ABCDEF')),
     ).toMatchObject(GOOD);
+  });
+
+  it('without a VR is skipped where its value and the next tag look like an element, too', () => {
+    // Read as 16 bits of length, the element is empty and another with the same "VR" follows: 0002, which is the length here.
+    const number = element('00200013', '', 'implicit', '17');
+    const samples = element('00280002', 'US', 'short', '\x01\0');
+    const pixels = element('7fe00010', 'OW', 'long', Buffer.alloc(30_000));
+    expect(read(Buffer.concat([sampleWith(Buffer.concat([number, samples]), '00280010'), pixels]))).toMatchObject({
+      ...GOOD,
+      instance_number: 17,
+      samples_per_pixel: 1,
+    });
+    const lookalike = element('00100022', '', 'implicit', 'ABCDCS  EF');
+    expect(read(Buffer.concat([sampleWith(lookalike, '00100023'), pixels]))).toMatchObject(GOOD);
+  });
+
+  it('can be the first one: what follows two NULs decides whether the data set has VRs', () => {
+    for (const form of ['short', 'long'] as const) {
+      expect(read(sampleWith(element('00080001', '\0\0', form, 'ABCD'), '0'))).toMatchObject(GOOD);
+    }
+    expect(read(sampleWith(element('00080001', '', 'implicit', ''), '0'))).toMatchObject(GOOD);
+    const implicit = sampleWith(element('00080001', '', 'implicit', ''), '0', { implicit: true });
+    expect(read(implicit)).toMatchObject(GOOD);
+    // The file meta group may say that there are VRs where there are none.
+    expect(read(declaredExplicit(implicit))).toMatchObject(GOOD);
   });
 
   it('with reserved bytes that are not zero is one as well', () => {

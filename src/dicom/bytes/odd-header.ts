@@ -8,9 +8,14 @@ import type { ElementHeader } from './element-header.ts';
 import { ITEM, ITEM_END, SEQUENCE_END, UNDEFINED_LENGTH } from './tags.ts';
 import { isKnownVr, isLongForm, isPrintable, NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
-// The forms of a length, in the order in which they are tried: 16 bits, 32 bits, implicit VR with an explicit element behind it, and implicit
-// VR with another implicit element behind it.
-const [SHORT, LONG, , IMPLICIT_RUN, FORMS] = [0, 1, 2, 3, 4] as const;
+// The forms of a length: 16 bits, 32 bits, implicit VR with an explicit element behind it, and implicit VR with another implicit element behind it.
+const [SHORT, LONG, IMPLICIT, IMPLICIT_RUN] = [0, 1, 2, 3] as const;
+type Form = typeof SHORT | typeof LONG | typeof IMPLICIT | typeof IMPLICIT_RUN;
+
+// The forms in the order in which they are tried. Behind a tag, bytes that can't be characters are most often the length of an implicit element:
+// its value is part of what the other forms take for the next element, and can look like one.
+const VR_FIRST: readonly Form[] = [SHORT, LONG, IMPLICIT, IMPLICIT_RUN];
+const LENGTH_FIRST: readonly Form[] = [IMPLICIT, IMPLICIT_RUN, SHORT, LONG];
 
 const HEADER_BYTES = 12;
 const NO_ELEMENT = -1;
@@ -21,7 +26,8 @@ export class OddHeaders {
   /** Byte of the file at which the element starts whose form is being looked for, or was found last. */
   #position = NO_ELEMENT;
   #probing = false;
-  #form: number = SHORT;
+  #forms = VR_FIRST;
+  #tried = 0;
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerLength = 0;
   #tag = 0;
@@ -56,6 +62,7 @@ export class OddHeaders {
       }
       this.#start(position, tag, header.vr, bigEndian);
       this.#headerLength = window.copy(this.#header, 0, at, Math.min(at + HEADER_BYTES, end));
+      this.#forms = this.#mayBeLength() ? LENGTH_FIRST : VR_FIRST;
       this.#probing = !this.#probe(window, end, cursor);
       if (this.#probing) return false;
     }
@@ -70,13 +77,24 @@ export class OddHeaders {
     cursor.seek(this.#position, HEADER_BYTES);
   }
 
+  get #form(): Form {
+    // Where none is plausible, 32 bits.
+    return this.#forms[this.#tried] ?? LONG;
+  }
+
   #start(position: number, tag: number, vr: number, bigEndian: boolean): void {
     this.#position = position;
     this.#tag = tag;
     this.#vr = vr;
     this.#bigEndian = bigEndian;
-    this.#form = SHORT;
+    this.#tried = 0;
     this.#header.fill(0);
+  }
+
+  /** Whether the bytes where the VR is expected are rather half of a length: no characters, nor the two NULs of an unset VR. */
+  #mayBeLength(): boolean {
+    if (this.#vr === NO_VR || isPrintable(this.#vr)) return false;
+    return lengthIn(this.#header, 0, IMPLICIT, this.#bigEndian) % 2 === 0;
   }
 
   #apply(header: ElementHeader): void {
@@ -88,12 +106,11 @@ export class OddHeaders {
 
   /** Tries one form after the other. Returns false when the cursor asks for another window. */
   #probe(window: Buffer, end: number, cursor: Cursor): boolean {
-    for (; this.#form < FORMS; this.#form++) {
+    for (; this.#tried < this.#forms.length; this.#tried++) {
       const verdict = this.#judge(window, end, cursor);
       if (verdict === MORE) return false;
       if (verdict === 'plausible') return true;
     }
-    this.#form = LONG;
     return true;
   }
 

@@ -134,8 +134,13 @@ class DataSetWalk {
     if (VRS.has(vr) || (/^[ -~]{2}$/.test(vr) && !implicitNamed)) return true;
     const length = this.#file.readUInt32LE(at + 4);
     const next = at + 8 + length;
-    if (length > 4096 || next + 8 > this.#file.length) return false;
-    return this.#tag(next, false) > this.#tag(at, false) && VRS.has(this.#vrText(next));
+    const unsetVr = vr === '\0\0' && !implicitNamed;
+    if (length > 4096) return unsetVr;
+    if (next + 8 > this.#file.length) return false;
+    const ascends = this.#tag(next, false) > this.#tag(at, false);
+    if (ascends && VRS.has(this.#vrText(next))) return true;
+    const nextLength = this.#u32(next + 4, false);
+    return unsetVr && !(ascends && (nextLength <= 4096 || nextLength === UNDEFINED));
   }
 
   walk(): void {
@@ -313,8 +318,10 @@ class DataSetWalk {
   }
 
   #oddForm(at: number, tag: number, vr: string, big: boolean): Form {
-    const forms: Form[] = ['short', 'long', 'implicit'];
-    if (!/^[ -~]{2}$/.test(vr)) forms.push('implicit run');
+    const withVr: Form[] = ['short', 'long'];
+    const withoutVr: Form[] = /^[ -~]{2}$/.test(vr) ? ['implicit'] : ['implicit', 'implicit run'];
+    const isLength = !/^[ -~]{2}$|^\0\0$/.test(vr) && this.#length(at, 'implicit', big) % 2 === 0;
+    const forms = isLength ? [...withoutVr, ...withVr] : [...withVr, ...withoutVr];
     return forms.find((form) => this.#isPlausible(at, form, tag, vr, big)) ?? 'long';
   }
 
