@@ -14,18 +14,25 @@ export interface SinkObservation {
   readonly health: ComponentHealth;
   /** The number of the batch's records that this sink stores. */
   readonly recordsOf: (batch: GroupedBatch) => number;
+  /** The clock in milliseconds. Default: `performance.now()`. */
+  readonly now?: () => number;
 }
+
+/** So long may every write end in a conflict before the output is not ready: a lock on one row is no fault of the output. */
+const CONFLICTS_MS = 10_000;
 
 /**
  * Counts and times what a sink stores, and tracks whether it is connected, by its last connect or write. While its topic refuses a dead
- * letter the sink is not ready, whatever else is written.
+ * letter the sink is not ready, whatever else is written. Neither is a sink whose writes all end in conflicts: a table is locked.
  */
 export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
     ...sink,
     connect: () => watchConnect(() => sink.connect()),
-    write: (batch) => watchWrite([batch], () => sink.write(batch)),
+    // A write without records reaches no server, so it proves nothing.
+    write: (batch) =>
+      observation.recordsOf(batch) === 0 ? sink.write(batch) : watchWrite([batch], () => sink.write(batch)),
   };
 }
 
@@ -60,11 +67,13 @@ export function observeTransactions(
   };
 }
 
-function watcher({ metrics, health, recordsOf }: SinkObservation) {
+function watcher({ metrics, health, recordsOf, now = () => performance.now() }: SinkObservation) {
   let up = false;
+  let conflictsSince: number | undefined;
   /** Dead letters that their topic has refused and not accepted since, with the reason. */
   const refused = new Map<PoisonRecord, string>();
   const succeeded = (batches: readonly GroupedBatch[] = []) => {
+    conflictsSince = undefined;
     if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
     const [reason] = refused.values();
     // Other dead letters are accepted meanwhile: the sink is not ready before all are.
@@ -76,7 +85,11 @@ function watcher({ metrics, health, recordsOf }: SinkObservation) {
   };
   const failed = (error: unknown) => {
     if (error instanceof RefusedDeadLetters) for (const record of error.poison) refused.set(record, error.detail);
-    if (!(error instanceof SinkError) || error.code === 'conflict' || error.code === 'rejected') return;
+    if (!(error instanceof SinkError) || error.code === 'rejected') return;
+    if (error.code === 'conflict') {
+      conflictsSince ??= now();
+      if (now() - conflictsSince < CONFLICTS_MS) return;
+    }
     if (up) metrics.connectionLost();
     up = false;
     health.failed(error.detail);

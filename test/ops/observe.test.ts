@@ -19,7 +19,7 @@ function batchOf(...records: readonly PoisonRecord[]) {
 }
 
 /** A sink that fails as told, and what `/ready` says of it. */
-function observed(failure: (record: PoisonRecord | undefined) => SinkError | undefined) {
+function observed(failure: (record: PoisonRecord | undefined) => SinkError | undefined, now = () => 0) {
   const health = createHealth();
   const sink = observeSink(
     {
@@ -35,7 +35,8 @@ function observed(failure: (record: PoisonRecord | undefined) => SinkError | und
     {
       metrics: createMetrics({ process: false }).output(component),
       health: health.component(component),
-      recordsOf: () => 1,
+      recordsOf: ({ poison }) => poison.length,
+      now,
     },
   );
   const error = () => health.readiness().body.statuses[0]?.error;
@@ -83,6 +84,34 @@ describe('the readiness of an output', () => {
     await write(lost);
     expect(error()).toBe('ERR__TRANSPORT');
     await write(next);
+    expect(error()).toBeUndefined();
+  });
+
+  it('is lost when every write ends in a conflict for 10 s, as when a table is locked', async () => {
+    const [waits, free] = [poison(), poison()];
+    let time = 0;
+    const { sink, error, write } = observed(
+      (record) => (record === waits ? new SinkError('db', 'conflict', '55P03') : undefined),
+      () => time,
+    );
+    await sink.connect();
+    // Other records are stored: only a row is locked.
+    for (; time < 20_000; time += 5_000) {
+      await write(waits);
+      await write(free);
+      expect(error()).toBeUndefined();
+    }
+    await write(waits);
+    time += 9_000;
+    await write(waits);
+    expect(error()).toBeUndefined();
+    time += 1_000;
+    await write(waits);
+    expect(error()).toBe('55P03');
+    // A batch without records for the output proves nothing.
+    await write();
+    expect(error()).toBe('55P03');
+    await write(free);
     expect(error()).toBeUndefined();
   });
 });
