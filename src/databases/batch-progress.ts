@@ -3,7 +3,7 @@ import type { GroupedBatch, GroupedRecord, Rejection, StoredFile } from '../reco
 /** The part of a batch that a database needs. */
 export type BatchToStore = Pick<GroupedBatch, 'grouped' | 'withAllRows'>;
 
-/** What remains to be stored of one batch, kept over its retries: what a failed write has stored is not written again. */
+/** The records of one batch that are not stored yet, kept over its retries, so that a retry writes no stored record again. */
 export class BatchProgress {
   readonly #batch: BatchToStore;
   readonly #pending: Map<StoredFile, GroupedRecord>;
@@ -15,7 +15,7 @@ export class BatchProgress {
     this.#pending = new Map(coveringFirst(batch.grouped).map((record) => [record.file, record]));
   }
 
-  /** Files whose rows are not stored, those first whose rows cover others. */
+  /** The files whose rows are not stored, in the order of `coveringFirst`. */
   get pending(): readonly StoredFile[] {
     return [...this.#pending.keys()];
   }
@@ -28,7 +28,7 @@ export class BatchProgress {
     return this.#rejections;
   }
 
-  /** The rows of a pending file as they have to be stored now; undefined once it is settled. */
+  /** The rows to store for a pending file; undefined once it is stored or refused. */
   recordOf(file: StoredFile): GroupedRecord | undefined {
     return this.#pending.get(file);
   }
@@ -37,14 +37,14 @@ export class BatchProgress {
     this.#pending.delete(file);
   }
 
-  /** The record is at fault: nothing of it is stored, now or later. */
+  /** The record is at fault and will not be stored. */
   refused(rejection: Rejection): void {
     if (this.#pending.delete(rejection.file)) this.#rejections.push(rejection);
   }
 
   /**
-   * Gives every pending record its own state and image row. To be called once a record was refused: rows that were left out because
-   * that record's were newer have to be tried, and stored, with the records that they belong to.
+   * Adds its own state and image row to every pending record. To be called when a record was refused: rows that were omitted because
+   * the refused ones were newer must now be stored with their own records.
    */
   complete(): Promise<void> {
     this.#completed ??= this.#complete();
@@ -59,8 +59,8 @@ export class BatchProgress {
 }
 
 /**
- * A record without a state (or image) row is covered by the newer record of the batch that has it, and comes after it. So when a batch is
- * divided, no covered record is stored before the row that covers it was accepted.
+ * Sorts records without a state or image row after those with one. A newer record of the batch covers them, i.e. carries the row of the
+ * same key. So when a batch is divided, no covered record is stored before its covering row was accepted.
  */
 function coveringFirst(records: readonly GroupedRecord[]): readonly GroupedRecord[] {
   const rank = ({ state, image }: GroupedRecord) => (state !== null ? 0 : image !== null ? 1 : 2);

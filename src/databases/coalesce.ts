@@ -1,8 +1,8 @@
-/** From grouped records to the rows of one statement. */
+/** Converts grouped records to the rows of one statement. */
 import type { GroupedRecord, Row } from '../records/records.ts';
 import { compareVersions } from '../records/version.ts';
 
-/** The rows of one statement: each key once in its table, in key order. */
+/** The rows of one statement: per table, each key once, in key order. */
 export interface StatementRows {
   readonly objects: readonly Row[];
   readonly states: readonly Row[];
@@ -21,7 +21,7 @@ export function coalesceRows(records: readonly GroupedRecord[]): StatementRows {
   };
 }
 
-/** What a record adds to a statement, in bytes of UTF-8. */
+/** The size of a record's rows in a statement, in bytes of UTF-8. */
 export function recordBytes(record: GroupedRecord): number {
   return rowBytes(record.object) + rowBytes(record.state) + rowBytes(record.image);
 }

@@ -1,28 +1,29 @@
-/** What a kind of database brings: everything that differs between databases is behind this interface, in one folder each. */
+/** The interface of a database driver. Everything specific to one database is behind it, in a folder of its own. */
 import type { Sink } from '../ports.ts';
 
+/** The settings of a database sink. */
 export interface DatabaseSinkOptions {
-  /** The node's name, in errors and metrics. */
+  /** The node's name in errors and metrics. */
   readonly name: string;
   /** Read at every new connection, so that a rotated secret is used. */
   readonly dsn: () => string;
-  /** Connections that write side by side. */
+  /** Number of connections that write concurrently. */
   readonly connections: number;
-  /** Whether connect() brings the tables up to date. */
+  /** Whether connect() applies missing migrations. */
   readonly migrate: boolean;
-  /** Milliseconds that a statement may take. */
+  /** Statement timeout in milliseconds. */
   readonly statementTimeoutMs: number;
-  /** Whether statements are prepared once per connection; not through a pooler in transaction mode [true]. */
+  /** Whether statements are prepared once per connection; false behind a pooler in transaction mode [true]. */
   readonly prepare?: boolean;
-  /** This many rows refused one after the other for one reason, and the database is out of order [20]. */
+  /** Consecutive refusals for the same reason after which the database counts as out of order [20]. */
   readonly refusedInARow?: number;
 }
 
-/** What the tools and documents need to know of a database. */
+/** What tools and documents need to know about a database. */
 export interface DatabaseDescription {
   /** `PostgreSQL` */
   readonly title: string;
-  /** Where drizzle-kit finds the schema and writes the migrations, from the repository's root. */
+  /** Paths of the schema and the migrations for drizzle-kit, relative to the repository's root. */
   readonly migrations: {
     readonly dialect: 'postgresql' | 'mysql';
     readonly schema: string;
@@ -30,11 +31,12 @@ export interface DatabaseDescription {
   };
 }
 
-/** The entry of a database in `registry.ts`. It loads the client's library only when a sink connects or a migration runs. */
+/** A database in `registry.ts`. Its client library is loaded only when a sink connects or a migration runs. */
 export interface DatabaseDriver {
   readonly description: DatabaseDescription;
-  /** What is wrong with a DSN's form, or undefined. Opens nothing; the text never repeats a part of the DSN. */
+  /** Returns what is wrong with the form of a DSN, or undefined. Opens nothing. The text contains no part of the DSN. */
   checkDsn(dsn: string): string | undefined;
+  /** Creates a sink; nothing connects yet. */
   createSink(options: DatabaseSinkOptions): Sink;
   /**
    * Creates or updates the tables and resolves to the number of migrations applied: 0 on the second run. Rejects with a SinkError

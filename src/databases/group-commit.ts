@@ -1,6 +1,6 @@
 /**
- * Group commit: batches that wait while every connection is busy go together in the next statement. Batches stay small, for latency, and
- * throughput is that of large ones.
+ * Group commit: batches that wait while every connection is busy share the next statement. This combines the latency of small batches
+ * with the throughput of large ones.
  */
 import { SinkError } from '../errors.ts';
 import type { Rejection } from '../records/records.ts';
@@ -11,34 +11,36 @@ import { RefusalBreaker } from './refusal-breaker.ts';
 import { hasAllRows } from './statement-error.ts';
 import { takeParts, type WaitingBatch } from './statement-parts.ts';
 import { StatementSize } from './statement-size.ts';
-import { type Memory, storeRecords } from './store-records.ts';
+import { type SharedState, storeRecords } from './store-records.ts';
 
+/** The connections and limits of the group commit. */
 export interface GroupCommitOptions {
   /** The sink's name, for errors. */
   readonly name: string;
   readonly writers: readonly DatabaseWriter[];
-  /** The most records in one statement [2000]. */
+  /** Maximum number of records in one statement [2000]. */
   readonly maxRows?: number;
-  /** The most bytes of rows in one statement [8 MiB]; a single record may exceed it. */
+  /** Maximum size of the rows in one statement, in bytes [8 MiB]. A single record may exceed it. */
   readonly maxBytes?: number;
-  /** Milliseconds that a statement may take [20000]. */
+  /** Statement timeout in milliseconds [20000]. */
   readonly statementTimeoutMs?: number;
-  /** This many rows refused one after the other for one reason, and the database is out of order [20]. */
+  /** Consecutive refusals for the same reason after which the database counts as out of order [20]. */
   readonly refusedInARow?: number;
-  /** Milliseconds that a refused record waits for another one to be accepted [10000]. */
+  /** How long a refused record waits until another one is accepted, in milliseconds [10000]. */
   readonly holdMs?: number;
-  /** Compares the tables with what the service needs; rejects with a SinkError `misconfigured` [finds no fault]. */
+  /** Checks the tables; rejects with a SinkError `misconfigured` if the service can't use them [no check]. */
   readonly checkSchema?: () => Promise<void>;
-  /** Another connection is used beside a busy one when this many records wait [1000], */
+  /** Another connection is used in addition to a busy one when this number of records waits [1000], */
   readonly enoughRows?: number;
-  /** or after this many milliseconds [50]. */
+  /** or after this time, in milliseconds [50]. */
   readonly patienceMs?: number;
 }
 
+/** The write side of a database sink. */
 export interface GroupCommit {
   /**
-   * Resolves when every record of the batch is durable or known to be at fault; rejects with a SinkError when the batch has to be written
-   * again, for which the same object must be given: it continues where the failed attempt ended.
+   * Resolves when every record of the batch is durable or at fault, to the latter. Rejects with a SinkError when the batch must be retried.
+   * A retry with the same batch object continues where the failed attempt ended.
    */
   write(batch: BatchToStore): Promise<readonly Rejection[]>;
   /** Rejects the batches that still wait, and closes the connections. */
@@ -51,9 +53,10 @@ const STATEMENT_TIMEOUT_MS = 20_000;
 const REFUSED_IN_A_ROW = 20;
 const HOLD_MS = 10_000;
 
+/** Starts with all connections idle. */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { name, writers, maxBytes = MAX_BYTES, enoughRows = 1_000, patienceMs = 50 } = options;
-  const memory: Memory = {
+  const shared: SharedState = {
     breaker: new RefusalBreaker({
       name,
       limit: options.refusedInARow ?? REFUSED_IN_A_ROW,
@@ -70,8 +73,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let patience: NodeJS.Timeout | undefined;
   let probes = 0;
 
-  // Two small statements side by side cost more than one of twice the size. So another connection helps only where much waits for
-  // the busy ones, or where these are held up.
+  // Two small concurrent statements cost more than one of twice the size. So another connection helps only when many records wait or
+  // the busy connections are slow.
   function fillIdleWriters(): void {
     while (idle.length > 0 && waitingRows() > 0) {
       if (idle.length < writers.length && waitingRows() < enoughRows) {
@@ -90,7 +93,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function useIdleWriter(): void {
     const writer = idle.pop();
-    if (writer !== undefined) void run(writer, takeParts(queue, { maxRows: memory.size.rows, maxBytes }));
+    if (writer !== undefined) void run(writer, takeParts(queue, { maxRows: shared.size.rows, maxBytes }));
   }
 
   function waitingRows(): number {
@@ -100,7 +103,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   async function run(writer: DatabaseWriter, parts: ReturnType<typeof takeParts>): Promise<void> {
     try {
       const units = parts.flatMap(({ of: { progress }, files }) => files.map((file) => ({ progress, file })));
-      const failures = await storeRecords(units, writer, memory);
+      const failures = await storeRecords(units, writer, shared);
       for (const part of parts) {
         const failure = failures.get(part.of.progress);
         if (failure === undefined) settle(part.of);
@@ -119,7 +122,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     if (waiting.progress.done) waiting.resolve(waiting.progress.rejections);
   }
 
-  // The rest of a batch that failed in part is written when its caller writes it again.
+  // The caller retries the batch, which then writes the records that are left.
   function fail(waiting: WaitingBatch, error: unknown): void {
     waiting.running = false;
     const position = queue.indexOf(waiting);
@@ -136,7 +139,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     return progress;
   }
 
-  /** While the database is out of order: one record at a time, each time another one. Rejects unless it is stored. */
+  /** While the database is out of order, tries one record, a different one each time. Rejects unless it is stored. */
   async function probe(progress: BatchProgress, outOfOrder: SinkError): Promise<void> {
     await progress.complete();
     const candidates = progress.pending.flatMap((file) => progress.recordOf(file) ?? []).filter(hasAllRows);
@@ -148,7 +151,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const rejections = await writer.store([record]);
       if (rejections.length > 0) throw outOfOrder;
       progress.stored(record.file);
-      memory.breaker.accepted([record]);
+      shared.breaker.accepted([record]);
     } catch (error) {
       const refused = error instanceof SinkError && (error.code === 'rejected' || error.code === 'misconfigured');
       throw refused ? outOfOrder : error;
@@ -160,7 +163,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   async function write(batch: BatchToStore): Promise<readonly Rejection[]> {
     if (closed) throw new SinkError(name, 'unavailable', 'closed');
     const progress = progressOf(batch);
-    const { outOfOrder } = memory.breaker;
+    const { outOfOrder } = shared.breaker;
     if (outOfOrder !== undefined && !progress.done) await probe(progress, outOfOrder);
     if (progress.done) return progress.rejections;
     return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
 import type { GroupedRecord } from '../records/records.ts';
 import { TABLE_KINDS } from './statement-error.ts';
 
-/** After this long a row is tried together with others again. Milliseconds. */
+/** How long a row is kept in the list, in milliseconds. */
 const FORGET_AFTER_MS = 10_000;
 
-/** Rows that another session keeps locked. Records that touch one are stored alone, so that they hold up no others. */
+/** Rows that another session has locked. Records with such a row are stored alone, so that they don't delay others. */
 export class HeldUpRows {
   readonly #until = new Map<string, number>();
 

@@ -1,6 +1,8 @@
 import type { Sink } from '../ports.ts';
 
-/** A database sink whose code is loaded when it is first used, so that a database that isn't configured costs no start-up time and no memory. */
+/**
+ * A database sink whose code is loaded at its first use, so that a database that isn't configured costs no start-up time or memory.
+ */
 export function lazySink(name: string, load: () => Promise<Sink>): Sink {
   let loaded: Promise<Sink> | undefined;
   const sink = (): Promise<Sink> => {

@@ -3,8 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The folder of a dialect's migrations (`pg`, `mysql`): `drizzle/` beside the package's package.json, whether this file runs from
- * src/ or from dist/.
+ * The folder of a dialect's migrations (`pg`, `mysql`) in `drizzle/`, next to the package's package.json. Works from src/ and dist/.
  */
 export function migrationsFolder(dialect: string): string {
   const start = dirname(fileURLToPath(import.meta.url));

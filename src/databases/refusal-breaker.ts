@@ -1,29 +1,31 @@
 /**
- * Tells a bad row from a table that accepts no row. A row is at fault when the database refuses it alone and accepts others; a database that
- * refuses one row after the other for the same reason is out of order.
+ * Distinguishes a bad row from a table that accepts no row. A row is at fault when the database refuses it alone and accepts others. A
+ * database that refuses consecutive rows for the same reason is out of order.
  */
 import { SinkError } from '../errors.ts';
 import type { GroupedRecord, StoredFile } from '../records/records.ts';
 import { hasAllRows, hasRow, type StatementError, TABLE_KINDS, type TableKind } from './statement-error.ts';
 
+/** The limits of the breaker. */
 export interface RefusalBreakerOptions {
   /** The sink's name, for errors. */
   readonly name: string;
-  /** So many rows refused one after the other, all for one reason and none accepted, and the database is out of order. */
+  /** Consecutive refusals for the same reason, without an accepted row, after which the database is out of order. */
   readonly limit: number;
-  /** Compares the tables with what the service needs; rejects with a SinkError `misconfigured` that names the difference. */
+  /** Checks the tables; rejects with a SinkError `misconfigured` that names what the service can't use. */
   readonly checkSchema: () => Promise<void>;
-  /** Milliseconds that a refused record waits for another one to be accepted. */
+  /** How long a refused record waits until another one is accepted, in milliseconds. */
   readonly holdMs: number;
 }
 
 /** Rows accepted so far, by table. */
 export type Accepted = Readonly<Record<TableKind, number>>;
 
+/** Counts the accepted and refused rows of one database. */
 export class RefusalBreaker {
   readonly #options: RefusalBreakerOptions;
   readonly #accepted: Record<TableKind, number> = { object: 0, state: 0, image: 0 };
-  /** When a record was refused first, and what had been accepted before. */
+  /** When a record was first refused, and the rows accepted before its statement. */
   readonly #firstRefusals = new WeakMap<StoredFile, { readonly at: number; readonly before: Accepted }>();
   #lastAccepted: GroupedRecord | undefined;
   #streak = { reason: '', table: undefined as TableKind | undefined, rows: 0 };
@@ -38,7 +40,7 @@ export class RefusalBreaker {
     return this.#outOfOrder === undefined ? undefined : this.#unavailable(this.#outOfOrder);
   }
 
-  /** The database has accepted rows again: it is in order. */
+  /** The database has accepted rows, so it isn't out of order. */
   accepted(records: readonly GroupedRecord[]): void {
     this.#outOfOrder = undefined;
     this.#lastAccepted = records.findLast(hasAllRows) ?? this.#lastAccepted;
@@ -50,14 +52,14 @@ export class RefusalBreaker {
     }
   }
 
-  /** What was accepted by now. */
+  /** The number of rows accepted so far. */
   soFar(): Accepted {
     return { ...this.#accepted };
   }
 
   /**
-   * A record was refused alone; `before` is what had been accepted before the statement that it came in. True when it is the last of too many:
-   * the database is out of order.
+   * A record was refused alone. `before` is the number of rows accepted before the statement that first contained it. Returns true when the
+   * limit is reached, so that the database is out of order.
    */
   refused(file: StoredFile, error: StatementError, before: Accepted): boolean {
     if (this.#firstRefusals.has(file)) return false;
@@ -67,7 +69,7 @@ export class RefusalBreaker {
     return rows >= this.#options.limit;
   }
 
-  /** Whether the table that refused the record has accepted another row since. Where the server named none, whether every table has. */
+  /** Whether the table that refused the record has accepted another row since; every table if the server named none. */
   isAtFault(file: StoredFile, { table }: StatementError): boolean {
     const before = this.#firstRefusals.get(file)?.before;
     if (before === undefined) return false;
@@ -75,26 +77,26 @@ export class RefusalBreaker {
     return tables.every((kind) => this.#accepted[kind] > before[kind]);
   }
 
-  /** Whether a refused record has waited long enough for another one to be accepted. */
+  /** Whether a refused record has waited for `holdMs`. */
   hasWaited(file: StoredFile): boolean {
     return performance.now() - (this.#firstRefusals.get(file)?.at ?? 0) >= this.#options.holdMs;
   }
 
-  /** A record that the database accepted before: stored again it changes nothing, and shows whether the tables still accept rows. */
+  /** A record that the database accepted before. Storing it again changes nothing and shows whether the tables still accept rows. */
   get lastAccepted(): GroupedRecord | undefined {
     return this.#lastAccepted;
   }
 
   /**
-   * What a refusal means while nothing was accepted since: true when the value is at fault whatever the table does, false when the record has
-   * to wait until another one is accepted. Rejects with a SinkError `unavailable` when the schema is at fault.
+   * Judges a refusal after which no row was accepted. Resolves to true when the value is at fault, to false when the record must wait until
+   * another one is accepted. Rejects with a SinkError `unavailable` when the schema is at fault.
    */
   async judge(error: StatementError): Promise<boolean> {
     await this.requireSchema();
     return error.about === 'value';
   }
 
-  /** Rejects with a SinkError `unavailable` that names what is wrong with the tables; from then on the database is out of order. */
+  /** Checks the tables. If they are wrong, the database is out of order, and it rejects with a SinkError `unavailable` that says why. */
   async requireSchema(): Promise<void> {
     try {
       await this.#options.checkSchema();
@@ -104,12 +106,12 @@ export class RefusalBreaker {
     }
   }
 
-  /** What a batch is rejected with while one of its records waits for another one to be accepted. */
+  /** The error for a batch of which a record waits until another one is accepted. */
   waiting(error: StatementError): SinkError {
     return this.#unavailable(`no row accepted yet: ${error.reason}`);
   }
 
-  /** The database is out of order until it accepts a row. */
+  /** Marks the database as out of order until it accepts a row. Returns the error for its batches. */
   trip(reason: string): SinkError {
     this.#outOfOrder = `out of order: ${reason}`;
     return this.#unavailable(this.#outOfOrder);

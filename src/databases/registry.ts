@@ -1,13 +1,17 @@
-/** The databases that the service supports, by the name that `driver` has in the configuration. */
+/** The supported databases. */
 import type { DatabaseDriver } from './driver.ts';
 import { postgres } from './postgres/driver.ts';
 
+/** The drivers by their names in the configuration. */
 export const DATABASE_DRIVERS = { postgres } as const satisfies Readonly<Record<string, DatabaseDriver>>;
 
+/** The name of a supported driver. */
 export type DatabaseDriverName = keyof typeof DATABASE_DRIVERS;
 
+/** The names of all supported drivers. */
 export const DATABASE_DRIVER_NAMES = Object.keys(DATABASE_DRIVERS) as readonly DatabaseDriverName[];
 
+/** The driver with this name. */
 export function databaseDriver(name: DatabaseDriverName): DatabaseDriver {
   return DATABASE_DRIVERS[name];
 }

@@ -1,9 +1,10 @@
 import { SinkError, type SinkErrorCode, type SinkErrorOptions } from '../errors.ts';
 import type { GroupedRecord } from '../records/records.ts';
 
-/** The three tables, as a grouped record names its rows. */
+/** The three tables, by the field of a grouped record that holds their row. */
 export type TableKind = 'object' | 'state' | 'image';
 
+/** All tables. */
 export const TABLE_KINDS: readonly TableKind[] = ['object', 'state', 'image'];
 
 /** Whether a record has a row for a table. */
@@ -11,20 +12,22 @@ export function hasRow(record: GroupedRecord, kind: TableKind): boolean {
   return record[kind] !== null;
 }
 
+/** Whether a record has a row for every table. */
 export function hasAllRows(record: GroupedRecord): boolean {
   return TABLE_KINDS.every((kind) => hasRow(record, kind));
 }
 
+/** Context of a StatementError. */
 export interface StatementErrorOptions extends SinkErrorOptions {
   /** The table that the server named. */
   readonly table?: TableKind | undefined;
-  /** Table, column or constraint by the server's identifiers: `dicom_state_meta.ward`. Never a value. */
+  /** Table, column or constraint by the server's identifiers, e.g. `dicom_state_meta.ward`. Never a value. */
   readonly place?: string | undefined;
-  /** `value`: no column of the checked schema could hold it. `rule`: a rule of the table, which may refuse every row [rule]. */
+  /** What was violated. `value`: the value itself is invalid. `rule`: a rule of the table, which may refuse every row [rule]. */
   readonly about?: 'value' | 'rule';
 }
 
-/** A statement that the server answered with an error; the connection still works. */
+/** A statement that the server answered with an error. */
 export class StatementError extends SinkError {
   readonly table: TableKind | undefined;
   readonly place: string | undefined;
@@ -38,7 +41,7 @@ export class StatementError extends SinkError {
     this.about = about;
   }
 
-  /** What refusals are compared by: the code and where it happened. */
+  /** The code and place, by which refusals are compared. */
   get reason(): string {
     return this.place === undefined ? this.detail : `${this.detail} ${this.place}`;
   }

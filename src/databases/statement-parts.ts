@@ -1,38 +1,40 @@
-/** What the next statement holds: parts of the batches that wait, under the caps of records and bytes. */
+/** The content of the next statement: parts of the waiting batches, within the limits of records and bytes. */
 import type { Rejection, StoredFile } from '../records/records.ts';
 import type { BatchProgress } from './batch-progress.ts';
 import { recordBytes } from './coalesce.ts';
 
-/** A call of write() that has not ended. */
+/** A batch whose write() has not settled. */
 export interface WaitingBatch {
   readonly progress: BatchProgress;
-  /** The files that no statement has taken. */
+  /** The files that are in no statement yet. */
   files: readonly StoredFile[];
-  /** A part of it is in a statement. The next part waits: its rows may be covered by rows of this one. */
+  /** Whether a part of it is in a statement. The next part waits, because rows of this one may cover its rows. */
   running: boolean;
   readonly resolve: (rejections: readonly Rejection[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** The files of one batch that a statement contains. */
 export interface Part {
   readonly of: WaitingBatch;
   readonly files: readonly StoredFile[];
 }
 
+/** The limits of one statement. */
 export interface StatementCaps {
   readonly maxRows: number;
   /** A single record may exceed it. */
   readonly maxBytes: number;
 }
 
-/** What a statement still has room for. */
+/** The remaining room of a statement. */
 interface Room {
   rows: number;
   bytes: number;
   empty: boolean;
 }
 
-/** Takes what fits from the front of `queue`; batches that are taken whole leave it. */
+/** Takes the files that fit into one statement from the front of `queue`. Removes batches without further files. */
 export function takeParts(queue: WaitingBatch[], { maxRows, maxBytes }: StatementCaps): readonly Part[] {
   const parts: Part[] = [];
   const room: Room = { rows: maxRows, bytes: maxBytes, empty: true };

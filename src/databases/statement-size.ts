@@ -1,9 +1,9 @@
-/** Small at first: a database that needs 100 ms a row acknowledges a statement of this size in time. */
+/** The initial size, which even a database that needs 100 ms per row stores before the statement timeout. */
 const FIRST_ROWS = 128;
-/** A statement may become twice as long when it took less than this part of its deadline. */
+/** The size is doubled after a full statement that took less than this part of its timeout. */
 const ROOM_TO_GROW = 0.25;
 
-/** How many records a statement may hold: halved when a statement was too slow, doubled while statements are fast. */
+/** The maximum number of records in a statement: halved after a timeout, doubled while statements are fast. */
 export class StatementSize {
   readonly #maxRows: number;
   readonly #deadlineMs: number;

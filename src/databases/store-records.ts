@@ -8,8 +8,8 @@ import type { Accepted, RefusalBreaker } from './refusal-breaker.ts';
 import { StatementError } from './statement-error.ts';
 import type { StatementSize } from './statement-size.ts';
 
-/** What the connections of a sink share. */
-export interface Memory {
+/** The state that the connections of a sink share. */
+export interface SharedState {
   readonly breaker: RefusalBreaker;
   readonly heldUp: HeldUpRows;
   readonly size: StatementSize;
@@ -21,32 +21,41 @@ export interface Unit {
   readonly file: StoredFile;
 }
 
-/** Batches that have to be written again, and why. */
+/** The batches that must be retried, with the error of each. */
 export type Failures = ReadonlyMap<BatchProgress, unknown>;
 
 /**
+<<<<<<< HEAD
  * Stores `units` and notes in their batches what was stored and what was refused. k bad records among n cost at most 2k·log2(n)+k
  * further statements. Resolves to the batches that have to be written again; rejects with a SinkError where that concerns all of them.
+=======
+ * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n) further statements. Resolves to
+ * the batches that must be retried; rejects with a SinkError when all of them must be.
+>>>>>>> 987b527 (Rewrite the comments of src/databases in plain English)
  */
-export async function storeRecords(units: readonly Unit[], writer: DatabaseWriter, memory: Memory): Promise<Failures> {
-  return new Division(writer, memory).run(units);
+export async function storeRecords(
+  units: readonly Unit[],
+  writer: DatabaseWriter,
+  shared: SharedState,
+): Promise<Failures> {
+  return new Division(writer, shared).run(units);
 }
 
 class Division {
   readonly #writer: DatabaseWriter;
-  readonly #memory: Memory;
+  readonly #shared: SharedState;
   readonly #before: Accepted;
   readonly #failures = new Map<BatchProgress, unknown>();
   readonly #refused: { readonly unit: Unit; readonly error: StatementError }[] = [];
 
-  constructor(writer: DatabaseWriter, memory: Memory) {
+  constructor(writer: DatabaseWriter, shared: SharedState) {
     this.#writer = writer;
-    this.#memory = memory;
-    this.#before = memory.breaker.soFar();
+    this.#shared = shared;
+    this.#before = shared.breaker.soFar();
   }
 
   async run(units: readonly Unit[]): Promise<Failures> {
-    const { heldUp } = this.#memory;
+    const { heldUp } = this.#shared;
     const isHeldUp = ({ progress, file }: Unit) => {
       const record = progress.recordOf(file);
       return record !== undefined && heldUp.touches(record);
@@ -71,9 +80,9 @@ class Division {
     }
   }
 
-  /** Resolves to the server's answer where a smaller statement may have another one; rejects with every other failure. */
+  /** Resolves to the server's error if smaller statements may succeed; rejects with any other error. */
   async #tryAll(units: readonly Unit[]): Promise<StatementError | undefined> {
-    const { breaker, heldUp, size } = this.#memory;
+    const { breaker, heldUp, size } = this.#shared;
     const records = units.flatMap(({ progress, file }) => progress.recordOf(file) ?? []);
     if (records.length === 0) return undefined;
     const start = performance.now();
@@ -98,18 +107,18 @@ class Division {
     }
   }
 
-  /** In pieces of the size that fits by now. */
+  /** Stores in pieces of the current statement size. */
   async #storeSmaller(units: readonly Unit[]): Promise<void> {
     for (let at = 0; at < units.length; ) {
-      const piece = units.slice(at, at + this.#memory.size.rows);
+      const piece = units.slice(at, at + this.#shared.size.rows);
       await this.#store(piece);
       at += piece.length;
     }
   }
 
-  /** Records that touch a locked row, one by one. The first that still waits for its lock ends the attempt: each costs a lock timeout. */
+  /** Stores records with a locked row one by one. Stops at the first one that is still locked, since each costs a lock timeout. */
   async #storeAlone(units: readonly Unit[]): Promise<void> {
-    // In another order each time, so that a locked row doesn't keep those from being tried that are free again.
+    // In random order, so that one locked row doesn't prevent attempts at rows that are no longer locked.
     const shuffled = units.map((unit) => ({ unit, at: Math.random() })).sort((a, b) => a.at - b.at);
     for (const [position, { unit }] of shuffled.entries()) {
       const error = await this.#tryAll([unit]);
@@ -124,19 +133,19 @@ class Division {
   async #failed(unit: Unit, error: StatementError): Promise<void> {
     const record = unit.progress.recordOf(unit.file);
     if (error.code !== 'rejected') {
-      if (record !== undefined) this.#memory.heldUp.add(record);
+      if (record !== undefined) this.#shared.heldUp.add(record);
       this.#failures.set(unit.progress, error);
       return;
     }
     this.#refused.push({ unit, error });
-    if (this.#memory.breaker.refused(unit.file, error, this.#before)) throw await this.#outOfOrder(error.reason);
+    if (this.#shared.breaker.refused(unit.file, error, this.#before)) throw await this.#outOfOrder(error.reason);
     await unit.progress.complete();
   }
 
-  /** At the end, when it is known whether the database accepted other rows. */
+  /** Called last, when it is known whether the database accepted other rows. */
   async #judgeRefusals(): Promise<void> {
-    const { breaker } = this.#memory;
-    // A column that was narrowed refuses some values and holds others: accepted rows don't show that the schema is right.
+    const { breaker } = this.#shared;
+    // A narrowed column refuses some values and accepts others, so accepted rows don't prove that the schema is right.
     if (this.#refused.some(({ error }) => error.about === 'value')) await breaker.requireSchema();
     for (const { unit, error } of this.#refused) {
       if (!(await this.#isAtFault(unit.file, error))) this.#failures.set(unit.progress, breaker.waiting(error));
@@ -148,8 +157,8 @@ class Division {
   }
 
   /**
-   * Stores a refused record once more. A fault of the schema may have ended after the refusal: rows accepted since then don't show that the
-   * record itself is at fault.
+   * Tries a refused record again. The table's rule may have been removed after the refusal, so rows accepted since then don't prove that
+   * the record is at fault. Resolves to the error of a second refusal.
    */
   async #refusesAgain({ progress, file }: Unit): Promise<StatementError | undefined> {
     const record = progress.recordOf(file);
@@ -163,22 +172,22 @@ class Division {
       this.#failures.set(progress, error);
       return undefined;
     }
-    this.#memory.breaker.accepted([record]);
+    this.#shared.breaker.accepted([record]);
     progress.stored(file);
     return undefined;
   }
 
   async #isAtFault(file: StoredFile, error: StatementError): Promise<boolean> {
-    const { breaker } = this.#memory;
+    const { breaker } = this.#shared;
     if (breaker.isAtFault(file, error) || (await breaker.judge(error))) return true;
     if (!breaker.hasWaited(file)) return false;
     await this.#storeLastAcceptedAgain(error);
     return true;
   }
 
-  /** Rejects when the tables refuse what they accepted before: then the database is out of order. */
+  /** Rejects when the tables refuse a record that they accepted before, so that the database is out of order. */
   async #storeLastAcceptedAgain(refusal: StatementError): Promise<void> {
-    const { breaker } = this.#memory;
+    const { breaker } = this.#shared;
     const record = breaker.lastAccepted;
     if (record === undefined) return;
     try {
@@ -188,9 +197,9 @@ class Division {
     }
   }
 
-  /** Names what is wrong with the tables where the comparison finds it, else `reason`. */
+  /** Marks the database as out of order. The reason is the schema check's, if it fails, else `reason`. */
   async #outOfOrder(reason: string): Promise<SinkError> {
-    const { breaker } = this.#memory;
+    const { breaker } = this.#shared;
     try {
       await breaker.requireSchema();
     } catch (named) {

@@ -1,4 +1,4 @@
-/** One PostgreSQL connection with a deadline on everything. The only place that imports the driver. */
+/** One PostgreSQL connection. Every operation has a deadline. Only this file imports the driver. */
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { SinkError, type SinkOperation } from '../../errors.ts';
@@ -6,36 +6,38 @@ import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, type PostgresFailure } from './errors.ts';
 
+/** How to connect. */
 export interface PostgresConnectionOptions {
   /** The sink's name, for errors. */
   readonly name: string;
   readonly dsn: string;
-  /** Milliseconds for a connection to one host: name look-up, TCP, TLS, log-in and the session's settings. */
+  /** Connect timeout per host in milliseconds: DNS, TCP, TLS, login and session settings. */
   readonly connectTimeoutMs: number;
-  /** Milliseconds that a statement may take, waiting for the answer included. The server's own deadline is 5 % shorter. */
+  /** Statement timeout in milliseconds, network included. The server's statement_timeout is 5 % shorter. */
   readonly statementTimeoutMs: number;
-  /** What the statements are for, in errors [write]. */
+  /** The operation that errors name [write]. */
   readonly operation?: SinkOperation;
   /**
-   * Whether the session is ours alone [true]. Behind a pooler in transaction mode it isn't: the settings are made in each write's transaction,
-   * so that they neither get lost nor reach other clients.
+   * Whether no other client shares the session [true]. Behind a pooler in transaction mode, others do: the settings are then made in each
+   * write's transaction, so that they always apply and don't affect other clients.
    */
   readonly ownSession?: boolean;
 }
 
+/** A statement and its parameters. */
 export interface PostgresStatement {
   readonly text: string;
-  /** With a name the server prepares it once per connection. */
+  /** A statement with a name is prepared once per connection. */
   readonly name?: string;
   readonly values?: readonly unknown[];
 }
 
-/** A failed statement, with the server's identifiers of what it is about: no value, no message. */
+/** A failed statement, with the server's identifiers of table, column and constraint, without values or messages. */
 export class PostgresStatementError extends StatementError {
   readonly constraint: { readonly schema: string; readonly name: string } | undefined;
 
   constructor(sink: string, failure: PostgresFailure, operation: SinkOperation, address: string, error: unknown) {
-    // A dead letter quotes the error of a refused row, and the server's address is no part of it.
+    // The error of a rejected row goes into its dead letter, which must not contain the server's address.
     super(sink, failure.code, failure.detail, {
       operation,
       ...(failure.code === 'rejected' ? {} : { address }),
@@ -50,36 +52,37 @@ export class PostgresStatementError extends StatementError {
   }
 }
 
-/** Which of the three tables the server named. Of a partition it names the partition. */
+/** The table that the server named; undefined for a partition, which the server names by its own name. */
 function tableOf(error: unknown): TableKind | undefined {
   const name = error instanceof pg.DatabaseError ? error.table : undefined;
   return TABLE_KINDS.find((kind) => name === `dicom_${kind}_meta`);
 }
 
-/** `table.column` or `table constraint`, as far as the server named them. */
+/** `table.column`, `table constraint` or `table`, depending on what the server named. */
 function placeOf(error: unknown): string | undefined {
   if (!(error instanceof pg.DatabaseError) || error.table === undefined) return undefined;
   if (error.column !== undefined) return `${error.table}.${error.column}`;
   return error.constraint === undefined ? error.table : `${error.table} ${error.constraint}`;
 }
 
-// Data exceptions, size limits, and a unique index that another row already fills: whatever the table's rules, this value is at fault.
+// Data exceptions, size limits and unique violations concern this value only. Other refusals may concern every row.
 function isAboutValue(sqlState: string): boolean {
   return /^(21|22|54)/.test(sqlState) || sqlState === '23505';
 }
 
+/** A connection with the session settings that a write needs. */
 export interface PostgresConnection {
-  /** False once it has failed or timed out: such a connection is never used again. */
+  /** False once it has failed or timed out. It must not be used again. */
   readonly usable: boolean;
   /** The driver's client, for libraries that need one. */
   readonly client: pg.Client;
-  /** Runs one statement. Rejects with a PostgresStatementError that carries no message of the server's. */
+  /** Runs one statement. Rejects with a PostgresStatementError, which doesn't contain the server's message. */
   query(statement: PostgresStatement): Promise<readonly Record<string, unknown>[]>;
-  /** The same for a statement that writes, with the settings that a write needs. */
+  /** Runs one statement that writes, with the settings that a write needs. */
   write(statement: PostgresStatement): Promise<void>;
-  /** Ends the session, and closes the socket when the server doesn't answer. */
+  /** Ends the session. Closes the socket if the server doesn't answer within a second. */
   close(): Promise<void>;
-  /** Closes the socket: every statement that waits for an answer fails at once. */
+  /** Closes the socket, so that a statement in progress fails at once. */
   destroy(): void;
 }
 
@@ -88,8 +91,8 @@ const KEEP_ALIVE_AFTER_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * Opens a connection to the first host of the DSN, in its order, that answers and is of the kind that `target_session_attrs` asks for.
- * Rejects with a SinkError that names every host tried.
+ * Connects to the first host of the DSN that answers and meets `target_session_attrs`. Rejects with a SinkError that names every host
+ * tried.
  */
 export async function openPostgres(options: PostgresConnectionOptions): Promise<PostgresConnection> {
   const { addresses, session } = targetOf(options);
@@ -118,7 +121,7 @@ async function openAddress(
   }
 }
 
-/** One error for all hosts. It is worth a retry when any of them may come back. */
+/** One error for all hosts: `unavailable`, and so retried, if any of the hosts is. */
 function allRefused(name: string, failures: readonly SinkError[]): SinkError {
   const [first] = failures;
   if (first !== undefined && failures.length === 1) return first;
@@ -143,7 +146,7 @@ async function open(
   ssl: PostgresAddress['ssl'],
   session: TargetSession,
 ): Promise<PostgresConnection> {
-  // Our own socket, so that it can be closed at once: the driver's end() waits for an answer that may never come.
+  // Our own socket, so that it can be closed at once: the driver's end() waits for the server.
   const socket = new Socket();
   const client = new pg.Client({
     connectionString: address.connectionString,
@@ -174,7 +177,7 @@ class LiveConnection implements PostgresConnection {
     this.#ownSession = options.ownSession ?? true;
     this.#socket = socket;
     this.client = client;
-    // Without a listener the error of an idle connection would end the process.
+    // Without a listener, an error of an idle connection would end the process.
     client.on('error', () => this.destroy());
     client.on('end', () => this.destroy());
   }
@@ -194,14 +197,14 @@ class LiveConnection implements PostgresConnection {
     } catch (error) {
       this.destroy();
       const failure = this.#failure(error);
-      // No row has been sent: what the server refuses now is a setting, and after a missed deadline the server is not reachable.
+      // No row has been sent yet, so a refusal concerns a setting, and a timeout means that the server is unreachable.
       const code =
         failure.code === 'rejected' ? 'misconfigured' : failure.code === 'timeout' ? 'unavailable' : failure.code;
       throw new SinkError(this.#options.name, code, failure.detail, { operation: 'connect', address: this.#address });
     }
   }
 
-  /** Checks what `target_session_attrs` asks for; the definitions are libpq's. */
+  /** Checks the session against `target_session_attrs`, as libpq defines it. */
   async #requireSession(session: TargetSession): Promise<void> {
     if (session === 'any') return;
     const { rows } = await this.client.query<{ standby: boolean; read_only: boolean }>(SESSION_KIND);
@@ -282,10 +285,9 @@ const SESSION_KIND =
   "select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') = 'on' as read_only";
 
 /**
- * The server's deadline is shorter than ours: it ends a slow statement, and ours ends a connection without an answer. A shorter lock_timeout
- * of the database or the role stays.
- * synchronous_commit=off would acknowledge rows that a crash can still lose; stricter settings stay. array_nulls=off would read the nulls
- * of a row as text.
+ * statement_timeout is shorter than our deadline, so that the server ends a slow statement and our deadline ends a dead connection. A
+ * shorter lock_timeout of the database or the role is kept. synchronous_commit=off would acknowledge rows that a crash can still lose;
+ * stricter settings are kept. array_nulls=off would read the nulls of a row as text.
  */
 function settings(statementTimeoutMs: number, scope: 'session' | 'local'): string {
   const serverMs = Math.max(1, Math.floor(statementTimeoutMs * 0.95));
@@ -299,13 +301,13 @@ function settings(statementTimeoutMs: number, scope: 'session' | 'local'): strin
   );
 }
 
-/** Milliseconds. A statement that waits longer for a row's lock is divided, so that other rows don't wait with it. */
+/** In milliseconds. A statement that waits longer for a row lock is divided, so that its other rows don't wait too. */
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** The server answered: it refused a row, another transaction won, or the statement was too slow. The session goes on. */
+/** Whether the server answered the failed statement and the session can still be used. */
 function leavesSessionIntact({ code, detail }: PostgresFailure): boolean {
   return code === 'rejected' || code === 'conflict' || INTACT_AFTER.has(detail);
 }
 
-// 26000, 42P05: the server connection behind a pooler has changed.
+// 57014: the statement was cancelled. 26000, 42P05: the pooler has changed the server connection.
 const INTACT_AFTER: ReadonlySet<string> = new Set(['57014', '26000', '42P05']);

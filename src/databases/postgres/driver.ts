@@ -2,6 +2,7 @@ import type { DatabaseDriver } from '../driver.ts';
 import { lazySink } from '../lazy-sink.ts';
 import { checkPostgresDsn } from './dsn.ts';
 
+/** The PostgreSQL driver. */
 export const postgres: DatabaseDriver = {
   description: {
     title: 'PostgreSQL',

@@ -1,32 +1,33 @@
 /**
- * What a PostgreSQL DSN asks for. The driver reads everything but the hosts and TLS. It knows one host only, and `sslmode` and its
- * companions mean something else to it than to libpq (PostgreSQL documentation, "Connection Strings" and "SSL Support").
+ * Parses a PostgreSQL DSN. The driver parses everything but the hosts and TLS: it supports one host only, and interprets `sslmode` and
+ * related parameters differently from libpq (PostgreSQL documentation, "Connection Strings" and "SSL Support").
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 
 /** One server of a DSN. */
 export interface PostgresAddress {
-  /** `host:port`, or the folder of a Unix socket: what logs and errors may show. */
+  /** `host:port`, or the folder of a Unix socket; for logs and errors. */
   readonly name: string;
-  /** What the driver gets. */
+  /** The DSN for the driver. */
   readonly connectionString: string;
-  /** `undefined` leaves it to the driver: no TLS unless PGSSLMODE asks for it. */
+  /** With `undefined`, the driver decides: no TLS unless PGSSLMODE is set. */
   readonly ssl: ConnectionOptions | false | undefined;
   /** `sslmode=prefer`: connect without TLS to a server that doesn't offer it. */
   readonly plainIfRefused: boolean;
 }
 
-/** `target_session_attrs`: which of the servers to use. */
+/** `target_session_attrs`: which servers are acceptable. */
 export type TargetSession = 'any' | 'read-write' | 'primary';
 
+/** The servers of a DSN and the required kind of session. */
 export interface PostgresTarget {
   /** In the DSN's order, at least one. */
   readonly addresses: readonly PostgresAddress[];
   readonly session: TargetSession;
 }
 
-/** The DSN can't be used. The message names the part at fault, never its value: a DSN holds a password. */
+/** The DSN is invalid. The message names the invalid part, never its value: a DSN contains a password. */
 export class DsnError extends Error {
   override readonly name = 'DsnError';
 }
@@ -45,7 +46,7 @@ interface Parts {
   readonly tls: ReadonlyMap<string, string | null>;
 }
 
-/** What is wrong with a DSN, or undefined. Opens nothing; the text never repeats a part of the DSN. */
+/** Returns what is wrong with a DSN, or undefined. Opens nothing. The text contains no part of the DSN. */
 export function checkPostgresDsn(dsn: string): string | undefined {
   try {
     partsOf(dsn);
@@ -61,8 +62,8 @@ export function checkPostgresDsn(dsn: string): string | undefined {
  * parameters `host=a,b` and `port=1,2`, as in libpq. `target_session_attrs` is `any`, `read-write` or `primary`; with several hosts the
  * default is `read-write`, since this service only writes. `sslmode` is `disable`, `allow` (as disable), `prefer`, `require` (encrypted;
  * with `sslrootcert` the authority is checked), `verify-ca` or `verify-full` (authority and host name). `sslrootcert`, `sslcert` and `sslkey`
- * are paths of PEM files, read at every call so that renewed ones are used; `sslrootcert=system` is Node's own list.
- * Throws a DsnError, or the file system's error for a certificate that can't be read.
+ * are paths of PEM files, read at every call so that renewed ones are used; `sslrootcert=system` means Node's own list. Throws a
+ * DsnError, or the file system's error if a certificate can't be read.
  */
 export function readPostgresDsn(dsn: string): PostgresTarget {
   const { hosts, session, mode, tls } = partsOf(dsn);
@@ -70,7 +71,7 @@ export function readPostgresDsn(dsn: string): PostgresTarget {
   return { addresses: hosts.map((host) => ({ ...host, ssl, plainIfRefused: mode === 'prefer' })), session };
 }
 
-// User information ends at the last @ before the path: the URL standard reads it so, too.
+// The user information ends at the last @ before the path, as in the URL standard.
 const DSN = /^(postgres(?:ql)?:\/\/)((?:[^/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/;
 
 function partsOf(dsn: string): Parts {
@@ -102,7 +103,7 @@ interface Host {
   readonly socket: string | undefined;
 }
 
-/** The parameters `host` and `port` count before what the DSN says between `@` and `/`, as in libpq. */
+/** The parameters `host` and `port` take precedence over the part between `@` and `/`, as in libpq. */
 function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[] {
   const given = authority.split(',').map((each) => /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(each));
   const names = parameters.get('host')?.split(',') ?? given.map((each) => each?.[1]);
@@ -117,7 +118,7 @@ function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[
 
 function urlOf(start: string, host: Host, path: string, parameters: URLSearchParams): string {
   const query = new URLSearchParams(parameters);
-  // The driver takes a socket's folder from the parameter; the name before the path is then ignored.
+  // The driver reads a socket's folder from this parameter and then ignores the host name.
   if (host.socket !== undefined) query.set('host', host.socket);
   const text = query.size === 0 ? '' : `?${query}`;
   const url = `${start}${host.name || 'localhost'}:${host.port}${path}${text}`;
@@ -146,7 +147,7 @@ function tlsOptions(mode: Parts['mode'], given: Parts['tls']): PostgresAddress['
     case 'allow':
       return false;
     case 'prefer':
-    case 'no-verify': // node-postgres's own word
+    case 'no-verify': // node-postgres only
       return { ...base, rejectUnauthorized: false };
     case 'require':
       return rootPath === undefined ? { ...base, rejectUnauthorized: false } : { ...base, ...ANY_NAME };

@@ -1,33 +1,33 @@
 /**
- * What PostgreSQL's and the driver's errors mean for a write (docs/dispositions.md). All classes of PostgreSQL's Appendix A, "PostgreSQL
- * Error Codes", are listed. A code that isn't is `unknown`, and the service stops.
+ * The meaning of PostgreSQL's and the driver's errors for a write (docs/dispositions.md). All classes of PostgreSQL's Appendix A,
+ * "PostgreSQL Error Codes", are listed. Any other code is `unknown` and fails the topology.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
 
-/** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or a word of ours. Never a message. */
+/** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or one of ours. Never a message. */
 export interface PostgresFailure {
   readonly code: SinkErrorCode;
   readonly detail: string;
 }
 
-/** SQLSTATEs that mean something else than the rest of their class. */
+/** SQLSTATEs whose meaning differs from the rest of their class. */
 const SQLSTATES: Readonly<Record<string, SinkErrorCode>> = {
   '25006': 'unavailable', // read_only_sql_transaction: a standby, or a primary that was demoted
-  '25P03': 'unavailable', // idle_in_transaction_session_timeout: the server hung up
+  '25P03': 'unavailable', // idle_in_transaction_session_timeout: the server closed the connection
   '25P04': 'timeout', // transaction_timeout
-  '42P05': 'unavailable', // duplicate_prepared_statement: as 26000
+  '42P05': 'unavailable', // duplicate_prepared_statement: see class 26
   '55006': 'conflict', // object_in_use
   '55P03': 'conflict', // lock_not_available
   '57014': 'timeout', // query_canceled: statement_timeout, or a user cancelled it
 };
 
-/** What the first two characters of a SQLSTATE mean. */
+/** The meaning of the first two characters of a SQLSTATE. */
 const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '00': 'unknown', // successful completion
   '01': 'unknown', // warning
   '02': 'unknown', // no data
   '03': 'unknown', // SQL statement not yet complete
-  '08': 'unavailable', // connection exception; poolers report their own troubles as 08P01
+  '08': 'unavailable', // connection exception; poolers report their own errors as 08P01
   '09': 'unknown', // triggered action exception
   '0A': 'misconfigured', // feature not supported: an older server, or a table of a kind that can't be upserted
   '0B': 'unknown', // invalid transaction initiation
@@ -42,7 +42,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '23': 'rejected', // integrity constraint violation; for 23505 see repeatsPrimaryKey
   '24': 'unknown', // invalid cursor state
   '25': 'unknown', // invalid transaction state
-  '26': 'unavailable', // invalid SQL statement name: a pooler moved us to another server connection; the writer prepares it again
+  '26': 'unavailable', // invalid SQL statement name: a pooler changed the server connection; the writer prepares the statement again
   '27': 'unknown', // triggered data change violation
   '28': 'unavailable', // invalid authorization: credentials expire and are rotated
   '2B': 'unknown', // dependent privilege descriptors still exist
@@ -55,7 +55,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '3D': 'misconfigured', // invalid catalog name: no such database
   '3F': 'misconfigured', // invalid schema name
   '40': 'conflict', // transaction rollback: deadlock, serialization failure
-  '42': 'misconfigured', // syntax error or access rule violation: no such table or column, no right to it
+  '42': 'misconfigured', // syntax error or access rule violation: no such table or column, no privilege
   '44': 'rejected', // WITH CHECK OPTION violation
   '53': 'unavailable', // insufficient resources: disk full, out of memory, too many connections
   '54': 'rejected', // program limit exceeded: a value too large for an index entry
@@ -69,7 +69,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   XX: 'unknown', // internal error, data or index corrupted
 };
 
-/** Errors of sockets, name resolution and processes (Node's `error.code`): a retry may succeed after each. */
+/** Errors of sockets, name resolution and processes (Node's `error.code`), after which a retry may succeed. */
 const SYSTEM_CODES = new Set([
   'EACCES',
   'EADDRNOTAVAIL',
@@ -95,11 +95,11 @@ const SYSTEM_CODES = new Set([
   'ETIMEDOUT',
 ]);
 
-// A certificate that expired, or was renewed on one side only. The code says which check failed.
+// E.g. a certificate that expired or was renewed on one side only. The code names the failed check.
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERROR_IN_CERT)/;
 
-/** The driver's own errors have no code: recognised by their whole, constant text. */
+/** The driver's own errors have no code. They are recognised by their constant texts. */
 const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
   'Connection terminated': { code: 'unavailable', detail: 'connection_terminated' },
   'Connection terminated unexpectedly': { code: 'unavailable', detail: 'connection_terminated' },
@@ -116,7 +116,7 @@ const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
 
 const SASL_MESSAGE = 'SASL: ';
 
-/** What `error`, thrown by the driver, means for a write. Pure; an error that isn't classified is `unknown`. */
+/** The meaning of an error thrown by the driver. An unclassified error is `unknown`. */
 export function classifyPostgresError(error: unknown): PostgresFailure {
   if (!(error instanceof Error)) return { code: 'unknown', detail: 'not_an_error' };
   const code = systemCode(error);
@@ -127,9 +127,9 @@ export function classifyPostgresError(error: unknown): PostgresFailure {
     return { code: 'unavailable', detail: code };
   const known = DRIVER_MESSAGES[error.message];
   if (known !== undefined) return known;
-  // No password at hand, or the server failed to prove that it knows it.
+  // No password was given, or the server failed its part of the authentication.
   if (error.message.startsWith(SASL_MESSAGE)) return { code: 'unavailable', detail: 'sasl_failed' };
-  // Drizzle and AggregateError (every address of a name refused) wrap what the driver said.
+  // Drizzle and AggregateError (every address of a name failed) wrap the driver's error.
   const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
   if (inner !== undefined) return classifyPostgresError(inner);
   return { code: 'unknown', detail: code !== undefined && /^[A-Z0-9_]{1,64}$/.test(code) ? code : error.name };
@@ -140,12 +140,12 @@ export function sqlStateMeans(sqlState: string): SinkErrorCode {
   return SQLSTATES[sqlState] ?? CLASSES[sqlState.slice(0, 2)] ?? 'unknown';
 }
 
-// Row-level security has the SQLSTATE of a missing right. The message is translated; the routine that raises it is not (execMain.c).
+// Row-level security has the SQLSTATE of a missing privilege. The message is localised, the routine's name is not (execMain.c).
 function isRowSecurity(error: Error, sqlState: string): boolean {
   return sqlState === '42501' && 'routine' in error && error.routine === 'ExecWithCheckOptions';
 }
 
-// `EPIPE` looks like a SQLSTATE; only what the server sent has a severity.
+// `EPIPE` looks like a SQLSTATE. Only errors of the server have a severity.
 function isFromServer(error: Error): boolean {
   return 'severity' in error && typeof error.severity === 'string';
 }

@@ -13,7 +13,7 @@ const BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const WORD = 4;
-/** `null` as a word, its first byte the lowest. */
+/** `null` as a little-endian word. */
 const NULL = 0x6c6c756e;
 
 const SPACE = 0x20;
@@ -25,15 +25,16 @@ const POINT = 0x2e;
 /** The bytes before a value. */
 interface Lead {
   readonly length: number;
-  /** Its bytes four by four; those after its end are zero. */
+  /** The bytes as words, padded with zeros. */
   readonly words: Int32Array;
   /** Which bits of the last word are used. */
   readonly mask: number;
 }
 
+/** Copies the values of objects with these fields. */
 export class JsonValues {
   readonly #leads: readonly Lead[];
-  /** The most bytes that the values of an object take beyond those of its JSON: a comma each, and a null for each that isn't there. */
+  /** Maximum size of the values in addition to that of the JSON, in bytes: a comma each, and a null for each missing one. */
   readonly room: number;
 
   constructor(fields: readonly string[]) {
@@ -42,12 +43,12 @@ export class JsonValues {
   }
 
   /**
-   * Writes the values of `json` from `start`; a field that it lacks is null. Returns where they end, or -1 where the order, a space, an
-   * escape or anything else makes it not so simple, and always where it isn't JSON: the server's log would quote it.
+   * Writes the values of `json` from `start`; a missing field is null. Returns the end of the values, or -1 if the object isn't compact, in
+   * order and without other escapes. Always returns -1 for invalid JSON, which the server's log would otherwise quote.
    */
   copy(json: Buffer, bytes: DataView, start: number): number {
     const source = new DataView(json.buffer, json.byteOffset, json.length);
-    // Asking the view for its size each time would cost a third of all this.
+    // Reading the view's size each time would cost a third of the whole copy.
     const size = json.length;
     // Otherwise a comma here would pass as the one before a later field.
     if (size === 0 || source.getUint8(0) !== OPENING_BRACE) return -1;
@@ -92,7 +93,7 @@ function isAt(source: DataView, size: number, at: number, { words, mask }: Lead)
   return (source.getInt32(at + last * WORD, true) & mask) === words[last];
 }
 
-/** Bytes of the JSON string at `start`, its quotes included, or -1. */
+/** Copies the JSON string at `start`. Returns its length in bytes, quotes included, or -1. */
 function copyText(source: DataView, size: number, start: number, bytes: DataView, target: number): number {
   const shift = target - start;
   const lastWord = size - WORD;
@@ -120,7 +121,7 @@ function copyText(source: DataView, size: number, start: number, bytes: DataView
   }
 }
 
-/** Whether any of its four bytes is a quote, a backslash or a control character (bytes from 0x80 on may look like one). */
+/** Whether any of the four bytes is a quote, a backslash or a control character. May be true for bytes from 0x80 on, too. */
 function endsText(word: number): boolean {
   const quotes = word ^ 0x22222222;
   const backslashes = word ^ 0x5c5c5c5c;
@@ -129,7 +130,7 @@ function endsText(word: number): boolean {
   return (found & 0x80808080) !== 0;
 }
 
-/** Bytes of the `null`, or of the number without an exponent, at `start`, or -1. */
+/** Copies the `null` or the number without an exponent at `start`. Returns its length in bytes, or -1. */
 function copyBare(source: DataView, size: number, start: number, bytes: DataView, target: number): number {
   const end =
     source.getUint8(start) === (NULL & 0xff) ? endOfNull(source, size, start) : endOfNumber(source, size, start);

@@ -1,36 +1,37 @@
-/** Creates and updates the tables that the service needs. Several processes may do so at once. */
+/** Creates and updates the tables that the service needs. Several processes may do so concurrently. */
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { SinkError } from '../../errors.ts';
 import { migrationsFolder } from '../migrations-folder.ts';
 import { openPostgres, type PostgresConnection } from './connection.ts';
 import { classifyPostgresError } from './errors.ts';
 
-// Drizzle's default schema, and a table that no other program's migrations share.
+// Drizzle's default schema, and a table of our own.
 const SCHEMA = 'drizzle';
 const TABLE = 'wado_consumer_migrations';
 
-// An advisory lock of our own: any number that no other program locks.
+// An arbitrary number for our advisory lock.
 const LOCK = '7737284116391274837';
 
 // While a migration waits for a table lock, every later statement queues behind it. Give up and retry instead.
 const LOCK_TIMEOUT_MS = 10_000;
-// No statement of a migration reads or rewrites a table, so this is ample. A dead connection is noticed within it.
+// Ample, since no migration reads or rewrites a table. A dead connection is detected within this time.
 const MIGRATION_TIMEOUT_MS = 28_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Options of a migration. */
 export interface MigratePostgresOptions {
-  /** The name that errors carry [`postgres`]. */
+  /** The sink's name in errors [`postgres`]. */
   readonly name?: string;
-  /** Milliseconds [5000]. */
+  /** Connect timeout per host in milliseconds [5000]. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds to wait for locks of other sessions [10000]. */
+  /** How long to wait for locks of other sessions, in milliseconds [10000]. */
   readonly lockTimeoutMs?: number;
 }
 
 /**
- * Applies the migrations of `drizzle/pg` that the database lacks, and resolves to their number: 0 on the second run, which changes
- * nothing and needs no right but to read. Works on an empty database and on one that upstream created (docs/contract.md, "Tables").
- * Rejects with a SinkError: `conflict` when another session held the tables, `misconfigured` when a right is missing.
+ * Applies the missing migrations of `drizzle/pg` and resolves to their number. A second run applies none and needs only read privileges.
+ * Works on an empty database and on one that upstream created (docs/contract.md, "Tables"). Rejects with a SinkError: `conflict` when
+ * another session has locked the tables, `misconfigured` when a privilege is missing.
  */
 export async function migratePostgres(dsn: string, options: MigratePostgresOptions = {}): Promise<number> {
   const name = options.name ?? 'postgres';
@@ -54,17 +55,17 @@ async function migrateOn(connection: PostgresConnection, name: string, lockTimeo
   const folder = migrationsFolder('pg');
   if ((await pending(connection, folder)) === 0) return 0;
   await connection.query({ text: `set lock_timeout = ${lockTimeoutMs}` });
-  // Held until the session ends: other processes wait here, and then find nothing left to do.
+  // Other processes wait here until the lock is released, and then find no pending migration.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
   const count = await pending(connection, folder);
   if (count > 0) await applyAll(connection, folder, name);
-  // The session's end would release it too, but PGlite's connections share one session.
+  // The end of the session would release it too, but PGlite's connections share one session.
   await connection.query({ text: 'select pg_advisory_unlock($1::bigint)', values: [LOCK] });
   return count;
 }
 
 async function applyAll(connection: PostgresConnection, folder: string, name: string): Promise<void> {
-  // Loaded here: a service whose tables are up to date starts without it.
+  // Loaded here, so that a service whose tables are up to date doesn't load it.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import('drizzle-orm/node-postgres'),
     import('drizzle-orm/node-postgres/migrator'),
@@ -78,7 +79,7 @@ async function applyAll(connection: PostgresConnection, folder: string, name: st
   }
 }
 
-// Checked first: drizzle's migrate() creates its schema every time, and a service in daily use needs no right to that.
+// Checked first, because drizzle's migrate() always tries to create its schema, for which the service may lack the privilege.
 async function pending(connection: PostgresConnection, folder: string): Promise<number> {
   const files = readMigrationFiles({ migrationsFolder: folder });
   const [there] = await connection.query({ text: `select to_regclass('${SCHEMA}.${TABLE}') is not null as there` });

@@ -10,7 +10,7 @@ const CLOSING_BRACE = 0x7d;
 
 const FIRST_SIZE = 64 << 10;
 const TEXT_OID = 25;
-/** Dimensions, "has nulls", the elements' type, then length and lower bound of the only dimension. */
+/** Number of dimensions, "has nulls", element type, and the length and lower bound of the only dimension. */
 const HEAD_SIZE = 20;
 const LENGTH_SIZE = 4;
 /** The most bytes of UTF-8 for one UTF-16 unit. */
@@ -41,7 +41,7 @@ export class RowArrayWriter {
     this.#values = new JsonValues(fields);
   }
 
-  /** Throws a RowError. */
+  /** Returns the array of the rows. Throws a RowError. */
   write(rows: readonly Row[]): Buffer {
     this.#end = 0;
     this.#makeRoom(HEAD_SIZE);
@@ -84,7 +84,7 @@ export class RowArrayWriter {
   }
 }
 
-/** The head of a `text[]` in binary format (PostgreSQL, array_recv); an empty one has no dimension. */
+/** Writes the head of a `text[]` in binary format (PostgreSQL, array_recv). An empty array has no dimension. */
 function writeHead(bytes: Buffer, elements: number): number {
   bytes.writeInt32BE(elements === 0 ? 0 : 1, 0);
   bytes.writeInt32BE(0, 4);

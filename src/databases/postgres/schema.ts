@@ -1,6 +1,6 @@
 /**
- * The three tables as PostgreSQL has them (docs/contract.md, "Tables"): upstream's names, types, order and constraints, with
- * `source_time` and `source_trace_id` added last. Migrations and the write statement are both made from here.
+ * The three tables in PostgreSQL (docs/contract.md, "Tables"): upstream's names, types, order and constraints, followed by
+ * `source_time` and `source_trace_id`. The migrations and the write statement are generated from this schema.
  */
 import {
   bigint,
@@ -23,7 +23,7 @@ const version = () => ({
   source_trace_id: text(36),
 });
 
-/** One row per stored file: what the receiver said of it. */
+/** One row per stored file, with the fields of its message. */
 export const dicomObjectMeta = pgTable(
   'dicom_object_meta',
   {
@@ -62,7 +62,7 @@ export const dicomObjectMeta = pgTable(
   ],
 );
 
-/** One row per series. `pregnancy_status` is upstream's and never written here. */
+/** One row per series. `pregnancy_status` belongs to upstream and is never written here. */
 export const dicomStateMeta = pgTable(
   'dicom_state_meta',
   {

@@ -1,4 +1,4 @@
-/** The PostgreSQL sink: the three tables of docs/contract.md, one statement for everything that waits. */
+/** The PostgreSQL sink: stores waiting batches in the three tables of docs/contract.md with one statement. */
 import { SinkError } from '../../errors.ts';
 import type { Sink } from '../../ports.ts';
 import type { DatabaseSinkOptions } from '../driver.ts';
@@ -12,13 +12,13 @@ import { createPostgresWriter } from './writer.ts';
 export interface PostgresSinkOptions
   extends Pick<DatabaseSinkOptions, 'name' | 'dsn'>,
     Partial<Omit<DatabaseSinkOptions, 'name' | 'dsn'>> {
-  /** The most records in one statement [2000]. */
+  /** Maximum number of records in one statement [2000]. */
   readonly maxRows?: number;
-  /** The most bytes in one statement [8 MiB]; a single record may exceed it. */
+  /** Maximum size of the rows in one statement, in bytes [8 MiB]. A single record may exceed it. */
   readonly maxBytes?: number;
-  /** Milliseconds that a refused record waits for another one to be accepted [10000]. */
+  /** How long a refused record waits until another one is accepted, in milliseconds [10000]. */
   readonly holdMs?: number;
-  /** Milliseconds for a connection to one host of the DSN [5000]. */
+  /** Connect timeout per host in milliseconds [5000]. */
   readonly connectTimeoutMs?: number;
 }
 
@@ -27,8 +27,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 20_000;
 
 /**
- * `connect()` opens a connection, migrates if asked and checks encoding, tables, columns, keys and rights. `write()` is acknowledged by
- * COMMIT. Every error is a SinkError, classified as docs/dispositions.md says.
+ * `connect()` migrates if configured and checks the encoding, tables, columns, keys and privileges. `write()` resolves after COMMIT. Every
+ * error is a SinkError, classified according to docs/dispositions.md.
  */
 export function createPostgresSink(options: PostgresSinkOptions): Sink {
   const { name, prepare = true } = options;
@@ -65,7 +65,7 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
   };
 }
 
-// A secret file that is being replaced can be missing for a moment: retry.
+// A secret file may be missing while it is replaced: retried.
 function currentDsn({ name, dsn }: PostgresSinkOptions): string {
   try {
     return dsn();

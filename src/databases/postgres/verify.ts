@@ -1,9 +1,9 @@
-/** Compares a database with what the write statement needs, and names the difference. */
+/** Checks that the write statement fits the database's tables, and names the difference. */
 import { SinkError } from '../../errors.ts';
 import type { PostgresConnection } from './connection.ts';
 import { POSTGRES_WRITE_STATEMENT, WRITTEN_TABLES, type WrittenColumn, type WrittenTable } from './write-statement.ts';
 
-// Lengths of varchar and precisions of time and timestamp are in atttypmod. to_regclass looks along the search_path, as the statement does.
+// atttypmod has the length of varchar and the precision of time and timestamp. to_regclass uses the search_path, like the statement.
 const COLUMNS = `
 select a.attname as name, format_type(a.atttypid, null) as type, a.attnotnull as required,
   a.atthasdef or a.attidentity <> '' as filled,
@@ -13,6 +13,7 @@ select a.attname as name, format_type(a.atttypid, null) as type, a.attnotnull as
 from pg_attribute a
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`;
 
+/** A column of a table in the database. */
 export interface FoundColumn {
   /** PostgreSQL's name of the type, without its length. */
   readonly type: string;
@@ -24,18 +25,18 @@ export interface FoundColumn {
   readonly filled: boolean;
 }
 
-/** Types that hold the same values as ours without loss. */
+/** Types that store the same values without loss. */
 const ALSO_GOOD: Readonly<Record<string, readonly string[]>> = {
   'character varying': ['text', 'character'],
   integer: ['bigint'],
 };
 
-/** Columns that every record leaves empty. */
+/** Columns that are null in every record. */
 const ALWAYS_NULL = new Set(['pixel_data_location', 'thumbnail_location']);
 
 /**
- * Rejects with a SinkError `misconfigured` whose detail names the table and column at fault and what to do, or with what the server
- * said about the write statement without rows: that checks the keys and the rights.
+ * Rejects with a SinkError `misconfigured` whose detail names the table, the column and what to do. Also runs the write statement without
+ * rows, which checks the keys and the privileges, and rejects with its error.
  */
 export async function verifyPostgres(connection: PostgresConnection, sink: string): Promise<void> {
   const refuse = (detail: string) => new SinkError(sink, 'misconfigured', detail);
@@ -63,7 +64,7 @@ async function readColumns(connection: PostgresConnection, table: string): Promi
   );
 }
 
-/** What is wrong with `table` and what to do: `table.column:type, needs varchar(64)`; undefined when every record fits. */
+/** What is wrong with `table` and what to do, e.g. `table.column:type, needs varchar(64)`; undefined when every record fits. */
 export function findFault(
   table: Pick<WrittenTable, 'name' | 'columns'>,
   found: ReadonlyMap<string, FoundColumn>,
@@ -72,7 +73,7 @@ export function findFault(
   for (const column of table.columns) {
     const there = found.get(column.name);
     if (there === undefined) return `${table.name}.${column.name}:missing, run wado-consumer migrate`;
-    // Rows that don't fit would each look like a bad record.
+    // Otherwise each row that doesn't fit would be dead-lettered as a bad record.
     if (!holds(there, column)) return `${table.name}.${column.name}:type, needs ${column.type}`;
   }
   const written = new Set(table.columns.map(({ name }) => name));

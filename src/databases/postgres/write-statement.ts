@@ -1,6 +1,6 @@
 /**
- * The one statement that stores a group of rows in all three tables. It is made from the drizzle schema, so a column exists in one
- * place. Rows arrive as three arrays of texts, each the array literal of a row's values in the order of the output record's fields.
+ * The statement that stores rows in all three tables. It is generated from the drizzle schema, so that columns are defined in one place.
+ * Its parameters are three text arrays; each element is the array literal of a row's values, in the order of the output record's fields.
  */
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { getTableConfig } from 'drizzle-orm/pg-core';
@@ -8,26 +8,28 @@ import { DICOM_STORE_META_FIELDS } from '../../records/dicom-store-meta.ts';
 import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../records/output-fields.ts';
 import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from './schema.ts';
 
-/** One table as the write statement sees it. */
+/** One table of the write statement. */
 export interface WrittenTable {
   readonly name: string;
   /** The columns that the statement fills, in the schema's order. */
   readonly columns: readonly WrittenColumn[];
-  /** The values of a row's text, by their columns' names. */
+  /** The names of the values in a row's array literal, in order. */
   readonly values: readonly string[];
+  /** The columns of the primary key. */
   readonly key: readonly string[];
 }
 
+/** A column that the statement fills. */
 export interface WrittenColumn {
   readonly name: string;
   /** PostgreSQL's name of the type, with its length: `varchar(64)`. */
   readonly type: string;
 }
 
-// Another service's column: never written here.
+// A column of another service, which is never written here.
 const NOT_OURS = new Set(['pregnancy_status']);
 
-// Another service counts and fills this one: a record without a value keeps the row's (docs/contract.md, "Tables").
+// Another service fills this column, so a record without a value keeps the stored one (docs/contract.md, "Tables").
 const KEPT_WHERE_NULL = new Set(['series_related_instances']);
 
 /** The three tables, in the order of the statement's parameters: objects, states, images. */
@@ -38,8 +40,8 @@ export const WRITTEN_TABLES = [
 ] as const satisfies readonly WrittenTable[];
 
 /**
- * Text of the write statement. `$1`, `$2`, `$3`: the texts of the object, state and image rows, each key at most once in its array
- * (PostgreSQL refuses to change a row twice in one statement, 21000) and in key order (two statements then lock in the same order).
+ * The text of the write statement. `$1`, `$2` and `$3` are the object, state and image rows. Each key occurs at most once per array
+ * (PostgreSQL refuses to change a row twice in one statement, 21000). Rows are in key order, so that statements lock in the same order.
  */
 export const POSTGRES_WRITE_STATEMENT = writeStatement(WRITTEN_TABLES);
 
@@ -69,7 +71,7 @@ function upsert(table: WrittenTable, parameter: string): string {
   return [
     `insert into ${quote(table.name)} as t (${names.join(', ')})`,
     `select ${values.join(', ')}`,
-    // `offset 0` keeps the planner from parsing the literal once for each use of it.
+    // `offset 0` prevents the planner from parsing the literal once per column.
     `from (select literal::text[] as value from unnest(${parameter}::text[]) as literal offset 0) as r`,
     `on conflict (${table.key.map(quote).join(', ')}) do update set`,
     changed.map(({ name }) => `${quote(name)} = ${newValue(name)}`).join(', '),
@@ -77,12 +79,12 @@ function upsert(table: WrittenTable, parameter: string): string {
   ].join('\n');
 }
 
-// The database's clock when the row is written: a service that polls updated_time also sees rows stored after an outage.
+// The database's clock at the time of the write, so that a service that polls updated_time also sees rows stored after an outage.
 function isClock(column: WrittenColumn): boolean {
   return column.name === 'updated_time';
 }
 
-// A state's or image's created_time is when its row was inserted. An object's is its version and moves with it.
+// In states and images, created_time is set when the row is inserted. In objects it is the version, and is updated.
 function isSetOnce(table: WrittenTable, column: WrittenColumn): boolean {
   return column.name === 'created_time' && hasVersion(table);
 }
@@ -91,7 +93,7 @@ function hasVersion(table: WrittenTable): boolean {
   return table.columns.some((column) => column.name === 'source_time');
 }
 
-// Text stays text, so that its length is checked once, on the way into the column.
+// Text isn't cast, so that its length is checked only once, by the column.
 function valueSql(table: WrittenTable, column: WrittenColumn): string {
   const value = `r.value[${table.values.indexOf(column.name) + 1}]`;
   return column.type.startsWith('varchar') ? value : `${value}::${column.type}`;

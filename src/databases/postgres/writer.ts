@@ -1,4 +1,4 @@
-/** One connection of the PostgreSQL sink: opened when it is needed, replaced after it has failed. */
+/** One connection of the PostgreSQL sink. It is opened when needed and replaced after a failure. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SinkError } from '../../errors.ts';
@@ -13,16 +13,17 @@ import { PostgresStatementError } from './connection.ts';
 import { RowArrayWriter, RowError } from './rows.ts';
 import { POSTGRES_WRITE_STATEMENT } from './write-statement.ts';
 
-// The other side of a deadlock or a concurrent insert has ended by then. What still collides is retried by the caller.
+// By then the other transaction of a deadlock or a concurrent insert has ended. Later conflicts are retried by the caller.
 const CONFLICT_TRIES = 4;
 const CONFLICT_PAUSE_MS = 20;
 
-/** A lock timeout is no collision: the same statement would wait as long again. */
+/** Lock timeouts are not retried at once: the same statement would wait for the lock again. */
 const LOCKED: ReadonlySet<string> = new Set(['55P03', '55006']);
 
-/** The server connection behind a pooler has changed, and doesn't know the statement, or knows another one by its name. */
+/** A pooler has changed the server connection, which doesn't have the statement, or has another one with this name. */
 const NOT_PREPARED: ReadonlySet<string> = new Set(['26000', '42P05']);
 
+/** The settings of one connection of the sink. */
 export interface PostgresWriterOptions {
   /** The sink's name, for errors. */
   readonly name: string;
@@ -32,11 +33,12 @@ export interface PostgresWriterOptions {
   readonly prepare: boolean;
 }
 
+/** Creates a writer; it connects at its first statement. */
 export function createPostgresWriter({ name, open, prepare }: PostgresWriterOptions): DatabaseWriter {
   let connection: PostgresConnection | undefined;
   let prepared: { readonly name: string; readonly again: boolean } | undefined;
   let closed = false;
-  // Megabytes for each statement: allocated once, since a writer runs one statement at a time.
+  // Megabytes per statement, so they are reused. A writer runs one statement at a time.
   const objectArray = new RowArrayWriter(DICOM_STORE_META_FIELDS);
   const stateArray = new RowArrayWriter(STATE_META_FIELDS);
   const imageArray = new RowArrayWriter(IMAGE_META_FIELDS);
@@ -64,7 +66,7 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
     }
   }
 
-  /** Runs the write statement. Prepares it again where the server doesn't know it; after the second time it isn't prepared any more. */
+  /** Runs the write statement. If the server lacks the prepared statement, prepares it once more, and after that no longer. */
   async function run(current: PostgresConnection, values: readonly Buffer[]): Promise<void> {
     try {
       const named = prepared === undefined ? {} : { name: prepared.name };
@@ -99,12 +101,12 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
   };
 }
 
-// Servers and poolers that share a session between connections (PGlite) see the names of all of them.
+// Unique, because PGlite and poolers may share a session, and its statement names, between connections.
 function statementName(): string {
   return `wado_consumer_write_${randomUUID().slice(0, 8)}`;
 }
 
-/** `error` as a conflict, when it is one: another transaction won, and a second try finds its rows committed. */
+/** The error as a conflict if another transaction caused it, so that a retry finds its rows committed; else undefined. */
 async function asConflict(
   error: unknown,
   connection: PostgresConnection,
@@ -118,14 +120,14 @@ async function asConflict(
 
 const UNIQUE_VIOLATION = '23505';
 
-// Does the violated unique index hold all columns of its table's primary key?
+// Whether the violated unique index contains all columns of its table's primary key.
 const REPEATS_PRIMARY_KEY = `
 select i.indkey::int2[] @> p.indkey::int2[] as repeats
 from pg_index i join pg_index p on p.indrelid = i.indrelid and p.indisprimary
 where i.indexrelid = to_regclass(format('%I.%I', $1::text, $2::text))`;
 
-// Upstream's extra unique indexes repeat the primary key. ON CONFLICT arbitrates on the key alone, so of two statements that insert one key
-// at the same moment one can fail at such an index, and its row is not at fault. Any other unique index is a rule that the row breaks.
+// Upstream's extra unique indexes repeat the primary key. ON CONFLICT handles the primary key only, so when two statements insert the same
+// key concurrently, one may fail at such an index although its row is valid. A violation of any other unique index is the row's fault.
 async function repeatsPrimaryKey(error: PostgresStatementError, connection: PostgresConnection): Promise<boolean> {
   if (error.constraint === undefined) return false;
   const { schema, name } = error.constraint;
