@@ -4,20 +4,21 @@ import type { Logger } from './logger.ts';
 
 /** The log lines of batches, of their commits, and of records that wait for their files. */
 export interface BatchLog {
-  /** INFO, one line per batch. WARN beside it, with counts by error code, when records of it were dead-lettered. */
+  /** Logs one line per batch at INFO, and at WARN the counts by error code when records of it were dead-lettered. */
   acknowledged(batch: AcknowledgedBatch): void;
-  /** DEBUG. The offsets are repeated in the line of the next batch, so that INFO shows commits too. */
+  /** Logs committed offsets at DEBUG. The line of the next batch repeats them, so that INFO shows commits too. */
   committed(offsets: readonly PartitionOffset[]): void;
   /**
-   * INFO when the first record begins to wait for its file, and when none waits any more. `change`: records more or
-   * fewer.
+   * Logs at INFO when the first record begins to wait for its file, and when none waits any more. `change` is the change
+   * of the number of waiting records.
    */
   waiting(change: number): void;
 }
 
-/** Files that are regularly late would log two lines for each of them: a new wait is logged once in this time. */
+/** The minimum time between two logged waits, in milliseconds, because files may be late regularly. */
 const REPEAT_WAITING_MS = 30_000;
 
+/** `now` returns milliseconds. */
 export function createBatchLog(logger: Logger, now: () => number = () => performance.now()): BatchLog {
   const committed = new Map<string, PartitionOffset>();
   let waiting = 0;

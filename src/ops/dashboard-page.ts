@@ -49,7 +49,7 @@ const history = [];
 const SMOOTH = 3;
 let recent = [];
 let previous;
-/** When the first answer came. */
+/** When the first answer arrived. */
 let opened;
 
 function rate(now, field) {
@@ -64,7 +64,7 @@ function tiles(now) {
     ['lag', lagOf(input)],
   ];
   const counted = Object.entries(totals);
-  // Where nothing counts the tables, the records published to the topics show series and images.
+  // Without totals, the records published to the topics show series and images.
   const published = outputs.filter((each) => each.kind === 'topic').map((each) => ['to ' + each.target, each.count]);
   for (const [name, value] of counted.length ? counted : published) figures.push([name, number(value)]);
   figures.push(['dead letters', number(records.deadLettered)]);
@@ -125,7 +125,7 @@ function table(id, rows, empty) {
 }
 
 function sparkline(now) {
-  // One answer alone has no rate.
+  // A rate needs two answers.
   if (!previous) return;
   history.push({ at: now.at, rate: rate(now, (each) => each.records.acked + each.records.deadLettered) });
   if (history.length > HISTORY) history.shift();
@@ -138,7 +138,7 @@ function sparkline(now) {
   byId('peak').textContent = 'peak ' + number(peak) + '/s in the last ' + duration(now.at - watchedSince());
 }
 
-/** When the oldest rate that is shown was measured: the page knows nothing from before it was opened. */
+/** The start of the period that the chart shows. It can't be before the page was opened. */
 function watchedSince() {
   return history.length < HISTORY ? opened : history[0].at;
 }
@@ -180,6 +180,7 @@ async function poll() {
 poll();
 `;
 
+/** The HTML of the page. */
 export const DASHBOARD_PAGE = `<!doctype html>
 <html lang="en">
 <head>

@@ -1,14 +1,15 @@
 /**
- * What the dashboard shows: source and sinks with their connection and counts, the accounting of records, lag. Never
- * record content.
+ * The data of the dashboard: connection and counts of source and sinks, the accounting of records, and the lag. It never
+ * contains record content.
  */
 import type { ComponentStatus, Health } from './health.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
+/** The kind of a sink. */
 export type OutputKind = 'database' | 'topic' | 'dead_letter';
 
-/** The source and the sinks of the topology, by their labels and places in the configuration. */
+/** The source and the sinks of the topology, with their labels and paths in the configuration. */
 export interface DashboardNodes {
   readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
   readonly outputs: readonly (Component & {
@@ -18,6 +19,7 @@ export interface DashboardNodes {
   })[];
 }
 
+/** The counts and states at one moment. */
 export interface DashboardSnapshot {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -25,6 +27,7 @@ export interface DashboardSnapshot {
   readonly input: NodeSnapshot & {
     readonly topics: readonly string[];
     readonly group: string;
+    /** Records; null while it is unknown. */
     readonly lag: number | null;
   };
   readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
@@ -36,11 +39,13 @@ export interface DashboardSnapshot {
     readonly inFlight: number;
     readonly waiting: number;
   };
+  /** By error code. */
   readonly deadLetters: Readonly<Record<string, number>>;
-  /** Rows of the tables (studies, series, images); empty where nothing counts them. */
+  /** Rows of the tables (studies, series, images); empty outside the demo. */
   readonly totals: Readonly<Record<string, number>>;
 }
 
+/** The state of one source or sink. */
 export interface NodeSnapshot extends Component {
   readonly connected: boolean;
   readonly error?: string;
@@ -49,12 +54,14 @@ export interface NodeSnapshot extends Component {
   readonly errors: number;
 }
 
+/** The source of the dashboard's data. */
 export interface Dashboard {
   snapshot(): Promise<DashboardSnapshot>;
   /** Sets the totals. Counting costs a query, so only the demo does it. */
   totals(totals: Readonly<Record<string, number>>): void;
 }
 
+/** What the dashboard reads. */
 export interface DashboardOptions {
   readonly nodes: DashboardNodes;
   readonly version: VersionInfo;
@@ -62,6 +69,7 @@ export interface DashboardOptions {
   readonly health: Health;
 }
 
+/** Creates the dashboard; its uptime starts now. */
 export function createDashboard({ nodes, version, metrics, health }: DashboardOptions): Dashboard {
   const startedAt = performance.now();
   let totals: Readonly<Record<string, number>> = {};

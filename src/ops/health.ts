@@ -4,34 +4,39 @@
  */
 import type { Component } from './metrics.ts';
 
+/** Reports the state of one component. */
 export interface ComponentHealth {
   connected(): void;
-  /** Not connected. `code` is one of ours or the driver's (`ECONNREFUSED`, `57P01`). */
+  /** The component is not connected. `code` is one of ours or the driver's (`ECONNREFUSED`, `57P01`). */
   failed(code: string): void;
 }
 
+/** The state of one component in `/ready`. */
 export interface ComponentStatus extends Component {
   readonly connected: boolean;
   readonly error?: string;
 }
 
+/** The answer of `/ready`. */
 export interface Readiness {
   readonly ready: boolean;
   readonly body: { readonly error?: string; readonly statuses: readonly ComponentStatus[] };
 }
 
+/** The state of all components. */
 export interface Health {
   /** Adds an input or output. It counts as not connected until its first `connected()`. */
   component(component: Component): ComponentHealth;
-  /** Adds components of which one is enough to be ready. `statuses` names those that are not connected in any case. */
+  /** Adds components of which one connected one is enough to be ready. The body always lists all of them. */
   alternatives(components: readonly Component[]): readonly ComponentHealth[];
-  /** Not ready from now on: the service is shutting down. */
+  /** Marks the service as shutting down, so that it is no longer ready. */
   stopping(): void;
   readiness(): Readiness;
 }
 
 const NOT_YET = 'not_connected_yet';
 
+/** Creates the state without components. */
 export function createHealth(): Health {
   const statuses = new Map<string, ComponentStatus>();
   const alternatives: (readonly string[])[] = [];

@@ -11,6 +11,7 @@ import type { Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
+/** The address and the sources of the answers. */
 export interface HttpServerOptions {
   readonly config: Pick<HttpConfig, 'host' | 'port' | 'rootPath'>;
   readonly version: VersionInfo;
@@ -19,6 +20,7 @@ export interface HttpServerOptions {
   readonly dashboard: Dashboard;
 }
 
+/** The running server. */
 export interface AdminServer {
   /** The address with the actual port: `http://127.0.0.1:4195`. */
   readonly url: string;
@@ -42,7 +44,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const CLOSE_AFTER_MS = 500;
 const MAX_CONNECTIONS = 256;
-/** Node checks for late requests every 30 s by default: that long, slow clients could occupy all connections. */
+/** Node's default interval for timeout checks is 30 s, so long could slow clients occupy all connections. */
 const TIMEOUTS = {
   requestTimeout: 5_000,
   headersTimeout: 5_000,
@@ -81,7 +83,7 @@ async function respond(
   endpoints: ReadonlyMap<string, Endpoint>,
   rootPath: string,
 ): Promise<void> {
-  // The body is ignored, but unread it would keep the connection open.
+  // The body is read and ignored, because an unread one would keep the connection open.
   request.resume();
   const answer = await answerOf(request, endpoints, rootPath);
   response.writeHead(answer.status, {

@@ -1,5 +1,5 @@
 /**
- * Why the input isn't ready, in words. `problem` is a code, and what it names behind a colon
+ * The log message for a problem of the input: a code, optionally followed by a colon and a topic or an address
  * (src/kafka/consumer/readiness.ts).
  */
 export function describeInputProblem(problem: string, group: string): string {

@@ -7,7 +7,7 @@ export interface LogOutput {
 
 type Output = Pick<Writable, 'write' | 'writableLength' | 'on'>;
 
-// A blocked reader of stdout must cost log lines, not memory, and must not prevent the exit.
+// If the reader of stdout blocks, log lines are dropped. They must neither fill the memory nor prevent the exit.
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -17,7 +17,7 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
  */
 export function logOutput(stream: Output, maxWaitingBytes = MAX_WAITING_BYTES): LogOutput {
   let dropped = 0;
-  // EPIPE: the reader is gone. The service continues without a log.
+  // EPIPE: the reader has closed the pipe. The service continues without a log.
   stream.on('error', () => undefined);
   return {
     write: (line) => {

@@ -13,14 +13,15 @@ import { serializeError } from './serialize-error.ts';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * The message is our own text, built from names and numbers only. There are no format arguments, so no value gets in by
- * `%s`.
+ * Logs one line. The message is our own text, built from names and numbers only. There are no format arguments, so that
+ * `%s` can't insert a value.
  */
 export interface LogMethod {
   (message: string): void;
   (fields: LogFields, message: string): void;
 }
 
+/** The logger of the service. */
 export interface Logger {
   readonly fatal: LogMethod;
   readonly error: LogMethod;
@@ -33,6 +34,7 @@ export interface Logger {
   isLevelEnabled(level: LogLevel): boolean;
 }
 
+/** The settings of the logger. */
 export interface LoggerOptions {
   /** Default info. */
   readonly level?: LogLevel;
@@ -42,7 +44,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Creates the logger. Lines are written at once; a slow reader loses some of them. */
+/** Creates the logger. On stdout, lines are dropped while the reader blocks (log-output.ts). */
 export function createLogger(options: LoggerOptions = {}): Logger {
   return guard(
     pino(
@@ -57,14 +59,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   );
 }
 
-/** Wraps pino: every error loses its message on the way. */
+/** Wraps pino so that errors are logged without their messages. */
 function guard(logger: PinoLogger): Logger {
   const method =
     (level: Level): LogMethod =>
     (fields: unknown, message?: unknown) => {
       if (!logger.isLevelEnabled(level)) return;
       if (typeof fields === 'string') logger[level](fields);
-      // Without a message pino would use the error's, and a driver's message may quote a row.
+      // Without a message, pino would use that of the error, which may quote a row.
       else logger[level](safeFields(asFields(fields)), typeof message === 'string' ? message : 'error');
     };
   return {

@@ -1,7 +1,8 @@
 /**
  * The metrics of the service. Names and labels are Redpanda Connect's where it has them, so that its dashboards and
  * alerts work: every series of a component carries `label` and `path`, counters have no `_total`, durations are
- * summaries in nanoseconds. Names that begin with `wado_` are ours. Nodes count once per batch, never once per record.
+ * summaries in nanoseconds. Names that begin with `wado_` are ours. Counters are incremented once per batch; what is
+ * counted per record is in record-ledger.ts.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
@@ -9,7 +10,7 @@ import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createThrottling, type Throttling } from './throttling.ts';
 
 /**
- * A component of the configuration: its label (`postgres`, may be empty) and its place
+ * A component of the configuration: its label (`postgres`, may be empty) and its path
  * (`root.output.broker.outputs.0`).
  */
 export interface Component {
@@ -17,7 +18,9 @@ export interface Component {
   readonly path: string;
 }
 
+/** Counts the connections of an input or output. */
 export interface ConnectionMetrics {
+  /** A connection was established. */
   connectionUp(): void;
   /** A connection attempt failed. */
   connectionFailed(): void;
@@ -28,35 +31,39 @@ export interface ConnectionMetrics {
 /** Why a batch was closed. */
 export type BatchMechanism = 'count' | 'period';
 
+/** The metrics of the Kafka input. */
 export interface InputMetrics extends ConnectionMetrics {
   received(records: number): void;
-  /** From the moment a batch is full, or its period over, to its acknowledgement, in milliseconds. */
+  /** Time from when a batch was full or its period was over to its acknowledgement, in milliseconds. */
   latency(milliseconds: number): void;
   batchCreated(mechanism: BatchMechanism): void;
-  /** Records between the group's offset and the partition's end; undefined (NaN in the series) while it isn't known. */
+  /** Records between the group's offset and the partition's end; undefined (NaN in the series) while unknown. */
   lag(topic: string, partition: number, records: number | undefined): void;
-  /** A partition went on at another offset than the group's. `skipped` records don't exist any more. */
+  /** A partition continued at another offset than the group's. `skipped` records were deleted before they were consumed. */
   moved(reason: string, skipped: number): void;
-  /** The partition was revoked: its series end. */
+  /** The partition was revoked: removes its series. */
   lagGone(topic: string, partition: number): void;
 }
 
+/** The metrics of the header reader. */
 export interface ProcessorMetrics {
-  /** Counts one batch of this many records. */
+  /** Counts one batch with this number of files. */
   received(records: number): void;
-  /** Counts one batch that left the processor with this many records. */
+  /** Counts one batch with this number of state and image records. */
   sent(records: number): void;
-  /** Counts failed records. Default: one. */
+  /** Counts files whose header could not be read. Default: one. */
   error(records?: number): void;
   latency(milliseconds: number): void;
-  /** A reader thread was replaced: it died, or the storage did not answer it within read_timeout. */
+  /** Counts a replaced reader thread: it died, or its storage calls made no progress for read_timeout. */
   workerLost(reason: WorkerLoss): void;
 }
 
+/** Why a reader thread was replaced. */
 export type WorkerLoss = 'read_timeout' | 'died';
 
+/** The metrics of a sink. */
 export interface OutputMetrics extends ConnectionMetrics {
-  /** Counts one stored batch of this many records. */
+  /** Counts one stored batch with this number of records. */
   sent(records: number): void;
   /** Counts one failed write. */
   error(): void;
@@ -64,22 +71,24 @@ export interface OutputMetrics extends ConnectionMetrics {
   latency(milliseconds: number): void;
 }
 
+/** All metrics of one service. */
 export interface Metrics {
   readonly registry: Registry;
   readonly records: RecordLedger;
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
-  /** One entry of `storage_roots`. The returned function sets whether it can be used. */
+  /** Adds an entry of `storage_roots`. The returned function sets whether it can be used. */
   storageRoot(component: Component): (usable: boolean) => void;
-  /** The delays that brokers ask of the producers. */
+  /** The throttling of the producers by the brokers. */
   readonly throttling: Throttling;
-  /** The current series of one metric; none if the metric doesn't exist. */
+  /** The current series of a metric; none if the metric doesn't exist. */
   series(name: string): Promise<readonly Series[]>;
   /** Prometheus text format 0.0.4. */
   text(): Promise<string>;
 }
 
+/** One series of a metric. */
 export interface Series {
   readonly labels: Readonly<Record<string, string | number | undefined>>;
   readonly value: number;
@@ -88,6 +97,7 @@ export interface Series {
 const LABELS = ['label', 'path'] as const;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
 
+/** The settings of the metrics. */
 export interface MetricsOptions {
   /**
    * Memory, CPU, event-loop delay and garbage collection of the process. Default true; a test with many registries
@@ -144,7 +154,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labelNames: [...LABELS, 'reason'],
       registers,
     }),
-    // Redpanda Connect renamed the gauge (kafka_lag until 4.99, redpanda_lag since): dashboards of both keep working.
+    // Redpanda Connect renamed kafka_lag to redpanda_lag after 4.99. Both names are exported, for dashboards of both.
     lags: ['redpanda_lag', 'kafka_lag'].map(
       (name) =>
         new Gauge({
@@ -287,7 +297,7 @@ function connectionOf(counters: ConnectionCounters, label: string, path: string)
   return { connectionUp: () => up.inc(), connectionFailed: () => failed.inc(), connectionLost: () => lost.inc() };
 }
 
-// Each series starts at 0: one that appears with its first error has no rate to alert on.
+// Starts each series at 0: a series that appears with its first error has no rate to alert on.
 function started(counter: Counter.Internal): Counter.Internal {
   counter.inc(0);
   return counter;

@@ -12,9 +12,10 @@ import type { Metrics } from './metrics.ts';
 import { seconds } from './outage-log.ts';
 import { RepeatedLog } from './repeated-log.ts';
 
-/** Problems that last are reported several times a second. */
+/** How often a lasting problem is logged, in milliseconds. The source reports it several times a second. */
 const REPEAT_AFTER_MS = 30_000;
 
+/** Where the source's events are reported. */
 export interface SourceOperations {
   readonly metrics: Metrics;
   readonly health: Health;
@@ -60,7 +61,7 @@ export function sourceEvents(
       }
       if (problems.isClear()) notReadySince = performance.now();
       status.failed(problem);
-      // Every start passes through it.
+      // Every start begins with this state.
       if (problem === 'joining_group' && problems.isClear()) return;
       problems.log(problem, () =>
         logger.warn({ detail: problem }, `${describeInputProblem(problem, input.consumerGroup)}, trying again`),
@@ -68,7 +69,7 @@ export function sourceEvents(
     },
     received(records) {
       counts.received(records);
-      // librdkafka reconnects without an event: records show that it did.
+      // librdkafka has no event for a reconnect. Records prove that it is connected.
       up();
     },
     assigned(partitions, starts) {
@@ -101,12 +102,12 @@ export function sourceEvents(
 }
 
 const MOVED: Readonly<Record<SkipReason, string>> = {
-  recreated: 'the topic was deleted and created again: its new log is consumed from the beginning',
-  retention: 'records were deleted before they were consumed: going on at the first record that exists',
-  truncated: 'the log ends below the committed offset: it is consumed from the beginning',
+  recreated: 'the topic was deleted and created again: consuming the new log from the beginning',
+  retention: 'records were deleted before they were consumed: continuing at the log start offset',
+  truncated: 'the log ends below the committed offset: consuming it from the beginning',
 };
 
-/** Counts every record in the ledger when the topology receives it. */
+/** Counts each record in the ledger when the source emits it. */
 export function observeSource(source: Source, metrics: Metrics): Source {
   return {
     name: source.name,

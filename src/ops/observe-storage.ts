@@ -4,8 +4,8 @@ import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
 /**
- * Reports the state of the storage roots as readiness, a metric and log lines. A root is named by its place in the
- * configuration, never by its path.
+ * Reports the state of the storage roots as readiness, a metric and log lines. A root is named by its field in the
+ * configuration, never by its directory.
  */
 export function storageRootEvents(
   group: GroupConfig,

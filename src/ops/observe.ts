@@ -1,4 +1,4 @@
-/** Wrappers that count, time and watch nodes. Each implements the port of the node that it wraps. */
+/** Wrappers that report metrics and health of nodes. Each implements the port of the node that it wraps. */
 import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
@@ -9,6 +9,7 @@ import type { Logger } from './logger.ts';
 import type { OutputMetrics, ProcessorMetrics, WorkerLoss } from './metrics.ts';
 import type { RecordLedger } from './record-ledger.ts';
 
+/** Where a sink is observed. */
 export interface SinkObservation {
   readonly metrics: OutputMetrics;
   readonly health: ComponentHealth;
@@ -18,25 +19,25 @@ export interface SinkObservation {
   readonly now?: () => number;
 }
 
-/** So long may every write end in a conflict before the output is not ready: a lock on one row is no fault of the output. */
+/** How long every write may end in a conflict before the output isn't ready. A lock on a single row isn't an outage. */
 const CONFLICTS_MS = 10_000;
 
 /**
- * Counts and times what a sink stores, and tracks whether it is connected, by its last connect or write. While its topic refuses a dead
- * letter the sink is not ready, whatever else is written. Neither is a sink whose writes all end in conflicts: a table is locked.
+ * Measures what a sink stores, and tracks by its last connect or write whether it is connected. A sink isn't ready while its topic refuses
+ * a dead letter, or when all of its writes have ended in conflicts for CONFLICTS_MS, e.g. because a table is locked.
  */
 export function observeSink(sink: Sink, observation: SinkObservation): Sink {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
     ...sink,
     connect: () => watchConnect(() => sink.connect()),
-    // A write without records reaches no server, so it proves nothing.
+    // A write without records reaches no server, so it doesn't prove a connection.
     write: (batch) =>
       observation.recordsOf(batch) === 0 ? sink.write(batch) : watchWrite([batch], () => sink.write(batch)),
   };
 }
 
-/** The same for outputs of one transaction: each counts its own records, and they succeed or fail together. */
+/** Like `observeSink`, for the outputs of one transaction. Each counts its own records; they succeed or fail together. */
 export function observeTransactions(
   transactions: Transactions,
   observations: readonly SinkObservation[],
@@ -70,13 +71,13 @@ export function observeTransactions(
 function watcher({ metrics, health, recordsOf, now = () => performance.now() }: SinkObservation) {
   let up = false;
   let conflictsSince: number | undefined;
-  /** Dead letters that their topic has refused and not accepted since, with the reason. */
+  /** Dead letters that their topic has refused and not accepted since then, with the reason. */
   const refused = new Map<PoisonRecord, string>();
   const succeeded = (batches: readonly GroupedBatch[] = []) => {
     conflictsSince = undefined;
     if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
     const [reason] = refused.values();
-    // Other dead letters are accepted meanwhile: the sink is not ready before all are.
+    // The sink isn't ready before the topic has accepted all refused dead letters.
     if (reason !== undefined) return health.failed(reason);
     if (up) return;
     up = true;
@@ -144,7 +145,7 @@ export function reportWorkerLoss(metrics: ProcessorMetrics, logger: Logger): (re
   };
 }
 
-/** Counts files, rows and failures of the header reader, and times it. */
+/** Measures the header reader: files, rows, failures and latency. */
 export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): HeaderReader {
   return {
     async read(files) {

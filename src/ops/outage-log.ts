@@ -1,7 +1,7 @@
 import type { SinkError } from '../errors.ts';
 import type { Logger } from './logger.ts';
 
-/** The log lines of a sink's outage: when it begins, every half minute while it lasts, and when it ends. */
+/** Logs the outage of a sink when it begins, every 30 s while it lasts, and when it ends. */
 export interface OutageLog {
   onRetry(failure: {
     readonly sink: string;
@@ -20,7 +20,7 @@ interface Outage {
   loggedAt: number;
 }
 
-/** Many calls to a sink fail in one outage: their failures are counted together. */
+/** Counts the failures of all calls to a sink during one outage together. */
 export function createOutageLog(logger: Logger, now: () => number = () => performance.now()): OutageLog {
   const outages = new Map<string, Outage>();
   const lastConflicts = new Map<string, number>();
@@ -28,7 +28,7 @@ export function createOutageLog(logger: Logger, now: () => number = () => perfor
   return {
     onRetry({ sink, error, attempt, delayMs }) {
       const at = now();
-      // A conflict (deadlock, lock wait) means that the sink answers: no outage.
+      // A conflict (deadlock, lock wait) is not an outage: the sink answers.
       if (error.code === 'conflict') {
         if (at - (lastConflicts.get(sink) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
         lastConflicts.set(sink, at);

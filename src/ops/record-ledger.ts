@@ -1,35 +1,37 @@
 /**
- * Accounts for every record: at any moment consumed = acked + dead-lettered + released + in flight + waiting. Each
- * count comes from a different place in the service, so that a lost record shows as a difference.
+ * Accounts for every record: consumed = acked + dead-lettered + released + in flight + waiting, at any time. The counts
+ * come from different places in the service, so that a lost record shows as a difference.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Origin } from '../records/records.ts';
 
+/** Counts records by what became of them. */
 export interface RecordLedger {
   /** Records passed to the topology. */
   consumed(records: number): void;
   /**
-   * The record with this origin was dead-lettered with this error code: its acknowledgement counts as a dead letter.
+   * Marks the record with this origin as dead-lettered: its acknowledgement counts as a dead letter with this error code.
    */
   deadLetter(origin: Origin, code: string): void;
-  /** Acknowledged records, dead letters included. Each record once, and no record that was released. */
+  /** Counts acknowledged records, dead letters included. Each record must be passed once, and no released one. */
   acked(origins: readonly Origin[]): void;
   /**
-   * Unacknowledged records dropped because their partition was revoked or the topology failed: they are redelivered.
+   * Counts unacknowledged records that were dropped with their partition or by a restart. They are redelivered.
    */
   released(records: number): void;
-  /** Unknown fields in accepted records. */
+  /** Counts unknown fields of an accepted record. */
   unknownFields(fields: number): void;
-  /** An accepted record whose transfer_status is NeedTransfer. */
+  /** Counts an accepted record whose transfer_status is NeedTransfer. */
   needsTransfer(): void;
-  /** Sets the function that reads the number of records in flight; called when the metrics are read. */
+  /** Sets the function that returns the number of records in flight. It is called when the metrics are read. */
   inFlight(read: () => number): void;
-  /** Sets the function that reads the number of records waiting for their file; called when the metrics are read. */
+  /** Sets the function that returns the number of records that wait for files. It is called when the metrics are read. */
   waiting(read: () => number): void;
   /** The current counts. */
   read(): LedgerFigures;
 }
 
+/** The counts at one moment. */
 export interface LedgerFigures {
   readonly consumed: number;
   readonly acked: number;
@@ -40,7 +42,7 @@ export interface LedgerFigures {
   readonly waiting: number;
 }
 
-/** Registers the ledger's series, `wado_records_…`. */
+/** Creates the ledger and registers its metrics. */
 export function createRecordLedger(registry: Registry): RecordLedger {
   const registers = [registry];
   const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0, needTransfer: 0 };
@@ -48,7 +50,7 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   const codes = new WeakMap<Origin, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
 
-  // Plain numbers are cheaper per record than prom-client's counters; they become series when the metrics are read.
+  // Plain numbers are cheaper per record than prom-client's counters. They are copied when the metrics are read.
   const counter = (name: string, help: string, read: () => number) =>
     new Counter({
       name,
@@ -73,7 +75,7 @@ export function createRecordLedger(registry: Registry): RecordLedger {
   counter('wado_records_acked', 'Records that every sink has stored', () => counts.acked);
   counter(
     'wado_records_released',
-    'Unacknowledged records of revoked partitions; they are redelivered',
+    'Unacknowledged records dropped by a revocation or a restart; they are redelivered',
     () => counts.released,
   );
   counter('wado_unknown_fields', 'Unknown fields in accepted records', () => counts.unknownFields);

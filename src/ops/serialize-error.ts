@@ -1,9 +1,10 @@
 /**
- * Errors in the form that may be logged. A driver's message can quote a row, a path or a name. Of errors that aren't
- * ours, only name, code and stack frames are logged, never the message or other fields.
+ * Converts errors to a form that may be logged. A driver's message can quote a row, a path or a name. So only name, code
+ * and stack frames of other errors than ours are logged, never the message or other fields.
  */
 import { ConfigError, DicomReadError, ParseError, SinkError, SourceError } from '../errors.ts';
 
+/** An error without its message. */
 export interface SerializedError {
   readonly name: string;
   readonly code?: string | number;
@@ -22,7 +23,7 @@ const CODE = /^[A-Z0-9_]{1,64}$/;
 const FRAME = /^\s+at (?:.+ \(.+\)|.+:\d+:\d+|<anonymous>)$/;
 
 /**
- * Serialises anything thrown: name, code, the context of our own errors, stack frames, and the causes in the same form.
+ * Serialises any thrown value: name, code, the context of our own errors, stack frames, and the causes in the same form.
  */
 export function serializeError(error: unknown): SerializedError {
   return serialize(error, 0);
@@ -68,7 +69,7 @@ function foreignCode(error: unknown): string | number | undefined {
   return typeof code === 'string' && CODE.test(code) ? code : undefined;
 }
 
-/** The code of anything thrown: ours, a driver's, or else the error's name. Safe to show anywhere. */
+/** The code of any thrown value: ours, a driver's, or else the error's name. It contains no record content. */
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const own = ownContext(error);
@@ -82,8 +83,7 @@ function safeName(error: Error): string {
 function frames(error: Error): string {
   const stack = typeof error.stack === 'string' ? error.stack : '';
   // A message may contain lines that look like frames, so it is removed first. If it was changed after the error was
-  // created, it isn't in
-  // the stack, and the start of the frames is unknown.
+  // created, it isn't in the stack, and the start of the frames is unknown.
   const message = String(error.message);
   const at = message === '' ? 0 : stack.indexOf(message);
   if (at < 0) return '';

@@ -1,16 +1,17 @@
 import type { Logger } from './logger.ts';
 
-/** What a quota of the brokers makes the service's producers wait. */
+/** The current throttling of the producers by broker quotas. */
 export interface Throttling {
-  /** A broker delays a producer by this long. */
+  /** A broker delays a producer by this time. */
   throttled(milliseconds: number): void;
-  /** The greatest delay that was asked for lately, in milliseconds; 0 when the brokers do not throttle. */
+  /** The greatest recent delay in milliseconds; 0 when the brokers don't throttle. */
   now(): number;
 }
 
-/** A delay counts until it is over and for this long after it: requests of a throttled client are that far apart. */
+/** A delay counts for this time after it is over, since the requests of a throttled client are far apart. */
 const FRESH_MS = 10_000;
 
+/** Starts without throttling. */
 export function createThrottling(): Throttling {
   let greatest = 0;
   let until = Number.NEGATIVE_INFINITY;

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The answer of `/version`. */
 export interface VersionInfo {
   readonly version: string;
   /** When this build was made, ISO 8601 in UTC. */
