@@ -1,4 +1,4 @@
-/** Reads the files of a batch: one after the other where storage is fast, concurrently where it is slow. */
+/** Reads the files of a batch: one by one from fast storage, concurrently from slow storage. */
 import type { DicomReadError } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
 import { type OnProgress, runConcurrently } from './file-calls.ts';
@@ -8,20 +8,21 @@ import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
 import { StorageSpeed } from './storage-speed.ts';
 
-/** Files of a batch that are read at the same time from slow storage. */
+/** Number of files that are read concurrently from slow storage. */
 const CONCURRENCY = 32;
 
+/** Reads one batch at a time. */
 export class BatchReader {
   readonly #roots: StorageRoots;
   readonly #onProgress: OnProgress;
   readonly #onFile: (index: number) => void;
   readonly #speed = new StorageSpeed();
-  /** ReadSlot: the buffers for one file at a time, reused for the next. The first also serves reads in place. */
+  /** Each slot has the buffers for one file and is reused for the next. The first also serves blocking reads. */
   readonly #readSlots: FileHeader[] = [new FileHeader()];
 
   /**
-   * `onProgress` is called after each file system call; `onFile` before each file read in place, and with -1 before a
-   * batch.
+   * `onProgress` is called after each file system call. `onFile` is called with the index of each file before a blocking
+   * read, and with -1 before each batch.
    */
   constructor(roots: StorageRoots, onProgress: OnProgress, onFile: (index: number) => void) {
     this.#roots = roots;
@@ -29,37 +30,37 @@ export class BatchReader {
     this.#onFile = onFile;
   }
 
-  /** Rejects only with errors that no file can cause. */
+  /** Resolves to the rows and failures of the batch. Rejects only with errors that no file can cause. */
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
     this.#onFile(-1);
-    const winners = new LatestPerKey(request, timestampsJson(new Date()));
+    const latest = new LatestPerKey(request, timestampsJson(new Date()));
     const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
-    // Newest first: the JSON of a record that loses is then never built.
+    // Newest first, so that the JSON of an older version is never built.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
-    const done = this.#readWhileFast(request, order, winners, failures);
-    if (done < order.length) await this.#readConcurrently(request, order.slice(done), winners, failures);
+    const done = this.#readWhileFast(request, order, latest, failures);
+    if (done < order.length) await this.#readConcurrently(request, order.slice(done), latest, failures);
     this.#roots.releaseIdle();
     const waitedForStorage = this.#speed.slow && !request.sequential;
-    return { kind: 'batch', id: request.id, waitedForStorage, ...winners.rows(), failures };
+    return { kind: 'batch', id: request.id, waitedForStorage, ...latest.rows(), failures };
   }
 
-  /** Returns how many files of `order` were read: all of them unless the storage turned out to be slow. */
+  /** Reads files with blocking calls until the storage turns out to be slow. Returns the number of files read. */
   #readWhileFast(
     request: BatchRequest,
     order: readonly number[],
-    winners: LatestPerKey,
+    latest: LatestPerKey,
     failures: FailureLists,
   ): number {
     const inPlace = request.sequential ? order.length : this.#speed.startBatch();
     let next = 0;
     while (next < order.length && (next < inPlace || !this.#speed.slow)) {
-      this.#readInPlace(request, order[next] ?? 0, winners, failures);
+      this.#readInPlace(request, order[next] ?? 0, latest, failures);
       next++;
     }
     return next;
   }
 
-  #readInPlace(request: BatchRequest, index: number, winners: LatestPerKey, failures: FailureLists): void {
+  #readInPlace(request: BatchRequest, index: number, latest: LatestPerKey, failures: FailureLists): void {
     const slot = this.#readSlot(0);
     slot.size = NOT_KNOWN;
     this.#onFile(index);
@@ -67,7 +68,7 @@ export class BatchReader {
     try {
       slot.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
       this.#speed.record(performance.now() - start);
-      winners.offer(index, slot.header);
+      latest.offer(index, slot.header);
     } catch (error) {
       addFailure(failures, index, toReadError(error), isIncomplete(slot, request.sizes[index]));
     }
@@ -76,7 +77,7 @@ export class BatchReader {
   #readConcurrently(
     request: BatchRequest,
     indexes: readonly number[],
-    winners: LatestPerKey,
+    latest: LatestPerKey,
     failures: FailureLists,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -106,7 +107,7 @@ export class BatchReader {
         runConcurrently(
           slot.read(this.#roots.open(request.paths[index] ?? '')),
           this.#onProgress,
-          () => finish(() => winners.offer(index, slot.header)),
+          () => finish(() => latest.offer(index, slot.header)),
           (error) =>
             finish(() => {
               throw error;
@@ -124,7 +125,7 @@ export class BatchReader {
   }
 }
 
-/** Shorter than the record says: whatever is wrong with the file may not have been written yet. */
+/** Whether the file is shorter than announced, so that the missing part may not be written yet. */
 function isIncomplete({ size }: FileHeader, announced = 0): boolean {
   return size !== NOT_KNOWN && size < announced;
 }

@@ -1,7 +1,7 @@
-/** UTF-8 texts without separators. */
+/** Concatenated UTF-8 texts, without separators. */
 export interface ConcatenatedUtf8 {
   /**
-   * Starts with the texts and may be longer. Shared with nothing else, so that it can be transferred to another thread.
+   * Starts with the texts and may be longer. Not shared, so that it can be transferred to another thread.
    */
   readonly memory: ArrayBuffer;
   /** Length of each text in bytes. */
@@ -10,9 +10,10 @@ export interface ConcatenatedUtf8 {
 
 /** UTF-8 needs at most three bytes per UTF-16 unit. */
 const MOST_BYTES_A_UNIT = 3;
-/** With this much room left, the last texts are written without measuring them first. */
+/** Additional room, so that the last texts are written without measuring them first. */
 const SLACK = 4 << 10;
 
+/** Concatenates texts as UTF-8. */
 export function concatUtf8(texts: readonly string[]): ConcatenatedUtf8 {
   const units = texts.reduce((sum, { length }) => sum + length, 0);
   let bytes = Buffer.allocUnsafeSlow(units + SLACK);

@@ -1,7 +1,7 @@
 /**
- * Open handles of the directories that were read last. A handle is the directory itself, not a path to it: whatever is
- * renamed or linked later, a name looked up in the handle is a file of a directory that was checked once. Handles are
- * dropped after some seconds, so that a replaced directory is seen and an unmount isn't blocked.
+ * Open handles of recently read directories. A handle refers to the directory itself, not to a path: whatever is renamed
+ * or linked later, a name opened through the handle is a file of the directory that was checked. Handles are closed after
+ * some seconds, so that a replaced directory is noticed and an unmount isn't blocked.
  */
 import fs from 'node:fs';
 
@@ -29,15 +29,16 @@ export interface UsedHandle {
   release(): void;
 }
 
-/** The link to read to learn where the directory of a handle is now. */
+/** The link whose target is the current path of a handle's directory. */
 export function handleLink(descriptor: number): string {
   return `${HANDLES}/${descriptor}`;
 }
 
+/** A cache of handles by the paths under which they were opened. */
 export class DirectoryHandles {
   readonly #handles = new Map<string, Handle>();
 
-  /** The handle of a directory that was opened under this path in the last seconds. */
+  /** The handle of a directory that was recently opened under this path. */
   use(directory: string): UsedHandle | undefined {
     const handle = this.#recent(directory);
     return handle === undefined ? undefined : used(handle);
@@ -52,7 +53,7 @@ export class DirectoryHandles {
   /** Keeps an open descriptor, and closes it when it is dropped. */
   add(directory: string, descriptor: number): UsedHandle {
     this.#drop(directory);
-    // The least recently opened one goes: a Map iterates in insertion order.
+    // Drops the least recently opened one: a Map iterates in insertion order.
     if (this.#handles.size >= MAX_KEPT) this.#drop(this.#handles.keys().next().value ?? '');
     const handle: Handle = { descriptor, openedAt: performance.now(), users: 0, dropped: false };
     this.#handles.set(directory, handle);

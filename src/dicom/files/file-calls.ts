@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 
+/** One file system call and its arguments. */
 export type FileCall =
   | { readonly call: 'open'; readonly path: string; readonly flags: number }
   | { readonly call: 'size'; readonly descriptor: number }
@@ -23,8 +24,10 @@ export type FileCall =
  */
 export type FileAnswer = number | string;
 
+/** A function that yields file system calls, gets their answers and returns a T. */
 export type Reading<T> = Generator<FileCall, T, FileAnswer>;
 
+/** The size of anything but a regular file. */
 export const NOT_REGULAR = -1;
 
 /** Called after each finished call, so that another thread can see that the storage still answers. */
@@ -66,7 +69,7 @@ function callSync(step: FileCall): FileAnswer {
   }
 }
 
-/** Runs a reading without blocking; many may run at once. Uses callbacks because promises cost 50 % more. */
+/** Runs a reading without blocking; several may run concurrently. Uses callbacks because promises cost 50 % more. */
 export function runConcurrently<T>(
   reading: Reading<T>,
   onProgress: OnProgress,

@@ -1,6 +1,5 @@
 /**
- * Reads the header of one file at a time. Scanner and buffer are reused, so that a file needs no allocations of its
- * own.
+ * Reads the header of one file at a time. The scanner and the buffer are reused, so that a file needs no allocations.
  */
 import fs from 'node:fs';
 import { DicomReadError } from '../../errors.ts';
@@ -9,8 +8,10 @@ import { DicomHeader } from '../rows/header.ts';
 import { NOT_REGULAR, type OnProgress, type Reading, runSync, sizeOf } from './file-calls.ts';
 import { DEFAULT_WINDOWS, NEXT_WINDOW, scanFile, type WindowSizes } from './read-file.ts';
 
+/** The size of a file that could not be opened. */
 export const NOT_KNOWN = -1;
 
+/** The header of the file that was read last. */
 export class FileHeader {
   readonly #scanner = new HeaderScanner();
   readonly #sizes: WindowSizes;
@@ -26,8 +27,8 @@ export class FileHeader {
   }
 
   /**
-   * Reads an open file with blocking calls, and closes it. Where the first window is enough, which is the usual case,
-   * no generator is used: its steps would cost as much as one of the calls.
+   * Reads an open file with blocking calls, and closes it. If the first window is enough, as usual, no generator is used:
+   * its steps would cost as much as one of the calls.
    */
   readNow(descriptor: number, onProgress: OnProgress): void {
     this.size = NOT_KNOWN;
@@ -68,7 +69,7 @@ export class FileHeader {
   }
 }
 
-/** Not from Node's shared pool, so that no other data shares the memory. */
+/** Allocates a window outside Node's shared pool, so that no other data is in its memory. */
 export function allocateWindow(sizes: WindowSizes = DEFAULT_WINDOWS): Buffer {
   return Buffer.allocUnsafeSlow(Math.max(sizes.first, sizes.next, NEXT_WINDOW));
 }

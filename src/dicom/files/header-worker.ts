@@ -1,4 +1,4 @@
-/** One worker thread from the main thread's side: messages, progress of its storage calls, and its end. */
+/** A worker thread, seen from the main thread: its messages, the progress of its storage calls, and its end. */
 import { Worker } from 'node:worker_threads';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
 
@@ -22,12 +22,14 @@ export async function endHeaderThreads(withinMs: number): Promise<boolean> {
   return alive.size === 0;
 }
 
+/** Listeners of a worker. */
 export interface HeaderWorkerEvents {
   readonly onMessage: (message: WorkerMessage) => void;
   /** The thread has ended, by itself or after `abandon()`. */
   readonly onExit: () => void;
 }
 
+/** Starts a worker thread. */
 export class HeaderWorker {
   readonly #worker: Worker;
   readonly #counters: Int32Array;
@@ -66,7 +68,7 @@ export class HeaderWorker {
     this.#worker.postMessage(request);
   }
 
-  /** Position in the batch of the last file that was read in place, from 0; undefined if none was. */
+  /** Index in the batch of the file whose blocking read was started last; undefined if there was none. */
   get currentFile(): number | undefined {
     const position = Atomics.load(this.#counters, CURRENT_FILE);
     return position === 0 ? undefined : position - 1;

@@ -2,7 +2,7 @@ import type { DicomReadErrorCode } from '../../errors.ts';
 import type { HeaderFailure, HeaderReader } from '../../ports.ts';
 import type { StorageRootWatch } from './storage-root-watch.ts';
 
-/** What the file system reports for files below a directory that is missing, closed or failing. */
+/** The errors for files below a directory that is missing, denied or failing. */
 const OUTAGE_CODES: ReadonlySet<DicomReadErrorCode> = new Set([
   'file_missing',
   'file_unreadable',
@@ -11,8 +11,8 @@ const OUTAGE_CODES: ReadonlySet<DicomReadErrorCode> = new Set([
 ]);
 
 /**
- * Marks files below an unusable storage root as not attempted: they are retried until the root can be used again,
- * however long that takes, and are not dead-lettered as missing.
+ * Marks failed files below an unusable storage root as not attempted: they are retried without a time limit until the
+ * root can be used again, instead of being dead-lettered as missing.
  */
 export function holdForRoots(reader: HeaderReader, roots: Pick<StorageRootWatch, 'isUnusable'>): HeaderReader {
   return {

@@ -1,26 +1,28 @@
 /**
  * Messages between the pool and its workers: one per batch in each direction. Fields are lists of strings and numbers,
- * because copying one list of strings between threads costs a fraction of copying as many objects.
+ * because copying a list of strings between threads costs a fraction of copying a list of objects.
  */
 import type { DicomReadErrorCode } from '../../errors.ts';
 import type { MissingIdentity } from '../../ports.ts';
 
+/** What a worker gets when it starts. */
 export interface WorkerSettings {
   readonly storageRoots: readonly string[];
   /** Two 32-bit counters shared with the pool: see `PROGRESS` and `CURRENT_FILE`. */
   readonly counters: SharedArrayBuffer;
 }
 
-/** Number of finished file system calls. A worker whose counter doesn't change is waiting for the storage. */
+/** Index of the number of finished file system calls. It doesn't change while a worker waits for the storage. */
 export const PROGRESS = 0;
-/** Position, from 1, of the file that a sequential batch is reading: the one held responsible if the worker is lost. */
+/** Index of the position, from 1, of the file whose blocking read was started last; 0 if none was. */
 export const CURRENT_FILE = 1;
 
+/** The files of one batch; the n-th items of all lists describe one file. */
 export interface BatchRequest {
   readonly id: number;
   /**
-   * Read one file after the other with blocking calls. Set after a lost worker, so that `CURRENT_FILE` names the cause,
-   * and where concurrent reads are off.
+   * Whether to read the files one by one with blocking calls. True after a lost worker, so that `CURRENT_FILE` names the
+   * cause, and when concurrent reads are off.
    */
   readonly sequential: boolean;
   readonly tenantIds: readonly string[];
@@ -34,7 +36,7 @@ export interface BatchRequest {
   readonly traceIds: readonly string[];
 }
 
-/** Rows as columns: the n-th items of all lists form one row. */
+/** Rows as lists: the n-th items of all lists form one row. */
 export interface RowLists {
   readonly indexes: readonly number[];
   readonly identities: readonly string[];
@@ -43,6 +45,7 @@ export interface RowLists {
   readonly lengths: readonly number[];
 }
 
+/** Failed files as lists: the n-th items of all lists describe one file. */
 export interface FailureLists {
   readonly indexes: number[];
   readonly codes: DicomReadErrorCode[];
@@ -51,12 +54,13 @@ export interface FailureLists {
   readonly incomplete: boolean[];
 }
 
+/** A message of a worker: it is ready, it has read a batch, or a batch failed because of a bug. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
   | {
       readonly kind: 'batch';
       readonly id: number;
-      /** The storage was slow: the worker spent its time waiting for it, not on a CPU. */
+      /** Whether the storage was slow, so that the worker waited for it instead of using a CPU. */
       readonly waitedForStorage: boolean;
       readonly states: RowLists;
       readonly images: RowLists;

@@ -1,7 +1,7 @@
-/** Mount points, to tell a lost mount from an empty directory. */
+/** Reads mount points, to distinguish a lost mount from an empty directory. */
 import { readFile, realpath } from 'node:fs/promises';
 
-/** The mount points of this process, by mountinfo of proc(5). None where there is no /proc. */
+/** The mount points of this process (`mountinfo` in proc(5)); none without /proc. */
 export async function readMountPoints(): Promise<readonly string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
@@ -11,8 +11,8 @@ export async function readMountPoints(): Promise<readonly string[]> {
 }
 
 /**
- * Remembers on which mount each directory was. Losing a mount leaves the directory below it in place, usually an empty one,
- * where every file would count as missing.
+ * Remembers the mount of each directory. After a mount is lost, the directory below it becomes visible. It is usually
+ * empty, so every file would count as missing.
  */
 export class MountMemory {
   readonly #mountPoints: () => Promise<readonly string[]>;

@@ -8,6 +8,7 @@ import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 import { ReadJob, type WorkerLoss } from './read-job.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
+/** The settings of the pool. */
 export interface HeaderPoolOptions {
   /** Absolute paths of the directories that files may be read from. */
   readonly storageRoots: readonly string[];
@@ -15,9 +16,9 @@ export interface HeaderPoolOptions {
   readonly workers: number;
   /** A worker is replaced when the storage answers none of its calls for this long, in milliseconds. */
   readonly readTimeoutMs: number;
-  /** What becomes of a file without PatientID or StudyDate. Default `use_message`. */
+  /** How a file without PatientID or StudyDate is handled. Default `use_message`. */
   readonly missingIdentity?: MissingIdentity;
-  /** Whether slow storage is read with many files at a time; false reads one after the other. Default true. */
+  /** Whether files are read concurrently from slow storage; if false, one by one. Default true. */
   readonly concurrentReads?: boolean;
   readonly growth?: PoolGrowthOptions;
   /** Called when a worker was replaced. */
@@ -26,25 +27,27 @@ export interface HeaderPoolOptions {
   readonly workerScript?: string;
 }
 
+/** The reader with its numbers of threads. */
 export interface HeaderPool extends HeaderReader {
-  /** Threads that the pool has started; a thread and its replacements count once. */
+  /** The number of started threads; a thread and its replacements count once. */
   readonly threads: number;
   /**
-   * Abandoned threads that are still blocked in a system call. They outlive `close()`; only the end of the process ends
-   * them.
+   * The number of abandoned threads that are still blocked in a system call. They outlive `close()` until the storage
+   * answers or the process ends.
    */
   readonly stuckWorkers: number;
 }
 
 const TICKS_PER_TIMEOUT = 5;
 /**
- * A blocked system call keeps its thread, and each thread costs memory: with this many blocked, no thread is started.
+ * Maximum number of blocked threads, each of which costs memory. With this number blocked, no thread is started.
  */
 const MAX_STUCK = 8;
 const MAX_FAILED_STARTS = 3;
 const START_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
+/** Creates a pool and starts its first thread. */
 export function createHeaderPool(options: HeaderPoolOptions): HeaderPool {
   return new WorkerPool(options);
 }
@@ -90,7 +93,7 @@ class WorkerPool implements HeaderPool {
     this.#closed = true;
     clearInterval(this.#watch);
     const jobs = [...this.#waiting.splice(0), ...this.#slots.flatMap((slot) => slot.takeBack())];
-    for (const job of jobs) job.reject(new Error('the header reader was closed'));
+    for (const job of jobs) job.reject(new Error('the header reader was closed while a batch was read'));
     for (const slot of this.#slots) {
       if (slot.worker !== undefined) this.#abandon(slot.worker);
       slot.worker = undefined;
@@ -117,7 +120,7 @@ class WorkerPool implements HeaderPool {
   }
 
   #onMessage(slot: WorkerSlot, worker: HeaderWorker, message: WorkerMessage): void {
-    // An abandoned worker may still answer; its batches were given to another one.
+    // An abandoned worker may still answer, but its batches were queued again.
     if (slot.worker !== worker) return;
     worker.restartClock();
     if (message.kind === 'ready') {
@@ -140,8 +143,8 @@ class WorkerPool implements HeaderPool {
   }
 
   /**
-   * A worker died or is blocked: the batch that it was reading is held responsible, its other batches are just queued
-   * again.
+   * Replaces a worker that died or is blocked. The loss counts against the batch that it was reading; its other batches are
+   * only queued again.
    */
   #replace(slot: WorkerSlot, reason: WorkerLoss): void {
     const { worker } = slot;
@@ -151,7 +154,7 @@ class WorkerPool implements HeaderPool {
     const [current, ...others] = slot.takeBack();
     this.#options.onWorkerLost?.(reason);
     if (worker?.ready === true) current?.workerLost(reason, worker.currentFile);
-    // The batch that may hang again comes last.
+    // The batch that may block the next worker comes last.
     this.#waiting.unshift(...others, ...(current === undefined ? [] : [current]));
     if (this.#failedStarts < MAX_FAILED_STARTS) this.#start(slot);
     this.#dispatch();
@@ -186,7 +189,7 @@ class WorkerPool implements HeaderPool {
     }
   }
 
-  /** No thread is left and none can be started: all are blocked in the storage, or the script can't run. */
+  /** Ends the waiting batches when no thread can be started: all are blocked in the storage, or the script fails. */
   #failWaiting(): void {
     const cannotStart = this.#failedStarts >= MAX_FAILED_STARTS;
     for (const job of this.#waiting.splice(0)) {
@@ -195,7 +198,7 @@ class WorkerPool implements HeaderPool {
     }
   }
 
-  // Counts ticks instead of measuring time: after a pause of the process (SIGSTOP) no read counts as late.
+  // Counts ticks instead of measuring time, so that no read counts as late after the process was suspended (SIGSTOP).
   #watchWhileBusy(): void {
     const busy = this.#slots.some(({ queued }) => queued > 0);
     if (busy && this.#watch === undefined) this.#watch = setInterval(() => this.#tick(), this.#tickMs);

@@ -1,4 +1,4 @@
-/** Reads the header of one open file in windows, as the scanner asks for them. */
+/** Reads the header of one open file in the windows that the scanner requests. */
 import { constants, inflateRawSync } from 'node:zlib';
 import { DicomReadError, systemCode } from '../../errors.ts';
 import { byteAt } from '../bytes/bytes.ts';
@@ -7,6 +7,7 @@ import type { Reading } from './file-calls.ts';
 
 /** In bytes. The first window holds the whole header of 94 % of files. */
 const FIRST_WINDOW = 8 << 10;
+/** Size of the further windows. */
 export const NEXT_WINDOW = 64 << 10;
 
 /** Bounds of a deflated data set (docs/contract.md, "Bounds"). In bytes. */
@@ -15,11 +16,13 @@ const MAX_INFLATED = 16 << 20;
 // Fits a header of 200 elements; larger chunks cost more to allocate than they save.
 const INFLATED_CHUNK = 16 << 10;
 
+/** Sizes of the first and of further reads, in bytes. */
 export interface WindowSizes {
   readonly first: number;
   readonly next: number;
 }
 
+/** 8 KiB, then 64 KiB. */
 export const DEFAULT_WINDOWS: WindowSizes = { first: FIRST_WINDOW, next: NEXT_WINDOW };
 
 /**
@@ -74,7 +77,7 @@ function* fill(descriptor: number, buffer: Buffer, offset: number): Reading<numb
   return filled;
 }
 
-/** Scans the data set behind `scanner.offset`. An error behind everything that is wanted only ends the search. */
+/** Scans the data set after `scanner.offset`. An error after the last wanted attribute only ends the scan. */
 function* scanDeflated(
   descriptor: number,
   scanner: HeaderScanner,
@@ -120,7 +123,7 @@ function* scanPrefixes(
   }
 }
 
-/** Scans a stream that no more bytes follow. If it is cut, what is there may still be enough. */
+/** Scans a complete stream. If it is truncated, its beginning may still be enough. */
 function scanWhole(scanner: HeaderScanner, stream: Buffer, sizes: WindowSizes): void {
   let inflated: Buffer;
   try {
@@ -134,7 +137,7 @@ function scanWhole(scanner: HeaderScanner, stream: Buffer, sizes: WindowSizes): 
   if (!scanInflated(scanner, inflated, true, sizes)) throw new DicomReadError('truncated');
 }
 
-/** Up to the end of the first window, which was read already, unless it holds too little of the data set. */
+/** The number of compressed bytes in the first window, which is already read, unless they are too few. */
 function firstCompressed(start: number): number {
   const inFirstWindow = FIRST_WINDOW - start;
   return inFirstWindow >= FIRST_COMPRESSED / 4 ? inFirstWindow : FIRST_COMPRESSED;
@@ -145,7 +148,7 @@ function* readPart(descriptor: number, start: number, length: number): Reading<B
   return part.subarray(0, yield* fill(descriptor, part, start));
 }
 
-/** Returns false when `inflated` isn't enough. `whole`: nothing follows it. */
+/** Returns false when `inflated` isn't enough. `whole` says that it is the complete data set. */
 function scanInflated(scanner: HeaderScanner, inflated: Buffer, whole: boolean, sizes: WindowSizes): boolean {
   for (;;) {
     const { offset, wanted } = scanner;

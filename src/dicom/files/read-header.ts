@@ -1,4 +1,4 @@
-/** One file's header for the command line: read at once, on this thread, whatever path the user names. */
+/** Reads the header of one file for the command line, synchronously on this thread. */
 import fs from 'node:fs';
 import type { DicomReadError } from '../../errors.ts';
 import { NO_MESSAGE, readIdentity } from '../rows/identity.ts';
@@ -22,8 +22,8 @@ const FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 let reader: FileHeader | undefined;
 
 /**
- * Reads the header of a regular file; `space_size` is the file's size. Follows links and knows no storage roots: for paths that a user
- * types, never for those of a record. `error.message` is `code` or `code:ATTRIBUTE`.
+ * Reads the header of a regular file; `space_size` is the file's size. Follows links and checks no storage root, so it must be used for
+ * paths from the command line only, never for those of a record. `error.message` is `code` or `code:ATTRIBUTE`.
  */
 export function readHeaderFile(path: string, tenantId: string): HeaderReading {
   reader ??= new FileHeader();

@@ -7,10 +7,11 @@ import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
 /** Why a worker was replaced. */
 export type WorkerLoss = 'read_timeout' | 'died';
 
+/** A batch of files that the pool reads. */
 export class ReadJob {
   readonly #files: readonly FileToRead[];
   readonly #missingIdentity: MissingIdentity;
-  /** Positions in `files` that are still to be read. */
+  /** Indexes in `files` that are still to be read. */
   #indexes: readonly number[];
   readonly #failures: HeaderFailure[] = [];
   #losses = 0;
@@ -34,7 +35,7 @@ export class ReadJob {
     this.#reject(error);
   }
 
-  /** After a lost worker the files are read one by one, so that the next loss shows which file caused it. */
+  /** The request to a worker. After a loss, the files are read one by one, so that the next loss shows its cause. */
   request(id: number, sequential: boolean): BatchRequest {
     const files = this.#indexes.flatMap((index) => this.#files[index] ?? []);
     return {
@@ -52,8 +53,8 @@ export class ReadJob {
   }
 
   /**
-   * The worker that was reading this batch was lost. The first loss only costs a retry. From the second on, the batch
-   * was read sequentially, and the file at `position` of the request has failed.
+   * To be called when the worker that was reading this batch was lost. After the first loss, the batch is only retried.
+   * From the second on, it was read sequentially, and the file at `position` of the request fails.
    */
   workerLost(reason: WorkerLoss, position: number | undefined): void {
     this.#losses++;

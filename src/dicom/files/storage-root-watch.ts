@@ -1,4 +1,4 @@
-/** Checks at start, and then every few seconds, which of the configured storage roots can be used. */
+/** Checks at start and then every few seconds which storage roots can be used. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemCode } from '../../errors.ts';
@@ -10,12 +10,13 @@ import { MountMemory } from './mount-points.ts';
  */
 export type RootProbe = (root: string) => Promise<string | undefined>;
 
+/** The roots and how to check them. */
 export interface StorageRootWatchOptions {
   /** Absolute paths, in the order of the configuration. */
   readonly roots: readonly string[];
   /**
-   * Called after the first check of each root and after every change, with its position and the reason why it can't be
-   * used.
+   * Called after the first check of each root and after every change, with its index and the reason why it can't be used;
+   * the reason is undefined when it can.
    */
   readonly onChange: (index: number, code: string | undefined) => void;
   /** Pause between two rounds of checks, in milliseconds [2000]. */
@@ -41,6 +42,7 @@ export function pendingRootProbes(): number {
   return pendingProbes;
 }
 
+/** Starts to check the roots. */
 export class StorageRootWatch {
   readonly #options: StorageRootWatchOptions;
   readonly #probe: RootProbe;
@@ -77,7 +79,7 @@ export class StorageRootWatch {
   }
 
   async #checkAll(): Promise<void> {
-    // One after the other, so that roots on one dead server don't take all of libuv's threads at once.
+    // One by one, so that roots on the same dead server don't block all of libuv's threads at once.
     for (let index = 0; index < this.#codes.length && !this.#closed; index++) await this.#check(index);
     if (this.#closed) return;
     this.#timer = setTimeout(() => void this.#checkAll(), this.#options.intervalMs ?? INTERVAL_MS).unref();

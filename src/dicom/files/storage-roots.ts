@@ -1,8 +1,8 @@
 /**
- * Opens files under the allowed storage roots, and nothing else.
+ * Opens files under the allowed storage roots only.
  *
  * The directory of a path is resolved (realpath), must lie under a root, and is opened as a handle. The kernel is then
- * asked where the handle really is, which detects a link that was swapped in between. The file is opened by its bare
+ * asked for the handle's actual path, which detects a link that was swapped in meanwhile. The file is opened by its bare
  * name in that handle (`/proc/self/fd/N/name`), never through a link (O_NOFOLLOW).
  *
  * Without /proc (not Linux) the directory is resolved again for each file, and once more after the file was opened.
@@ -20,6 +20,7 @@ const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 const O_PATH = 0x200000;
 const DIRECTORY_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 
+/** The allowed roots and the open directories below them. */
 export class StorageRoots {
   readonly #configured: readonly string[];
   readonly #handles = new DirectoryHandles();
@@ -36,7 +37,7 @@ export class StorageRoots {
     const directory = slash > 0 ? file.slice(0, slash) : '/';
     const name = file.slice(slash + 1);
     if (!path.isAbsolute(file) || file.includes('\0')) throw new DicomReadError('outside_storage_roots');
-    // '.' and '..' name directories, and '..' would leave the handle's directory.
+    // '.' and '..' are directories, and '..' would leave the handle's directory.
     if (!isFileName(file, slash + 1)) throw new DicomReadError('not_a_regular_file');
     const handle = this.#handles.use(directory);
     try {
@@ -44,7 +45,7 @@ export class StorageRoots {
       return (yield { call: 'open', path: `${handle.prefix}${name}`, flags: FILE_FLAGS }) as number;
     } catch (error) {
       const code = systemCode(error);
-      // The directory may have been replaced since it was opened: only a new handle shows that the file is missing.
+      // The directory may have been replaced since it was opened. Only a new handle proves that the file is missing.
       if (code === 'ENOENT' && handle !== undefined) return yield* this.#openIn(directory, name);
       if (code !== 'ELOOP') throw error;
     } finally {
@@ -55,7 +56,7 @@ export class StorageRoots {
     return yield* this.#openIn(path.dirname(target), path.basename(target));
   }
 
-  /** `open` with blocking calls. One call where the directory's handle is kept, which is the usual case. */
+  /** `open` with blocking calls: usually a single one, since the directory's handle is cached. */
   openNow(file: string, onProgress: OnProgress): number {
     const slash = file.lastIndexOf('/');
     const isPlain = slash > 0 && isFileName(file, slash + 1);
@@ -72,7 +73,7 @@ export class StorageRoots {
     return runSync(this.open(file), onProgress);
   }
 
-  /** Drops old directory handles; call it from time to time. */
+  /** Closes old directory handles. Call it regularly. */
   releaseIdle(now?: number): void {
     this.#handles.dropOld(now);
   }
@@ -122,7 +123,7 @@ export class StorageRoots {
     try {
       real = (yield { call: 'realpath', path: directory }) as string;
     } catch (error) {
-      // A missing file is waited for only if it could appear under a root.
+      // Only a file that could appear under a root counts as missing, and is waited for.
       if (systemCode(error) !== undefined && (yield* this.#leadsOutside(directory)))
         throw new DicomReadError('outside_storage_roots');
       throw error;
@@ -155,7 +156,7 @@ export class StorageRoots {
       try {
         roots.push((yield { call: 'realpath', path: root }) as string);
       } catch (error) {
-        // Not mounted yet. It is tried again for the next directory.
+        // Not mounted yet. Retried for the next directory.
         if (systemCode(error) === undefined) throw error;
       }
     }

@@ -1,7 +1,7 @@
 /**
- * Decides from the last files whether the storage is fast (page cache, local disk) or slow (cold disks, networks).
- * Blocking calls cost half the CPU of calls in libuv's threads, but only one file waits at a time: on slow storage many
- * must.
+ * Decides by the last files whether the storage is fast (page cache, local disk) or slow (cold disks, networks). Blocking
+ * calls cost half the CPU time of calls in libuv's threads, but read one file at a time, which is too slow on slow
+ * storage.
  *
  * Gain end to end (2026-11-27, `npm run bench -- ablation --only storage-speed`, busy machine, 3 rounds): with
  * concurrent reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files. With
@@ -9,8 +9,8 @@
  */
 
 /**
- * Milliseconds per file from which concurrent reads are faster. Below, their extra CPU costs more than the shorter wait
- * saves.
+ * Above this time per file, in milliseconds, concurrent reads are faster. Below it, their additional CPU time costs more
+ * than the shorter waits save.
  */
 const SLOW_MS = 0.5;
 const REMEMBERED = 16;
@@ -21,6 +21,7 @@ const WARM_UP = 12;
 const PROBE_FILES = 3;
 const PROBE_EVERY = 8;
 
+/** The measured speed of one thread's reads. */
 export class StorageSpeed {
   #slow = false;
   readonly #recent: number[] = [];
@@ -31,7 +32,7 @@ export class StorageSpeed {
     return this.#slow;
   }
 
-  /** Number of files of the next batch to read in place, to measure a storage that was slow. */
+  /** The number of files of the next batch to read with blocking calls, to measure slow storage again. */
   startBatch(): number {
     if (!this.#slow) return 0;
     this.#batches++;
@@ -40,7 +41,7 @@ export class StorageSpeed {
     return PROBE_FILES;
   }
 
-  /** Records the time in milliseconds that one file took in place. */
+  /** Records the time in milliseconds of one file read with blocking calls. */
   record(milliseconds: number): void {
     // Two milliseconds and more are caused by the storage, even during warm-up.
     if (this.#warmUp-- > 0 && milliseconds < 2) return;

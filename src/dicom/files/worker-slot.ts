@@ -5,10 +5,11 @@ import type { ReadJob } from './read-job.ts';
 /** Queue one extra batch per worker so that it never idles while the main thread is busy. */
 const BATCHES_PER_WORKER = 2;
 
+/** The current worker and its batches. */
 export class WorkerSlot {
   /** Undefined while no thread could be started. */
   worker: HeaderWorker | undefined;
-  /** Oldest first, which is the one that the worker is reading. */
+  /** The oldest first, which the worker is reading. */
   readonly #jobs = new Map<number, ReadJob>();
 
   get queued(): number {

@@ -1,4 +1,4 @@
-/** Entry point of a reader thread: receives a batch, answers with its rows. Started by the pool only. */
+/** Entry point of a reader thread, which the pool starts: receives batches and answers with their rows. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchReader } from './batch-reader.ts';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';

@@ -16,7 +16,7 @@ const PERSON_NAME = vrCode('PN');
 // A space next to a backslash.
 const PADDED_VALUE = / \\|\\ /;
 
-/** A view of what the scanner found last: valid until it is fed the next file. */
+/** A view of the scanner's current values: valid until it scans the next file. */
 export class DicomHeader {
   readonly #scanner: HeaderScanner;
   #repertoire: Repertoire;
@@ -56,7 +56,7 @@ export class DicomHeader {
     return trimValues(decodeText(withoutNuls(bytes), this.#repertoire, personName), personName);
   }
 
-  /** The text where it is printable ASCII without quotes and backslashes, as most is. Undefined for other text and for numbers. */
+  /** The text if it is printable ASCII without quotes and backslashes, as usual. Undefined for other text and for numbers. */
   plainText(slot: number): string | undefined {
     const bytes = this.#scanner.found.bytes[slot];
     return bytes === undefined || !this.isPlain(slot) ? undefined : this.#trimmed(bytes, slot);

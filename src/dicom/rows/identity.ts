@@ -4,30 +4,32 @@ import { type AttributeKeyword, slotOf } from '../bytes/attributes.ts';
 import { cutCharacters } from '../values/padding.ts';
 import type { DicomHeader } from './header.ts';
 
-/** What the message says of the file: used where the file itself has no PatientID or no whole StudyDate. */
+/** The message's values, which are used when the file has no PatientID or no complete StudyDate. */
 export interface MessageIdentity {
   readonly patientId: string;
-  /** `YYYY-MM-DD`, or null where there is no message. */
+  /** `YYYY-MM-DD`, or null if there is no message. */
   readonly studyDate: string | null;
 }
 
+/** For files that are read without a message. */
 export const NO_MESSAGE: MessageIdentity = { patientId: '', studyDate: null };
 
+/** The identity of a file. */
 export interface HeaderIdentity {
-  /** `''` where neither the file nor the message has one. */
+  /** `''` if neither the file nor the message has one. */
   readonly patientId: string;
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopInstanceUid: string;
   readonly sopClassUid: string;
-  /** Eight digits, a date that exists; `''` where neither the file nor the message has one. */
+  /** Eight digits, a date that exists; `''` if neither the file nor the message has one. */
   readonly studyDate: string;
-  /** All texts are printable ASCII without quotes and backslashes, as most are: nothing that JSON would escape. */
+  /** Whether all texts are printable ASCII without quotes and backslashes, so that JSON escapes nothing. */
   readonly plain: boolean;
 }
 
 /**
- * Checks the attributes one after the other and throws a DicomReadError that names the first at fault. `message` is null under
+ * Checks the attributes in order and throws a DicomReadError that names the first invalid one. `message` is null under
  * `missing_identity: dead_letter`, where PatientID and StudyDate are required as well.
  */
 export function readIdentity(header: DicomHeader, message: MessageIdentity | null): HeaderIdentity {

@@ -4,6 +4,7 @@ import { cutCharacters } from '../values/padding.ts';
 import type { DicomHeader } from './header.ts';
 import { jsonString } from './json-string.ts';
 
+/** One field of a record. */
 export interface JsonField {
   /** Comma, quoted name and colon. */
   readonly label: string;
@@ -22,26 +23,31 @@ export function text(name: string, keyword: AttributeKeyword, max: number): Json
   });
 }
 
+/** A number from IS, or from a binary integer VR. */
 export function integer(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
   return field(name, (header) => number(header.integer(slot)));
 }
 
+/** A number from DS, or from a binary VR. */
 export function decimal(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
   return field(name, (header) => number(header.decimal(slot)));
 }
 
+/** `YYYY-MM-DD`. */
 export function date(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
   return field(name, (header) => digits(header.date(slot)));
 }
 
+/** `HH:MM:SS` or `HH:MM:SS.mmm`. */
 export function time(name: string, keyword: AttributeKeyword): JsonField {
   const slot = slotOf(keyword);
   return field(name, (header) => digits(header.time(slot)));
 }
 
+/** The fields as JSON, each after a comma. */
 export function fieldsJson(fields: readonly JsonField[], header: DicomHeader): string {
   let json = '';
   for (const { label, write } of fields) json += label + write(header);

@@ -3,6 +3,7 @@
 const NEEDS_STRINGIFY = /[^ !#-~]/;
 const NEEDS_ESCAPE = /[^ !#-[\]-~]/;
 
+/** The text as a JSON string. */
 export function jsonString(value: string): string {
   if (!NEEDS_ESCAPE.test(value)) return `"${value}"`;
   return NEEDS_STRINGIFY.test(value) ? JSON.stringify(value) : `"${value.replaceAll('\\', '\\\\')}"`;

@@ -17,6 +17,7 @@ interface LatestRow {
   readonly json: string;
 }
 
+/** Collects the rows of one batch. */
 export class LatestPerKey {
   readonly #request: BatchRequest;
   readonly #timestamps: string;
@@ -29,7 +30,10 @@ export class LatestPerKey {
     this.#timestamps = timestamps;
   }
 
-  /** Keeps the rows of the file at `index` where they are newer than those kept so far. Throws a DicomReadError if the header lacks a required attribute. */
+  /**
+   * Keeps the rows of the file at `index` if they are newer than those kept so far. Throws a DicomReadError if an identifying
+   * attribute is missing or invalid.
+   */
   offer(index: number, header: DicomHeader): void {
     const identity = readIdentity(header, this.#messageIdentity(index));
     const { patientId, studyInstanceUid, seriesInstanceUid, sopInstanceUid } = identity;
@@ -48,7 +52,7 @@ export class LatestPerKey {
     }
   }
 
-  /** What the message says, or null where the file itself must have it. */
+  /** The message's values, or null if the file must have its own. */
   #messageIdentity(index: number): MessageIdentity | null {
     const { missingIdentity, patientIds, studyDates } = this.#request;
     if (missingIdentity === 'dead_letter') return null;

@@ -47,7 +47,7 @@ export function seaHash(bytes: Uint8Array): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-/** Up to four bytes; what lies behind the end counts as zero. */
+/** Up to four bytes; missing ones count as zero. */
 function littleEndian(bytes: Uint8Array, at: number): number {
   return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
 }
@@ -55,7 +55,7 @@ function littleEndian(bytes: Uint8Array, at: number): number {
 const cache = new Map<string, string>();
 const MAX_CACHED = 4096;
 
-/** The hash of a UID in the tables' form: decimal, 20 digits. The studies and series of a batch come again and again, so it remembers. */
+/** The hash of a UID in the tables' form: decimal, 20 digits. Cached, since the files of a batch share studies and series. */
 export function hashUid(uid: string): string {
   const known = cache.get(uid);
   if (known !== undefined) return known;

@@ -1,29 +1,30 @@
 /**
- * The repertoires of SpecificCharacterSet (DICOM PS3.3, C.12.1.1.2) and how each turns bytes into text. Bytes come as Latin-1 strings, one
- * character a byte, since that is how the scanner keeps them.
+ * The repertoires of SpecificCharacterSet (DICOM PS3.3, C.12.1.1.2) and how each decodes bytes. Bytes are Latin-1 strings with one character
+ * per byte, as the scanner keeps them.
  */
 import iconv from 'iconv-lite';
 import { firstValue, withoutNuls } from './padding.ts';
 
-/** Decodes a run of bytes without escape sequences. Bytes that have no character become U+FFFD. */
+/** Decodes bytes without escape sequences. Invalid bytes become U+FFFD. */
 export type Decode = (bytes: string) => string;
 
+/** ISO 8859-1, which is also the default repertoire. */
 export const latin1: Decode = (bytes) => bytes;
 
-/** Japanese: JIS X 0208 and 0201 as Shift_JIS, which is what writers of ISO_IR 13 put there. */
+/** Japanese: JIS X 0208 and 0201 as Shift_JIS, which writers of ISO_IR 13 use. */
 export const shiftJis = multiByte('shift_jis', jisCharacters);
-/** Korean: KS X 1001 with Microsoft's further syllables, which Node's own decoder doesn't know. */
+/** Korean: KS X 1001 with Microsoft's additional syllables, which Node's own decoder lacks. */
 export const korean = multiByte('cp949');
-// Four bytes beyond the last character: the library makes halves of characters of them, which no database takes.
+// The library decodes four bytes above the last character to lone surrogates, which databases refuse.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
-/** Chinese: GB 2312 and GBK are parts of it. */
+/** Chinese: includes GB 2312 and GBK. */
 export const gb18030 = multiByte('gb18030', (text) => text.replace(LONE_SURROGATE, '\ufffd'));
 const utf8: Decode = (bytes) => shortUtf8(bytes) ?? Buffer.from(bytes, 'latin1').toString('utf8');
 
-// Names are short: for those, two calls into a buffer cost several times as much as this.
+// Most texts are short. For those, two calls into a buffer cost several times as much as this loop.
 const SHORT = 128;
 
-/** Undefined for what is long, is invalid (Unicode 15, table 3-7), or has characters of four bytes. */
+/** Undefined for bytes that are long, invalid (Unicode 15, table 3-7), or contain characters of four bytes. */
 function shortUtf8(bytes: string): string | undefined {
   if (bytes.length > SHORT) return undefined;
   let text = '';
@@ -46,7 +47,7 @@ function shortUtf8(bytes: string): string | undefined {
   return text;
 }
 
-// Tables are of the registered sets themselves (ISO 8859), not of the Windows code pages that browsers put in their place.
+// These are the registered sets (ISO 8859), not the Windows code pages that browsers use instead.
 export const latin2 = singleByte('iso-8859-2');
 export const latin3 = singleByte('iso-8859-3');
 export const latin4 = singleByte('iso-8859-4');
@@ -76,7 +77,7 @@ const BY_REGISTRY_NUMBER: ReadonlyMap<string, Decode> = new Map([
   ['149', korean],
   ['58', gb18030],
   ['192', utf8],
-  // The two-byte sets of G0 count only behind an escape sequence.
+  // The two-byte sets of G0 apply only after an escape sequence.
   ['87', latin1],
   ['159', latin1],
 ]);
@@ -91,19 +92,19 @@ const BY_NAME: ReadonlyMap<string, Decode> = new Map([
   ['UTF8', utf8],
 ]);
 
-/** What value 1 of SpecificCharacterSet says: how bytes are read before any escape sequence, and whether there may be any. */
+/** The meaning of value 1 of SpecificCharacterSet: how bytes before the first escape sequence are decoded. */
 export interface Repertoire {
   readonly decode: Decode;
-  /** UTF-8, GB18030 and GBK stand alone (PS3.3, C.12.1.1.2): in them ESC is a character like others. */
+  /** Whether escape sequences are recognised. Not with UTF-8, GB18030 and GBK (PS3.3, C.12.1.1.2). */
   readonly extensible: boolean;
-  /** Whether bytes above 0x7F mean something from the start (ISO 2022: whether G1 is designated). */
+  /** Whether bytes above 0x7F are defined before any escape sequence (ISO 2022: whether G1 is designated). */
   readonly definesHighBytes: boolean;
 }
 
 const cache = new Map<string, Repertoire>();
 const MAX_CACHED = 256;
 
-/** The repertoire of value 1; `specificCharacterSet` is the whole element as written, several values and all. Unknown names mean Latin-1. */
+/** The repertoire of value 1; `specificCharacterSet` is the element's complete value. Unknown names mean Latin-1. */
 export function initialRepertoire(specificCharacterSet: string | undefined): Repertoire {
   const written = specificCharacterSet ?? '';
   const known = cache.get(written);
@@ -143,11 +144,11 @@ function singleByte(encoding: string): Decode {
 }
 
 /**
- * The library's decoders take microseconds a call, and names are short: what each byte or pair of bytes stands for is asked once and kept.
- * Anything longer than a pair, and anything invalid, is left to the library as a whole.
+ * A call of the library's decoders takes microseconds, and most texts are short. So the character of each byte or pair of bytes is looked
+ * up once and cached. The library decodes texts with longer sequences or invalid bytes as a whole. `correct` is applied to its results.
  */
-function multiByte(encoding: string, mend: (text: string) => string = (text) => text): Decode {
-  const decode = (bytes: string) => mend(iconv.decode(Buffer.from(bytes, 'latin1'), encoding));
+function multiByte(encoding: string, correct: (text: string) => string = (text) => text): Decode {
+  const decode = (bytes: string) => correct(iconv.decode(Buffer.from(bytes, 'latin1'), encoding));
   const singles = new Uint16Array(0x100);
   const pairs = new Uint16Array(0x10000);
   return (bytes) => {
@@ -169,7 +170,7 @@ function multiByte(encoding: string, mend: (text: string) => string = (text) => 
   };
 }
 
-// No set has a character of its own for this: it is what stands for an invalid one.
+// The replacement character, which no set contains.
 const NO_CHARACTER = 0xfffd;
 
 function remembered(
@@ -188,7 +189,7 @@ function remembered(
   return code;
 }
 
-// The tables at hand follow Microsoft for six characters; the standards (JIS X 0208, and ISO-2022-JP everywhere else) have these.
+// The library follows Microsoft for six characters. These are the characters of the standard (JIS X 0208).
 const JIS_CHARACTERS: Readonly<Record<string, string>> = {
   '～': '〜',
   '∥': '‖',
@@ -203,12 +204,12 @@ function jisCharacters(text: string): string {
 }
 
 const eucJp = multiByte('euc-jp');
-const eucJpMended = multiByte('euc-jp', jisCharacters);
+const eucJpStandard = multiByte('euc-jp', jisCharacters);
 
-/** JIS X 0208 in G0: two bytes a character, both below 0x80. */
-export const jisX0208: Decode = (bytes) => eucJpMended(inHighHalf(bytes));
+/** JIS X 0208 in G0: two bytes per character, both below 0x80. */
+export const jisX0208: Decode = (bytes) => eucJpStandard(inHighHalf(bytes));
 
-/** JIS X 0212 in G0, which EUC-JP reaches by a third byte before the two. Pair by pair: of one without a character it would read half again. */
+/** JIS X 0212 in G0, which EUC-JP prefixes with a third byte. Decoded pair by pair, so that an invalid pair doesn't affect the next. */
 export const jisX0212: Decode = (bytes) =>
   inHighHalf(bytes).replace(/../gs, (pair) => {
     const character = eucJp(`\x8f${pair}`);

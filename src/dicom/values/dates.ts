@@ -1,11 +1,11 @@
 /**
- * DA and TM values (DICOM PS3.5, 6.2) in the form of the tables, null where there is none (docs/contract.md, "Dates and times"). Functions take the
+ * DA and TM values (DICOM PS3.5, 6.2) in the form of the tables, null if there is none (docs/contract.md, "Dates and times"). Functions take the
  * element's bytes as a Latin-1 string. Leading spaces are significant in both VRs.
  */
 import { isRealDate } from '../../records/calendar.ts';
 import { firstValue, trimEnd, withoutNuls } from './padding.ts';
 
-// One digit too many is ignored behind a whole date only: '2024031' is no date.
+// An additional digit is ignored after a complete date only: '2024031' isn't a date.
 const DATE = /^(\d{4})(?:\.(\d\d)\.(\d\d)\d?|(\d\d)(\d\d)\d?|(\d\d)?)$/;
 const FRACTION = '(?:\\.(\\d{1,6}))?';
 // Anything may follow the seconds, for instance a zone. A shorter time must end: '10.15.30' is not ten o'clock.
@@ -43,7 +43,7 @@ function isRealDateNumber(number: number): boolean {
   return number > 0 && isRealDate(Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100);
 }
 
-/** The number that the digits from `start` up to `end` write, or -1 where one of the characters is no digit. */
+/** The number formed by the digits from `start` up to `end`, or -1 if a character isn't a digit. */
 function digitsAt(text: string, start: number, end: number): number {
   let number = 0;
   for (let at = start; at < end; at++) {

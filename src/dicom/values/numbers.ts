@@ -63,10 +63,12 @@ function plainNumber(bytes: string, withPoint: boolean): number | undefined {
   return negative ? -number : number;
 }
 
+/** The value if it is a 32-bit integer, else null. */
 export function toInt32(value: number): number | null {
   return Number.isInteger(value) && value >= -INT32_MAX - 1 && value <= INT32_MAX ? value : null;
 }
 
+/** The value if it is finite, else null. */
 export function toFinite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }

@@ -3,7 +3,7 @@
 const NUL = 0;
 const SPACE = 0x20;
 
-/** The bytes that count: leading NULs are dropped, and the value ends at the first NUL behind them. */
+/** The value without leading NULs, up to the next NUL. */
 export function withoutNuls(bytes: string): string {
   let start = 0;
   while (start < bytes.length && bytes.charCodeAt(start) === NUL) start++;

@@ -20,7 +20,7 @@ import {
   thai,
 } from './character-sets.ts';
 
-/** What an escape sequence calls in: one byte a character or two, reached by bytes below 0x80 (G0) or above (G1). */
+/** The set that an escape sequence designates: for bytes below 0x80 (G0), with one or two bytes per character, or above (G1). */
 type Invocation =
   | { readonly set: 'G0'; readonly twoBytes: Decode | undefined }
   | { readonly set: 'G1'; readonly decode: Decode };
@@ -60,7 +60,7 @@ export function decodeText(bytes: string, repertoire: Repertoire, personName: bo
   return decodeExtended(bytes, repertoire, personName ? /[\\\r\n\f\t^=]/ : /[\\\r\n\f\t]/);
 }
 
-/** PS3.5, 6.1.2.5.3: behind a delimiter the repertoires are those of value 1 again. */
+/** PS3.5, 6.1.2.5.3: after a delimiter, the repertoires of value 1 apply again. */
 function decodeExtended(bytes: string, initial: Repertoire, delimiter: RegExp): string {
   let text = '';
   let high = initial.decode;
@@ -83,7 +83,7 @@ function decodeExtended(bytes: string, initial: Repertoire, delimiter: RegExp): 
       if (end > 0) {
         text += high(run.slice(0, end));
         at += end;
-        // Where value 1 leaves bytes above 0x7F undefined, a writer that forgot to repeat its escape sequence still means the last one.
+        // If value 1 leaves bytes above 0x7F undefined, the last set still applies, since some writers don't repeat the escape sequence.
         if (initial.definesHighBytes) high = initial.decode;
         continue;
       }
