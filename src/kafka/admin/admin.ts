@@ -42,10 +42,8 @@ export interface KafkaAdmin {
   close(): void;
 }
 
-const TIMEOUT_MS = 10_000;
-
-/** Creates the admin client. Its SourceErrors carry librdkafka's error name. */
-export function createAdmin(config: NativeConfig): KafkaAdmin {
+/** Creates the admin client. Its SourceErrors carry librdkafka's error name. `timeoutMs` is the limit of each query. */
+export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmin {
   const admin = RdKafka.AdminClient.create(revealed(config));
   const consumers = new Map<string, Promise<NativeConsumer>>();
 
@@ -53,7 +51,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
     const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
     if (asked.length === 0) return [];
     const found = await ask<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
-      admin.listOffsets(asked, { timeout: TIMEOUT_MS }, done),
+      admin.listOffsets(asked, { timeout: timeoutMs }, done),
     );
     return (found ?? [])
       .map(({ partition, offset }) => ({ topic, partition, offset }))
@@ -62,7 +60,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
 
   async function partitions(topic: string): Promise<readonly number[]> {
     const described = await ask<RdKafka.TopicDescription[]>('describe topics', (done) =>
-      admin.describeTopics([topic], { timeout: TIMEOUT_MS }, done),
+      admin.describeTopics([topic], { timeout: timeoutMs }, done),
     );
     const found = (described ?? []).flatMap(({ error, partitions: all }) => {
       // A denied topic must not look like a missing one.
@@ -88,7 +86,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       'enable.auto.commit': false,
       'isolation.level': 'read_uncommitted',
     });
-    const opened = connect(consumer, TIMEOUT_MS).then(
+    const opened = connect(consumer, timeoutMs).then(
       () => consumer,
       (error: unknown) => {
         consumers.delete(group);
@@ -105,7 +103,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
         const wanted = { topic, num_partitions: count, replication_factor: -1, config: { ...topicConfig } };
         await ask<void>(
           'create topic',
-          (done) => admin.createTopic(wanted, TIMEOUT_MS, (error) => done(error, undefined)),
+          (done) => admin.createTopic(wanted, timeoutMs, (error) => done(error, undefined)),
           ERRORS.ERR_TOPIC_ALREADY_EXISTS,
         );
       }
@@ -114,7 +112,7 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       for (const topic of names) {
         await ask<void>(
           'delete topic',
-          (done) => admin.deleteTopic(topic, TIMEOUT_MS, (error) => done(error, undefined)),
+          (done) => admin.deleteTopic(topic, timeoutMs, (error) => done(error, undefined)),
           ERRORS.ERR_UNKNOWN_TOPIC_OR_PART,
         );
       }
@@ -129,21 +127,20 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
       return found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(each.partition) ?? 0 }));
     },
     async isActive(group) {
-      const described = await ask<RdKafka.GroupDescriptions>('describe group', (done) =>
-        admin.describeGroups([group], { timeout: TIMEOUT_MS }, done),
-      );
-      const groups = described?.groups ?? [];
-      // A group that could not be described has no members in the answer either. It must not look inactive.
-      const failed = groups.find((each) => each.error !== undefined)?.error;
-      if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
-      return groups.some((each) => each.members.length > 0);
+      // Not describeGroups: the client crashes (null pointer) when it finds no coordinator within the timeout.
+      const listed = await ask<GroupListing>('list groups', (done) => admin.listGroups({ timeout: timeoutMs }, done));
+      const found = listed?.groups.find((each) => each.groupId === group);
+      // The group's coordinator may be a broker that did not answer. The group must not look inactive then.
+      const [failed] = listed?.errors ?? [];
+      if (found === undefined && failed !== undefined) throw new SourceError('unavailable', errorName(failed));
+      return found !== undefined && WITH_MEMBERS.has(found.state);
     },
     beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
     async committedOffsets(group, topic) {
       const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));
       if (asked.length === 0) return [];
       const consumer = await consumerOf(group);
-      const committed = await untilLoaded(() => committedOffsets(consumer, asked, TIMEOUT_MS));
+      const committed = await untilLoaded(timeoutMs, () => committedOffsets(consumer, asked, timeoutMs));
       return [...committed]
         .map(({ partition, offset }) => ({ topic, partition, offset }))
         .sort((a, b) => a.partition - b.partition);
@@ -151,10 +148,22 @@ export function createAdmin(config: NativeConfig): KafkaAdmin {
     close() {
       admin.disconnect();
       for (const consumer of consumers.values())
-        void consumer.then((each) => disconnect(each, TIMEOUT_MS)).catch(() => undefined);
+        void consumer.then((each) => disconnect(each, timeoutMs)).catch(() => undefined);
     },
   };
 }
+
+interface GroupListing {
+  readonly groups: readonly RdKafka.GroupOverview[];
+  readonly errors: readonly RdKafka.LibrdKafkaError[];
+}
+
+/** States of a group that has members. The brokers refuse to alter its offsets. */
+const WITH_MEMBERS: ReadonlySet<RdKafka.ConsumerGroupStates> = new Set([
+  RdKafka.ConsumerGroupStates.PREPARING_REBALANCE,
+  RdKafka.ConsumerGroupStates.COMPLETING_REBALANCE,
+  RdKafka.ConsumerGroupStates.STABLE,
+]);
 
 const RETRY_MS = 100;
 
@@ -167,9 +176,9 @@ const LOADING: ReadonlySet<string> = new Set(
   ].map((code) => errorName({ code })),
 );
 
-/** Retries while the coordinator loads the group, for at most TIMEOUT_MS. */
-async function untilLoaded<T>(ask: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + TIMEOUT_MS;
+/** Retries while the coordinator loads the group, for at most `timeoutMs`. */
+async function untilLoaded<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
       return await ask();
