@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
 export interface ConfigOptions {
-  readonly envFile: readonly string[];
-  readonly set: readonly string[];
+  readonly envFile?: readonly string[];
+  readonly set?: readonly string[];
 }
 
 export interface ConfigFlagOptions extends ConfigOptions {
@@ -21,12 +21,12 @@ export function addConfigFlag(command: Command): Command {
 
 function addVariables(command: Command): Command {
   return command
-    .option('-e, --env-file <file>', 'read variables from a file (repeatable)', collect, [])
-    .option('-s, --set <key=value>', 'set a field, e.g. input.redpanda.consumer_group=other (repeatable)', collect, []);
+    .option('-e, --env-file <file>', 'read variables from a file (repeatable)', collect)
+    .option('-s, --set <key=value>', 'set a field, such as input.redpanda.consumer_group=other (repeatable)', collect);
 }
 
 export function configArguments(options: ConfigOptions): { envFiles: readonly string[]; sets: readonly string[] } {
-  return { envFiles: options.envFile, sets: options.set };
+  return { envFiles: options.envFile ?? [], sets: options.set ?? [] };
 }
 
 export function wholeNumber(value: string): number {
@@ -34,6 +34,6 @@ export function wholeNumber(value: string): number {
   return Number(value);
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }

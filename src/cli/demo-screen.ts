@@ -60,7 +60,7 @@ export function sumsTable(sums: readonly Sum[]): string {
 
 /** Why records became dead letters. */
 export function reasonsTable(reasons: Readonly<Record<string, number>>): string {
-  return table(['dead letters, by their error', 'records'], Object.entries(reasons).sort());
+  return table(['dead letters by error', 'records'], Object.entries(reasons).sort());
 }
 
 const QUERIES = [

@@ -22,8 +22,8 @@ import { print } from './output.ts';
 import { liveBlock } from './terminal/live-block.ts';
 
 interface DemoOptions {
-  readonly once: boolean;
-  readonly fresh: boolean;
+  readonly once?: boolean;
+  readonly fresh?: boolean;
   readonly studies: number;
   readonly seed: number;
   readonly http?: string;
@@ -42,8 +42,8 @@ const SAME_SIGNAL_MS = 500;
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Run the service with an embedded broker and database on generated studies: no Docker, no network')
-    .option('--once', 'end when the lag is 0; exit code 2 if input and output differ', false)
-    .option('--fresh', 'start with an empty database and store', false)
+    .option('--once', 'end when the lag is 0; exit code 2 if input and output differ')
+    .option('--fresh', 'start with an empty database and store')
     .option('--studies <n>', 'number of studies to start with', positive, 200)
     .option('--seed <n>', 'seed of the generator; the same seed makes the same studies', positive, 1)
     .option(
@@ -87,7 +87,7 @@ async function play(options: DemoOptions): Promise<void> {
 
 async function start(options: DemoOptions): Promise<Demo> {
   try {
-    const { folder, fresh, seed } = options;
+    const { folder, fresh = false, seed } = options;
     return await startDemo({ folder, fresh, seed, http: options.http ?? (await freeAddress()) });
   } catch (error) {
     if (error instanceof FolderInUseError) throw new CliError(EXIT.usage, inUse(options.folder, error));
@@ -102,7 +102,7 @@ function inUse(folder: string, { pid }: FolderInUseError): string {
 /** Publishes studies, without `--once` until the signal. Resolves with whether everything was processed. */
 async function work(demo: Demo, options: DemoOptions, signal: AbortSignal): Promise<boolean> {
   await demo.publish(options.studies, signal);
-  while (!options.once && !signal.aborted) {
+  while (options.once !== true && !signal.aborted) {
     await demo.publish(1, signal);
     await sleep(STUDY_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -8,8 +8,8 @@ interface HeaderOptions {
 }
 
 /**
- * `header FILE…`: the records that the service would make of each file, one JSON object per line. Exits with 2 when a file can't be read. It
- * reads any file that the user names and runs on no server.
+ * `header FILE…`: prints the records that the service would make of each file, one JSON object per line. Exits with 2 when a file can't be
+ * read. Storage roots don't apply: the user may name any file.
  */
 export function headerCommand(): Command {
   return (
@@ -19,7 +19,7 @@ export function headerCommand(): Command {
       )
       .argument('<file...>', 'DICOM files')
       .option('--tenant <id>', 'the tenant_id of the records', 'tenant1')
-      // Was needed for exit code 2 once; scripts may still pass it.
+      // Has no effect. Earlier versions needed it for exit code 2, so scripts may still pass it.
       .addOption(new Option('--strict').hideHelp())
       .action(async (files: readonly string[], options: HeaderOptions) => {
         let failed = 0;

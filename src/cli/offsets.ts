@@ -28,7 +28,7 @@ function showCommand(): Command {
     .description('Show committed offset, end offset and lag of every partition')
     .option('--json', 'print one JSON object per line')
     .action((options: ConfigFlagOptions & { readonly json?: boolean }) =>
-      withAdmin(options, async (config, admin) => {
+      withAdmin('reading', options, async (config, admin) => {
         const offsets = await offsetsOf(config, admin);
         if (options.json === true) {
           for (const each of offsets) await print(`${JSON.stringify({ ...each, lag: lagOf(each) })}\n`);
@@ -61,7 +61,7 @@ function resetCommand(): Command {
           `--to: expected earliest, latest, an offset, or a time with its zone like 2026-01-31T12:00:00Z, not '${options.to}'`,
         );
       }
-      return withAdmin(options, async (config, admin) => {
+      return withAdmin(dryRun ? 'reading' : 'resetting', options, async (config, admin) => {
         if (!dryRun && (await admin.isActive(config.input.consumerGroup))) throw activeGroup(config);
         const current = await offsetsOf(config, admin);
         const wanted: PartitionOffset[] = [];
@@ -101,11 +101,13 @@ async function offsetsOf({ input }: Config, admin: KafkaAdmin): Promise<readonly
 }
 
 async function withAdmin(
+  action: string,
   options: ConfigFlagOptions,
   work: (config: Config, admin: KafkaAdmin) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig(options.config, configArguments(options));
-  await withKafka(config.input.seedBrokers, async () => {
+  const { seedBrokers, consumerGroup } = config.input;
+  await withKafka(`${action} the offsets of group ${consumerGroup}`, seedBrokers, async () => {
     const admin = createAdmin(connectionSettings(config.input));
     try {
       await work(config, admin);

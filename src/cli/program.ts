@@ -22,22 +22,22 @@ Exit codes:
   2    the input had failures, or input and output differ
   3    a database, a broker or the service itself failed
   4    stopped at shutdown_timeout with records in flight; they are redelivered
-  137  the same, but a broker or the storage did not respond, so the process ended itself with SIGKILL`;
+  137  as 4, but a broker or the storage did not respond and the process ended itself with SIGKILL`;
 
-/** The command line with the verb that is asked for; with all of them where it is none. */
+/** The command line with the given verb only, or with all verbs if it is unknown or missing. */
 export async function loadProgram(verb?: string): Promise<Command> {
   const root = new Command('wado-consumer')
     .description(
       'Consumes storage records, reads DICOM headers, writes tables and topics, and commits offsets after both acknowledged.',
     )
     .version(readVersion().version)
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('afterAll', EXIT_CODES)
     .showHelpAfterError('(use --help for help)')
     .exitOverride();
   const wanted = verb === undefined ? undefined : VERBS[verb];
   const loads = wanted === undefined ? Object.values(VERBS) : [wanted];
   for (const command of await Promise.all(loads.map((load) => load()))) {
-    root.addCommand(command.addHelpText('after', EXIT_CODES).exitOverride());
+    root.addCommand(command.exitOverride());
   }
   return root;
 }

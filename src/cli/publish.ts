@@ -14,12 +14,12 @@ import { count } from './terminal/table.ts';
 interface PublishCommandOptions extends TargetOptions {
   readonly tenant: string;
   readonly concurrency: number;
-  readonly dryRun: boolean;
+  readonly dryRun?: boolean;
   readonly storageRootAs?: string;
 }
 
 const MAX_CONCURRENCY = 256;
-// The brokers acknowledge nothing for this long.
+// `publish` fails when the brokers acknowledge nothing for this long.
 const DEADLINE_MS = 30_000;
 
 /** `publish DIR`: publishes one DicomStoreMeta for each DICOM file below the folder, for users without a receiver. */
@@ -37,7 +37,7 @@ export function publishCommand(): Command {
     .option('--tenant <id>', 'tenant_id of the records', 'tenant1')
     .option('--concurrency <n>', 'files read concurrently', concurrency, 16)
     .option('--storage-root-as <path>', 'path of the folder as the service sees it, if different, such as /data/dicom')
-    .option('--dry-run', 'read and count files without publishing', false)
+    .option('--dry-run', 'read and count files without publishing')
     .addHelpText(
       'after',
       '\nExits with 2 if a DICOM file could not be published. Files that are not DICOM do not count as failures.',
@@ -45,10 +45,11 @@ export function publishCommand(): Command {
     .action(async (folder: string, options: PublishCommandOptions) => {
       await requireFolder(folder);
       const { topic, producer } = publishTarget(options);
-      const progress = options.dryRun
+      const dryRun = options.dryRun === true;
+      const progress = dryRun
         ? await publish(folder, topic, options, async () => undefined)
         : await publishTo(topic, producer, (send) => publish(folder, topic, options, send));
-      await report(progress, topic, options.dryRun);
+      await report(progress, topic, dryRun);
     });
 }
 
@@ -145,7 +146,7 @@ function sum(counts: ReadonlyMap<string, number>): number {
 
 async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() !== true) throw new CliError(EXIT.usage, 'the folder does not exist or is not a directory');
+  if (found?.isDirectory() !== true) throw new CliError(EXIT.usage, `there is no folder ${folder}`);
 }
 
 function concurrency(text: string): number {

@@ -13,11 +13,11 @@ interface SamplesOptions {
 /** `samples DIR`: writes generated studies as DICOM files, for `publish` and experiments. The same seed makes the same files. */
 export function samplesCommand(): Command {
   return new Command('samples')
-    .description('Write generated studies as DICOM files, for the verb publish')
+    .description('Write generated studies as DICOM files, to publish with the verb publish')
     .argument('<dir>', 'folder to write to; created if it is missing')
     .option('--studies <count>', 'number of studies', positiveInteger, 40)
     .option('--seed <number>', 'seed of the generator; the same seed makes the same files', positiveInteger, 1)
-    .option('--tenant <id>', 'tenant_id, the first folder below <dir>', 'tenant1')
+    .option('--tenant <id>', 'tenant_id, the name of the top folder in <dir>', 'tenant1')
     .action(async (dir: string, options: SamplesOptions) => {
       const written = await writeStudies(resolve(dir), options);
       await print(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);

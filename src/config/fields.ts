@@ -110,10 +110,13 @@ export function wholeNumber(least: number, most: number) {
 
 /** One of these words. Redpanda Connect accepts some of them in any case. */
 export function oneOf<const Option extends string>(options: readonly Option[], { anyCase = false } = {}) {
-  return field(`one of ${options.join(', ')}`, (value) => {
-    const word = readText(value);
-    return options.find((option) => option === (anyCase ? word?.toUpperCase() : word));
-  });
+  return field(
+    options.length === 1 ? String(options[0]) : `one of ${options.filter((option) => option !== '').join(', ')}`,
+    (value) => {
+      const word = readText(value);
+      return options.find((option) => option === (anyCase ? word?.toUpperCase() : word));
+    },
+  );
 }
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -35,7 +35,7 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 
 const loggerSchema = mapping({
   level: oneOf(Object.keys(LEVELS), { anyCase: true }).default('INFO'),
-  format: oneOf(['json', 'logfmt']).default('json'),
+  format: text().default('json'),
   static_fields: textMap().default({ '@service': 'wado-consumer' }),
   add_timestamp: onlyDefault(true),
   level_name: onlyDefault('level'),

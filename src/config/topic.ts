@@ -23,7 +23,7 @@ const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', '
 const producerFields = {
   ...kafkaConnectionFields,
   idempotent_write: bool().default(true),
-  acks: oneOf(['all', 'leader', 'none']).default('all'),
+  acks: text().default('all'),
   compression: oneOf([...COMPRESSIONS, '']).default(''),
   timeout: duration('1ms', '15m').default(10_000),
   max_message_bytes: byteSize('1kB', '1GB').default(1024 ** 2),

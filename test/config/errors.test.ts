@@ -166,7 +166,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   },
   'a driver that there is not': {
     change: ['driver: postgres', 'driver: oracle'],
-    says: ['17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected one of postgres'],
+    says: ['17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres'],
   },
   'a dead-letter output that would hide what was wrong': {
     change: ['["__streams.errors."]', '[]'],
@@ -180,12 +180,23 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
       '26:27 output.reject_errored.broker.outputs.1.switch.cases.0.output.redpanda.acks: expected all: offsets are committed for what every in-sync replica holds',
     ]),
   },
+  // The message must not suggest `leader` and `none`, which are refused too.
+  'an acknowledgement that Kafka has no name for': {
+    change: ['topic: states', 'topic: states\n                    acks: 1'],
+    says: expect.arrayContaining([
+      '26:27 output.reject_errored.broker.outputs.1.switch.cases.0.output.redpanda.acks: expected all: offsets are committed for what every in-sync replica holds',
+    ]),
+  },
   'a label in capitals': {
     change: ['input:', 'input:\n  label: In'],
     says: ['2:10 input.label: expected lower-case letters, digits, - and _, not starting with _'],
   },
   'the log format of Redpanda Connect': {
     change: ['input:', 'logger: { format: logfmt }\ninput:'],
+    says: ["1:19 logger.format: expected json; Redpanda Connect's default, logfmt, is not supported"],
+  },
+  'a log format that does not exist': {
+    change: ['input:', 'logger: { format: text }\ninput:'],
     says: ["1:19 logger.format: expected json; Redpanda Connect's default, logfmt, is not supported"],
   },
   'an address without a port': {
@@ -243,7 +254,7 @@ describe('lint reports', () => {
       '2:3 input.redpanda.consumer_group: is required',
       '5:5 unknown field consumer_grup in input.redpanda (did you mean consumer_group?)',
       '11:24 pipeline.processors.0.group_dicom_state.storage_roots: expected at least one entry',
-      '17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected one of postgres',
+      '17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres',
       '18:18 output.reject_errored.broker.outputs.0.dicom_store.dsn: expected a string that is not empty',
       '36:28 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.topic: expected a string that is not empty and is the same for every record',
     ]);
@@ -293,7 +304,7 @@ describe('loadConfig', () => {
     expect(thrown).toBeInstanceOf(ConfigError);
     expect((thrown as ConfigError).message.split('\n')).toEqual([
       `${file}(11,24) pipeline.processors.0.group_dicom_state.storage_roots: expected at least one entry`,
-      `${file}(17,21) output.reject_errored.broker.outputs.0.dicom_store.driver: expected one of postgres`,
+      `${file}(17,21) output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres`,
     ]);
   });
 });

@@ -49,6 +49,14 @@ describe('docs/commands.md', () => {
     expect(documented.get(name)).toEqual(accepted(command));
   });
 
+  it.each(verbs(program))('$name --help shows the exit codes, and no empty default', ({ command }) => {
+    const written: string[] = [];
+    command.configureOutput({ writeOut: (text) => written.push(text) }).outputHelp();
+    const help = written.join('');
+    expect(help).toContain('Exit codes:');
+    expect(help).not.toMatch(/default:\s+(?:\[\]|false)/);
+  });
+
   it('lists no default that the program does not have', () => {
     const wrong = verbs(program).flatMap(({ name, command }) => {
       const section = read('docs/commands.md').split(`## wado-consumer ${name}\n`)[1]?.split('\n## ')[0] ?? '';

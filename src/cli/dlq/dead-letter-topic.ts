@@ -26,7 +26,7 @@ export async function withDeadLetters<T>(
 /** Runs `work` when the dead-letter topic exists. Throws a CliError otherwise, or when Kafka fails. */
 export async function withDeadLetterTopic<T>({ topics }: Config, work: () => Promise<T>): Promise<T> {
   const { producer, deadLetter } = topics;
-  return await withKafka(producer.seedBrokers, async () => {
+  return await withKafka(`reading topic ${deadLetter.topic}`, producer.seedBrokers, async () => {
     const admin = createAdmin(connectionSettings(producer));
     try {
       if ((await admin.partitions(deadLetter.topic)).length === 0) {
