@@ -48,7 +48,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_ADDRESS.split(':').pop()}/ping`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Twice Node's default young generation (megabytes; there is no environment variable): records are in flight for longer than the time
-# between two collections with the default, and were copied several times.
+# between two collections with the default, and would be copied several times.
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=32", "/app/dist/src/cli/wado-consumer.cjs"]
 CMD ["run", "/etc/wado-consumer/redpanda.yaml"]
 

@@ -23,7 +23,7 @@ const { values } = parseArgs({
 const [mutants, seed, from] = [values.mutants, values.seed, values.from].map(Number);
 const STEP = 10_000;
 const STEPS_A_LINE = 25;
-// Inflating 16 MiB, the most that is inflated, takes a tenth of it.
+// Inflating 16 MiB, the maximum, takes a tenth of this.
 const LIMIT_MS = 1_000;
 
 const folder = join(import.meta.dirname, '../test/fixtures/dicom/files');

@@ -68,7 +68,7 @@ export const DEMO_FILES = {
 } as const;
 
 const COUNT_EVERY_MS = 500;
-const STANDSTILL_MS = 30_000;
+const NO_PROGRESS_MS = 30_000;
 const TALLY_WAIT_MS = 10_000;
 const POLL_MS = 50;
 
@@ -208,7 +208,7 @@ async function settled(service: Service, isDone: () => boolean, progress: () => 
   let last = progress();
   let movedAt = performance.now();
   while (!isDone()) {
-    if (ended || performance.now() - movedAt > STANDSTILL_MS) return false;
+    if (ended || performance.now() - movedAt > NO_PROGRESS_MS) return false;
     await sleep(POLL_MS);
     const now = progress();
     if (now !== last) movedAt = performance.now();

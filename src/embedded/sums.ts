@@ -27,7 +27,7 @@ export function sumsOf(
 ): readonly Sum[] {
   const sum = (what: string, where: string, expected: number, found: number): Sum => ({ what, where, expected, found });
   return [
-    sum('records done with', 'committed offsets', published.records, committed),
+    sum('records processed', 'committed offsets', published.records, committed),
     sum('stored files', 'dicom_object_meta', published.stored, tables.objects),
     sum('studies', 'dicom_state_meta', published.studies, tables.studies),
     sum('series', 'dicom_state_meta', published.series, tables.series),

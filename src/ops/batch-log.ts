@@ -54,12 +54,12 @@ export function createBatchLog(logger: Logger, now: () => number = () => perform
       waiting += change;
       if (waiting === 0) {
         if (since !== undefined)
-          logger.info({ ms: Math.round(now() - since) }, 'no records wait for their files any more');
+          logger.info({ ms: Math.round(now() - since) }, 'no records are waiting for their files');
         since = undefined;
       } else if (since === undefined && now() - loggedAt >= REPEAT_WAITING_MS) {
         since = now();
         loggedAt = since;
-        logger.info({ waiting }, 'records wait for their files');
+        logger.info({ waiting }, 'records are waiting for their files');
       }
     },
   };

@@ -1,4 +1,4 @@
-/** What the file builder knows by name: the attributes that the reader wants, and those that make a made-up study look real. */
+/** What the file builder knows by name: the attributes that the reader wants, and those that make a generated study look real. */
 import { ATTRIBUTES } from '../dicom/bytes/attributes.ts';
 
 const MORE: readonly (readonly [keyword: string, tag: number, vr: string])[] = [

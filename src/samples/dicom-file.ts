@@ -1,6 +1,6 @@
 /**
  * Builds DICOM files (PS3.10) for tests, demos and benchmarks: any transfer syntax, any character set, sequences of either length
- * form, private elements. It writes what it is told, wrong values and wrong VRs included, since a reader must be shown those too.
+ * form, private elements. It writes values and VRs unchecked, because readers are tested with wrong ones.
  */
 import { deflateRawSync } from 'node:zlib';
 import type { DataSet, ElementValue } from './dicom-data-set.ts';

@@ -1,4 +1,4 @@
-/** Text to bytes by SpecificCharacterSet (DICOM PS3.3, C.12.1.1.2; code extensions PS3.5, 6.1.2.5): the way back from src/dicom/values/text.ts. */
+/** Text to bytes by SpecificCharacterSet (DICOM PS3.3, C.12.1.1.2; code extensions PS3.5, 6.1.2.5): the inverse of src/dicom/values/text.ts. */
 import iconv from 'iconv-lite';
 
 const SINGLE_BYTE: Readonly<Record<string, string>> = {
@@ -23,14 +23,14 @@ const SINGLE_BYTE: Readonly<Record<string, string>> = {
   GBK: 'gbk',
 };
 
-/** A repertoire that an escape sequence calls in. G0 is reached by bytes below 0x80, G1 by those above (ISO 2022). */
+/** A repertoire that an escape sequence designates: to G0 (bytes below 0x80) or G1 (bytes above), as in ISO 2022. */
 interface Extension {
   readonly escape: string;
   readonly set: 'G0' | 'G1';
   readonly encode: (character: string) => Buffer | null;
 }
 
-// Where the tables at hand follow Microsoft and not the standard (see src/dicom/values/character-sets.ts).
+// Where the available tables follow Microsoft and not the standard (see src/dicom/values/character-sets.ts).
 const TABLE_CHARACTERS: Readonly<Record<string, string>> = { '‖': '∥', '−': '－', '¢': '￠', '£': '￡', '¬': '￢' };
 
 const jisX0208 = (character: string) =>

@@ -20,14 +20,14 @@ function rowsOf(heading: string): readonly (readonly string[])[] {
 }
 
 describe('the table "What happens when…"', () => {
-  const rows = rowsOf('What happens when…').filter(([trouble]) => trouble !== 'trouble');
+  const rows = rowsOf('What happens when…').filter(([problem]) => problem !== 'problem');
 
-  it('says for each trouble what the service does, what is seen and what to do', () => {
+  it('says for each problem what the service does, what is seen and what to do', () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.filter((cells) => cells.length !== 5 || cells.some((cell) => cell === ''))).toEqual([]);
   });
 
-  it('names a test that exists for each trouble', () => {
+  it('names a test that exists for each problem', () => {
     const missing = rows.filter(([, , , , tests = '']) => {
       const files = [...tests.matchAll(/`(test\/[\w./-]+\.ts)`/g)].map(([, file = '']) => file);
       return files.length === 0 || files.some((file) => !existsSync(fromRoot(file)));

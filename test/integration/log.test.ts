@@ -57,8 +57,8 @@ await describeWith(['kafka', 'postgres'], 'the log of the built service', ({ kaf
         counts.set(code, (counts.get(code) ?? 0) + count);
     expect(Object.fromEntries(counts)).toEqual({ not_json: 2, invalid_field: 2, file_missing: 2, not_dicom: 2 });
     const messages = lines.map(({ msg }) => msg);
-    expect(messages).toContain('records wait for their files');
-    expect(messages).toContain('no records wait for their files any more');
+    expect(messages).toContain('records are waiting for their files');
+    expect(messages).toContain('no records are waiting for their files');
     expect(messages).not.toContain('offsets committed');
     await pipeline[Symbol.asyncDispose]();
   });

@@ -68,8 +68,8 @@ describe('the log line of a commit', () => {
 });
 
 describe('records that wait for their files', () => {
-  const BEGIN = 'records wait for their files';
-  const END = 'no records wait for their files any more';
+  const BEGIN = 'records are waiting for their files';
+  const END = 'no records are waiting for their files';
 
   it('are logged when the first begins to wait and when the last has stopped', () => {
     const { log, lines, pass } = start();
