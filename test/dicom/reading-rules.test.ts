@@ -135,6 +135,21 @@ describe('the file meta group', () => {
     }
   });
 
+  it('may hold an element whose VR is in no table, of 16 or 32 bits of length', () => {
+    for (const vr of ['ui', '??', 'ZZ', '  ']) {
+      for (const form of ['short', 'long'] as const) {
+        for (const groupLength of [true, false]) {
+          for (const uid of [TRANSFER_SYNTAX.explicitLittleEndian, TRANSFER_SYNTAX.explicitBigEndian]) {
+            const whole = file(uid, element('00020010', vr, form, '1.2.840.10008.1.2\0'), groupLength);
+            expect(read(whole)).toMatchObject({ ...GOOD, transfer_syntax_uid: uid });
+          }
+        }
+      }
+    }
+    const cut = file(TRANSFER_SYNTAX.explicitLittleEndian, element('00020010', '??', 'short', '1.2', 60_000), true);
+    expect(read(cut)).toEqual({ error: 'truncated' });
+  });
+
   it('ends before a deflated data set where its length says so, if an element ends there', () => {
     const { deflated } = TRANSFER_SYNTAX;
     expect(read(file(deflated, Buffer.alloc(0), true))).toMatchObject(GOOD);

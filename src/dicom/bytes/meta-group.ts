@@ -4,7 +4,7 @@ import { type Cursor, fail, MORE } from './cursor.ts';
 import { ElementHeader, NEEDS_12_BYTES, ODD } from './element-header.ts';
 import { SCAN_LIMITS } from './limits.ts';
 import { UNDEFINED_LENGTH } from './tags.ts';
-import { isKnownVr, looksLikeVr } from './vr.ts';
+import { isKnownVr, isPrintable } from './vr.ts';
 
 // PS3.5, A.5; PS3.5, A.7 and A.10 (JPIP): the data set behind the file meta group is one raw deflate stream.
 const DEFLATED = new Set(['1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.4.95', '1.2.840.10008.1.2.4.205']);
@@ -53,7 +53,7 @@ export class MetaGroup {
     if (byteAt(window, at) !== 2 || byteAt(window, at + 1) !== 0) return false;
     // Compressed bytes may start like an element of group 2. Where the group's length ends on a boundary, only a VR shows an element.
     const ended = position >= this.#end && this.#endsOnBoundary(position);
-    return !(ended && this.isDeflated && !isKnownVr((byteAt(window, at + 4) << 8) | byteAt(window, at + 5)));
+    return !(ended && this.isDeflated && !isKnownVr(vrAt(window, at)));
   }
 
   /** A length that is wrong counts for nothing; one that is right counts for all that follows. */
@@ -65,14 +65,11 @@ export class MetaGroup {
 
   #readElement(window: Buffer, at: number, end: number, atEnd: boolean, cursor: Cursor): number {
     const header = this.#header;
-    const outcome = header.read(window, at, end, !looksLikeVr(byteAt(window, at + 4), byteAt(window, at + 5)), false);
+    const outcome = header.read(window, at, end, !isPrintable(vrAt(window, at)), false);
     if (outcome === NEEDS_12_BYTES || (outcome === ODD && at + 12 > end)) {
       return atEnd ? fail('truncated') : cursor.pause(at, 12);
     }
-    if (outcome === ODD) {
-      header.size = 12;
-      header.length = window.readUInt32LE(at + 8);
-    }
+    if (outcome === ODD && !this.#resolveOdd(window, at, end, atEnd, cursor)) return MORE;
     if (header.length === UNDEFINED_LENGTH) fail('bad_meta');
     const element = window.readUInt16LE(at + 2);
     const valueAt = at + header.size;
@@ -88,10 +85,29 @@ export class MetaGroup {
     return valueAt + header.length;
   }
 
+  /** A VR of no table: 16 bits of length where an element with a VR or the group's end follows, else 32. False: the cursor asks for more. */
+  #resolveOdd(window: Buffer, at: number, end: number, atEnd: boolean, cursor: Cursor): boolean {
+    const header = this.#header;
+    const short = window.readUInt16LE(at + 6);
+    const next = at + 8 + short;
+    if (next + 6 > end && !atEnd) {
+      cursor.pause(at, 8 + short + 6);
+      return false;
+    }
+    const isShort = next + 6 <= end && (cursor.offset + next === this.#end || isKnownVr(vrAt(window, next)));
+    header.size = isShort ? 8 : 12;
+    header.length = isShort ? short : window.readUInt32LE(at + 8);
+    return true;
+  }
+
   #takeLength(window: Buffer, valueAt: number, length: number, cursor: Cursor): void {
     if (length !== 4 || this.#end !== NOT_KNOWN) return;
     this.#end = cursor.offset + valueAt + 4 + window.readUInt32LE(valueAt);
   }
+}
+
+function vrAt(window: Buffer, at: number): number {
+  return window.readUInt16BE(at + 4);
 }
 
 /** Without padding: NULs before it, what follows the next NUL, and spaces. */

@@ -32,11 +32,6 @@ export function isKnownVr(vr: number): boolean {
   return SHORT_FORM[vr] === 1 || LONG_FORM[vr] === 1;
 }
 
-/** Whether two bytes could be a VR that PS3.5 does not know yet: capital letters. */
-export function looksLikeVr(first: number, second: number): boolean {
-  return first >= 0x41 && first <= 0x5a && second >= 0x41 && second <= 0x5a;
-}
-
 /** Whether two bytes are printable ASCII, which those of an implicit element's length hardly ever are. */
 export function isPrintable(vr: number): boolean {
   const first = vr >> 8;

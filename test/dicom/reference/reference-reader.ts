@@ -96,10 +96,16 @@ function readMeta(file: Buffer): { readonly end: number; readonly transferSyntax
     if (file.readUInt16LE(at) !== 2) break;
     const vr = file.toString('latin1', at + 4, at + 6);
     if (groupEnded && DEFLATED.includes(transferSyntax) && !VRS.has(vr)) break;
-    const long = !SHORT_VRS.has(vr) && /^[A-Z]{2}$/.test(vr);
+    const odd = /^[ -~]{2}$/.test(vr) && !(VRS.has(vr) && file.readUInt16LE(at + 6) === 0);
+    if (odd && !SHORT_VRS.has(vr) && at + 12 > file.length) throw new Failure('truncated');
+    const next = at + 8 + file.readUInt16LE(at + 6);
+    const followed =
+      next + 6 <= file.length && (next === groupEnd || VRS.has(file.toString('latin1', next + 4, next + 6)));
+    const short = SHORT_VRS.has(vr) || (odd && followed);
+    const long = !short && /^[ -~]{2}$/.test(vr);
     if (long && at + 12 > file.length) throw new Failure('truncated');
     const valueAt = at + (long ? 12 : 8);
-    const length = SHORT_VRS.has(vr) ? file.readUInt16LE(at + 6) : file.readUInt32LE(long ? at + 8 : at + 4);
+    const length = short ? file.readUInt16LE(at + 6) : file.readUInt32LE(long ? at + 8 : at + 4);
     if (length === UNDEFINED) throw new Failure('bad_meta');
     if (valueAt + length > file.length) throw new Failure('truncated');
     const element = file.readUInt16LE(at + 2);
