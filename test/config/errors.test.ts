@@ -139,7 +139,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
       '27:24 output.reject_errored.broker.outputs.1.switch.cases.1.check: this check is not supported; supported: @record_type == "state", @record_type == "image", @record_type == "dead_letter"',
     ],
   },
-  'a case that stands there twice': {
+  'a case that is there twice': {
     change: [`'@record_type == "image"'`, `'@record_type == "state"'`],
     says: [
       '21:15 output.reject_errored.broker.outputs.1.switch.cases: no case for image (@record_type == "…")',
@@ -207,7 +207,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
     change: ['- switch:', '- swich:'],
     says: ['19:11 unknown field swich in output.reject_errored.broker.outputs.1 (did you mean switch?)'],
   },
-  'a key that stands there twice': {
+  'a key that is there twice': {
     change: ['consumer_group: group', 'consumer_group: group\n    topics: [other]'],
     says: ['6:5 not valid YAML: this key is in the same mapping twice'],
   },

@@ -137,7 +137,7 @@ describe('createGroupCommit', () => {
     );
   });
 
-  it('ends in the same rows however records are cut into batches, ordered and doubled', async () => {
+  it('ends in the same rows however records are split into batches, ordered and doubled', async () => {
     const file = fc
       .record({ trace: fc.nat(9), second: fc.nat(3), series: fc.nat(2) })
       .map(({ trace, second, series }) =>

@@ -58,7 +58,7 @@ describe.each(FORMATS)('a dead letter %s', (_, write) => {
     expect(others.filter((other) => matches(letter, other))).toEqual([]);
   });
 
-  it('gives the headers back that the record came with, whatever they are', () => {
+  it('restores the headers that the record was consumed with, whatever they are', () => {
     const name = fc.oneof(
       fc.string({ unit: 'grapheme', maxLength: 20 }),
       fc.constantFrom(...Object.values(ERROR_HEADERS), ...Object.values(ORIGIN_HEADERS), '__streams.errors.stacktrace'),
@@ -73,7 +73,7 @@ describe.each(FORMATS)('a dead letter %s', (_, write) => {
     );
   });
 
-  it('that failed a second time gives back the headers of the first dead letter', () => {
+  it('that failed a second time restores the headers of the first dead letter', () => {
     const first = write(consumed({ headers: [['a', Buffer.from('b')]] }), new DicomReadError('file_missing'));
     const second = write(consumed({ headers: first.headers }), new ParseError('not_json', 'value is not JSON'));
     expect(originalHeaders(second)).toEqual(first.headers);

@@ -113,7 +113,7 @@ describe('code extensions', () => {
     expect(decode('GB18030', '\x1b$B;3')).toBe('\x1b$B;3');
   });
 
-  it('survive a half character and an escape sequence that nobody knows', () => {
+  it('survive half a character and an unknown escape sequence', () => {
     expect(decode('\\ISO 2022 IR 87', '\x1b$B;\x1b(Bx')).toBe('\ufffdx');
     expect(decode('\\ISO 2022 IR 87', 'a\x1bXb\x1b')).toBe('a\x1bXb\x1b');
   });

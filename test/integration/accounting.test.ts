@@ -57,7 +57,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     }
   }
 
-  it('balance at every look: consumed = acked + dead-lettered + released + in flight + waiting', {
+  it('balance at any time: consumed = acked + dead-lettered + released + in flight + waiting', {
     timeout: 200 * SECONDS,
   }, async () => {
     await using pipeline = await create();
@@ -146,7 +146,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     });
   }
 
-  it('count the fields that nobody knows, and name the field that is missing or of another type, never its value', {
+  it('count the unknown fields, and name the field that is missing or of another type, never its value', {
     timeout: 60 * SECONDS,
   }, async () => {
     await using pipeline = await create(1);
@@ -265,7 +265,7 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     }
   });
 
-  it('are not closed past a poison record while its dead letter is refused, and are once it is taken', {
+  it('are not committed past a poison record while its dead letter is refused, and are once it is taken', {
     timeout: 100 * SECONDS,
   }, async () => {
     await using pipeline = await create(1);

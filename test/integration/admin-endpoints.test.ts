@@ -21,7 +21,7 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
     const service = pipeline.start({ POSTGRES_DSN: dsn.href });
     await pipeline.untilAtWork(60 * SECONDS);
     const url = urlOf(pipeline);
-    // What a stopped database is like: its machine takes the bytes, nobody answers.
+    // A suspended database: its machine acknowledges the bytes, but the server doesn't answer.
     line.blackHole(true);
     await sleep(2 * SECONDS);
     const held = await inFlight(url);

@@ -21,7 +21,7 @@ await describeWith(['kafka', 'postgres'], `the built service on ${RECORDS} recor
     expect(await pipeline.lag()).toBe(0);
   });
 
-  it('comes to the same end after kill -9 in the middle', { timeout: 600 * SECONDS }, async () => {
+  it('reaches the same end state after kill -9 in the middle', { timeout: 600 * SECONDS }, async () => {
     await using pipeline = await create();
     const load = await pipeline.publish({ count: RECORDS, poisonEvery: 500 });
     const first = pipeline.start();

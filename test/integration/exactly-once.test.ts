@@ -79,7 +79,7 @@ await describeWith(['kafka', 'postgres'], 'run --exactly-once', ({ kafka, postgr
     expect(Math.max(...images.values())).toBe(1);
   });
 
-  it('loses and doubles nothing while a second member joins and leaves', { timeout: 200 * SECONDS }, async () => {
+  it('loses and duplicates nothing while a second member joins and leaves', { timeout: 200 * SECONDS }, async () => {
     await using pipeline = await create();
     const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1 });
     pipeline.start({}, ['--exactly-once']);

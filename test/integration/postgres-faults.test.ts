@@ -68,7 +68,7 @@ await describeWith(['postgres'], 'when PostgreSQL is in trouble', ({ postgres })
       ]),
     );
     await database.session(async (other) => {
-      // Whoever waits longest before looking for a deadlock is not the one to give way.
+      // The session with the longest deadlock_timeout is not the one that is cancelled.
       await other(
         "begin; set local deadlock_timeout = '30s'; select from dicom_state_meta where series_uid = '1.2' for update",
       );

@@ -28,7 +28,7 @@ await describeWith(['kafka', 'postgres'], 'a database that no longer takes the p
     const service = pipeline.start({ POSTGRES_DSN: '', POSTGRES_DSN_FILE: file });
     await pipeline.untilCommitted(60 * SECONDS);
 
-    // Whoever is logged in stays so: the server has to hang up before a password matters.
+    // Open sessions stay logged in: a changed password takes effect only after the server has closed them.
     await admin.query(`alter role ${role} password 'second-S3cret'`);
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
     const after = await pipeline.publish({ count: 200, seed: 2 });

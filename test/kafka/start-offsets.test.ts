@@ -93,7 +93,7 @@ describe('a start offset', () => {
       const grown = { policy, committed: 40, partitions: 2, begin: 5 };
       expect(start({ ...grown, metadata: metadata(ID, 1) }, 1)).toMatchObject({ offset: 5, reason: 'new_partition' });
       expect(start({ ...grown, firstSeen: 1 }, 1)).toMatchObject({ offset: 5, reason: 'new_partition' });
-      // The topic had both when the group started: nobody has consumed this one yet.
+      // The topic had both when the group started: the group has not consumed this one yet.
       const first = start({ ...grown, metadata: metadata(ID, 2) }, 1);
       expect(first?.reason).toBe(policy === 'committed' ? undefined : policy);
     },

@@ -55,7 +55,7 @@ describe('a failure', () => {
     expect(isTransient(new SinkError('db', code, 'X'))).toBe(transient);
   });
 
-  it('that is no SinkError is not transient: nobody has classified it', () => {
+  it('that is not a SinkError is not transient, because it is not classified', () => {
     expect(isTransient(new Error('unavailable'))).toBe(false);
   });
 });

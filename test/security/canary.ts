@@ -112,7 +112,7 @@ const SIGNS: readonly string[] = [
   hash('md5', seriesKey),
 ];
 
-/** Every place in `text` that shows the patient, with what stands around it: empty is what a test wants to see. */
+/** Every place in `text` that shows the patient, with the text around it. Empty when there is none. */
 export function findCanaries(text: string): readonly string[] {
   const searched = text.toLowerCase();
   return SIGNS.flatMap((sign) => {

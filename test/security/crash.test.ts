@@ -8,7 +8,7 @@ import { findCanaries } from './canary.ts';
 const folder = mkdtempSync(join(tmpdir(), 'wado-crash-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// What PostgreSQL's driver throws, thrown where nobody catches it.
+// An error as PostgreSQL's driver throws it, uncaught.
 const ERROR = `Object.assign(new Error('Key (patient_name)=(CANARY^NAME) exists\\n    at CANARY (CANARY:1:1)'), {
   code: '23505', detail: 'CANARY', where: 'CANARY', name: 'CANARY ^ NAME', row: { patient: 'CANARY' } })`;
 

@@ -24,7 +24,7 @@ function value(name: string, outcome: string, text: () => string | Buffer): Host
   return { name, outcome, bytes: () => Buffer.from(text()) };
 }
 
-/** Records made to hurt whoever parses them. The first half is cheap to make, the second about ten megabytes each. */
+/** Records that attack the parser. The first half is cheap to make, the second about ten megabytes each. */
 export const HOSTILE_VALUES: readonly HostileValue[] = [
   value('a field called __proto__', 'file', () => `{"__proto__":{"polluted":true},${rest()}`),
   value('a constructor with a prototype', 'file', () => `{"constructor":{"prototype":{"polluted":true}},${rest()}`),

@@ -56,7 +56,7 @@ describe('the admin endpoints', () => {
     });
   }
 
-  it('are all listed, and change nothing: whoever adds one that does must ask for a token', async () => {
+  it('are all listed, and change nothing: an endpoint that changes something must require a token', async () => {
     const listed = (await (await fetch(`${server.url}/endpoints`)).json()) as object;
     expect(Object.keys(listed).sort()).toEqual(PATHS);
     for (const path of PATHS) {

@@ -7,10 +7,10 @@ import { createServer } from 'node:net';
 const FIRST = 20_000;
 const END = 32_000;
 
-/** Nobody listens on these yet either. */
+/** Ports that this process has returned and that may not be listened on yet. */
 const drawn = new Set<number>();
 
-/** A port that nobody listens on now, on any address; another one each time. */
+/** A port that is free on every address, a different one at each call. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (END - FIRST));

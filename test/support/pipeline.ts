@@ -15,7 +15,7 @@ export interface PipelineOptions {
   readonly partitions?: number;
 }
 
-/** What stands where, read from outside the service. */
+/** The end state of tables and topics, read from outside the service. */
 export interface EndState {
   readonly objects: ReadonlySet<string>;
   readonly states: ReadonlySet<string>;

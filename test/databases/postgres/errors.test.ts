@@ -49,7 +49,7 @@ describe('what a SQLSTATE means', () => {
     ['42P05', 'unavailable', 'the same'],
     ['XX000', 'unknown', 'internal error'],
     ['P0001', 'rejected', 'a trigger refuses the row'],
-    ['ZZ999', 'unknown', 'a class that nobody knows'],
+    ['ZZ999', 'unknown', 'an unknown class'],
   ])('%s is %s: %s', (sqlState, code) => {
     expect(sqlStateMeans(sqlState)).toBe(code);
     expect(classifyPostgresError(fromServer(sqlState))).toEqual({ code, detail: sqlState });

@@ -79,7 +79,7 @@ export const TEXT = [
     },
   ),
   odd(
-    'a set that nobody knows',
+    'an unknown character set',
     { ...set('ISO_IR 999'), StudyDescription: lo(latin1('Zoë ')) },
     { study_description: 'Zoë' },
   ),

@@ -6,7 +6,7 @@ export function freshName(stem: string): string {
   return `${stem}_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
 }
 
-/** An empty PostgreSQL database of one's own on the given server. `drop` removes it and cuts whoever is still connected. */
+/** A new, empty PostgreSQL database on the given server. `drop` disconnects its sessions and removes it. */
 export async function freshDatabase(dsn: string): Promise<{ dsn: string; drop: () => Promise<void> }> {
   const name = freshName('test');
   // Not the server's default: an image made under the C locale would make SQL_ASCII, which counts bytes instead of characters.
