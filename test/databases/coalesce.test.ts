@@ -20,7 +20,7 @@ const records = fc.array(
 );
 
 describe('coalesceRows', () => {
-  it('leaves each key once, in key order', () => {
+  it('keeps each key once, in key order', () => {
     fc.assert(
       fc.property(records, (units) => {
         const { objects, states, images } = coalesceRows(units);
@@ -32,7 +32,7 @@ describe('coalesceRows', () => {
     );
   });
 
-  it('leaves what the tables would hold after writing the records one by one, in any order', async () => {
+  it('keeps the rows that the tables would have after writing the records one by one, in any order', async () => {
     await fc.assert(
       fc.asyncProperty(
         records.chain((units) => fc.tuple(fc.constant(units), shuffled(units))),

@@ -53,7 +53,7 @@ async function untilDelivered(delivery: Delivery, batched: FakeClient, single: F
 }
 
 describe('a delivery', () => {
-  it('repeats what was not acknowledged and nothing else, and refuses only what was refused alone', async () => {
+  it('resends only records that were not acknowledged, and refuses only records that were refused alone', async () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     const outcome = fc.constantFrom<Outcome>('acknowledged', 'unavailable', 'refused');
     const script = fc.record({ batched: fc.array(outcome, { maxLength: 3 }), poison: fc.boolean() });
@@ -80,7 +80,7 @@ describe('a delivery', () => {
     );
   });
 
-  it('waits for what is queued after a silence, instead of sending it again', async () => {
+  it('waits for queued records after a silence instead of sending them again', async () => {
     const sent: string[] = [];
     const fake = fakeClient((key) => (key === 'b' ? 'silent' : 'acknowledged'), sent);
     const delivery = deliveryOf(['a', 'b']);
@@ -105,7 +105,7 @@ describe('a delivery', () => {
     await expect(sending).resolves.toBeUndefined();
   });
 
-  it('names the cause of a failure, not that its records were dropped', async () => {
+  it('reports the cause of a failure rather than that records were dropped', async () => {
     const purged = failure(ERRORS.ERR__PURGE_QUEUE);
     const errors = [purged, UNAVAILABLE, purged];
     const fake = {

@@ -6,7 +6,7 @@ const TEXT =
   'requested offset not available on the broker: Broker: Offset out of range';
 
 describe("a line of the client's log", () => {
-  it('that says that an offset is out of range is read with its partition and offset', () => {
+  it('about an offset out of range is parsed into its partition and offset', () => {
     const expected = { topic: 'storage.queue', partition: 3, offset: 17 };
     expect(toOffsetReset({ fac: 'OFFSET', message: TEXT })).toEqual(expected);
   });

@@ -15,7 +15,7 @@ function clientWith(fac: string, message: string): NativeProducer {
 }
 
 describe('an error of the producer', () => {
-  it('is a fatal one by its cause, not by ERR__FATAL', () => {
+  it('is reported by its cause, not as ERR__FATAL, when it is fatal', () => {
     const client = clientWith('FATAL', 'Fatal error: Broker: Producer attempted to produce with an old epoch: x');
     expect(toSinkError('t', error(ERRORS.ERR__FATAL), { client })).toMatchObject({
       code: 'unavailable',
@@ -41,7 +41,7 @@ describe('an error of the producer', () => {
     expect(detailOf(ERRORS.ERR_NOT_ENOUGH_REPLICAS)).toBe('ERR_NOT_ENOUGH_REPLICAS');
   });
 
-  it('gives the reason of a silence where the client has one', () => {
+  it('has the reason of a silence if the client knows it', () => {
     expect(toSinkError('t', new SilenceError())).toMatchObject({ code: 'timeout', detail: 'no acknowledgement' });
     const client = clientWith('FAIL', 'sasl_ssl://kafka:9092/1: SASL authentication error: denied');
     expect(toSinkError('t', new SilenceError(), { client, cause: error(ERRORS.ERR__AUTHENTICATION) })).toMatchObject({

@@ -18,7 +18,7 @@ describe('the readiness of the input', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('does not begin with a connection, but with an assignment or an empty one', () => {
+  it('begins with an assignment, even an empty one, not with the connection', () => {
     const { readiness, now } = setUp();
     readiness.connected();
     readiness.statistics(joining);
@@ -48,7 +48,7 @@ describe('the readiness of the input', () => {
     expect(now()).toBeUndefined();
   });
 
-  it('ends while a topic is missing, and begins again when it is there', () => {
+  it('ends while a topic is missing, and begins again when the topic exists', () => {
     const { readiness, now } = setUp();
     readiness.assigned();
     readiness.described([topic, missing]);
@@ -86,7 +86,7 @@ describe('the readiness of the input', () => {
     expect(now()).toBeUndefined();
   });
 
-  it('reports a problem again while it lasts, and that all is well once', () => {
+  it('reports a problem repeatedly while it lasts, and its end once', () => {
     const { readiness, reports } = setUp();
     readiness.failed('ERR__TRANSPORT');
     readiness.failed('ERR__TRANSPORT');

@@ -83,7 +83,7 @@ describe('a start offset', () => {
     expect(start(given)).toMatchObject(expected);
   });
 
-  it('does not exist under the policy committed without an offset', () => {
+  it('does not exist with the policy committed and no committed offset', () => {
     expect(start({ policy: 'committed' })).toBeUndefined();
   });
 
@@ -99,7 +99,7 @@ describe('a start offset', () => {
     },
   );
 
-  it('is the beginning of every partition of a topic that appeared while the process ran', () => {
+  it('is the beginning of every partition of a topic that was created while the process ran', () => {
     expect(start({ policy: 'latest', firstSeen: 0 })).toMatchObject({ offset: 0, reason: 'new_partition' });
   });
 
@@ -127,7 +127,7 @@ describe('a start offset', () => {
 });
 
 describe("a commit's metadata", () => {
-  it('is read back as it was written, also with names that a later release adds', () => {
+  it('is decoded as it was encoded, even with fields that a later release adds', () => {
     const known = { topicId: ID, firstPartitions: 6 };
     expect(decodeMetadata(encodeMetadata(known))).toEqual(known);
     expect(decodeMetadata(JSON.stringify({ ...JSON.parse(encodeMetadata(known)), done: '0-3' }))).toEqual(known);

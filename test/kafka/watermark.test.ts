@@ -66,7 +66,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual(taken);
   });
 
-  it('starts over when offsets go back, so that old acks do not count for a new log', () => {
+  it('restarts when offsets move backwards, so that old acks do not count for a new log', () => {
     const tracked = tracker(100, 101);
     tracked.track(at(0));
     tracked.ack([at(100), at(101)]);
@@ -75,7 +75,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([at(1)]);
   });
 
-  it('ignores acks of an earlier assignment, also for an offset that was handed out again', () => {
+  it('ignores acks of an earlier assignment, even for an offset that was emitted again', () => {
     const tracked = tracker();
     const assign = () => tracked.assign([{ topic: 't', partition: 0 }]);
     const before = tracked.track(at(0));
@@ -97,7 +97,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.assigned()).toEqual([at(7), at(9, 1)]);
   });
 
-  it('commits the position behind what is never handed out, once all that was handed out is acked', () => {
+  it('commits the position after offsets that are never delivered once every emitted record is acked', () => {
     const tracked = tracker(0, 1);
     tracked.ack([at(0)]);
     // Offsets 2 to 4 are transaction markers.
@@ -121,7 +121,7 @@ describe('WatermarkTracker', () => {
     expect(tracked.takeCommittable()).toEqual([]);
   });
 
-  it('commits no position of an earlier assignment, and none behind a record that came since', () => {
+  it('commits no position of an earlier assignment, nor one after a record emitted since then', () => {
     const tracked = tracker(0);
     tracked.reached([at(3)]);
     tracked.assign([{ topic: 't', partition: 0, offset: 0 }]);

@@ -129,7 +129,7 @@ describe('the clock of a batch', () => {
     parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path }))))),
   ];
 
-  it('starts when the batch is full or its period is over, not when a reader is free for it', async () => {
+  it('starts when the batch is full or its period is over, not when a reader is free', async () => {
     let release: () => void = () => undefined;
     const blocked = new Promise<void>((resolve) => {
       release = resolve;
@@ -153,7 +153,7 @@ describe('the clock of a batch', () => {
     for (const time of times) expect(time).toBeLessThanOrEqual(closed);
   });
 
-  it('goes on for the records that leave it to wait for their files', async () => {
+  it('continues for records that leave the batch to wait for their files', async () => {
     const failures = new Map<string, DicomReadErrorCode>([['/s1/a/2', 'file_missing']]);
     const late: HeaderReader = {
       read: async (files) => {

@@ -73,7 +73,7 @@ describe('a dead letter that its topic refuses', () => {
     expect(topic.written).toEqual([small, large]);
   });
 
-  it('is acknowledged with its batch, when the topic accepts it before', async () => {
+  it('is acknowledged with its batch if the topic accepts it before that', async () => {
     const large = poison();
     let refusals = 1;
     const topic = topicThat(() => refusals-- > 0);
@@ -97,7 +97,7 @@ describe('a dead letter that its topic refuses', () => {
     expect(topic.attempts()).toBe(attempts);
   });
 
-  it('does not hide a failure of the topic: the whole batch is retried then', async () => {
+  it('does not hide a failure of the topic, after which the whole batch is retried', async () => {
     const down: Sink = {
       ...topicThat(() => false).sink,
       write: () => Promise.reject(new SinkError('dlq', 'unavailable', 'ERR__TRANSPORT')),

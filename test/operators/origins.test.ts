@@ -56,7 +56,7 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
 }
 
 describe('a record’s origin', () => {
-  it('is opaque to operators and sinks: the tokens of a source without offsets are acknowledged as they came', async () => {
+  it('is opaque to operators and sinks, which acknowledge the tokens of a source without offsets unchanged', async () => {
     const records = [record(storeMeta({ file_path: '/s1/a/1' })), record({ not: 'a record' })];
     const { acknowledged, batches, database } = await run(records);
     expect(new Set(acknowledged)).toEqual(new Set(records.map(({ origin }) => origin)));
@@ -64,7 +64,7 @@ describe('a record’s origin', () => {
     expect(database.objects.size).toBe(1);
   });
 
-  it('identifies a record that a sink copied before it rejected it: dead-lettered once and counted as such', async () => {
+  it('identifies a record that a sink copied before rejecting it, so that it is dead-lettered and counted once', async () => {
     let writes = 0;
     const copying: Sink = {
       ...createMemoryDatabase('copying'),
@@ -91,7 +91,7 @@ describe('the Kafka source’s origins', () => {
     expect(() => kafkaOrigin(new MemoryOrigin())).toThrow(TypeError);
   });
 
-  it('become one range per partition for the log, in whatever order they come', () => {
+  it('become one range per partition for the log, in any order', () => {
     expect(offsetRanges([at(0, 7), at(1, 3), at(0, 5)])).toEqual([
       { topic: 't', partition: 0, first: 5, last: 7, records: 2 },
       { topic: 't', partition: 1, first: 3, last: 3, records: 1 },

@@ -30,7 +30,7 @@ const batch = (fields: Partial<AcknowledgedBatch> = {}): AcknowledgedBatch => ({
 const at = (partition: number, offset: number) => ({ topic: 't', partition, offset });
 
 describe('the log line of a batch', () => {
-  it('says that its records are acknowledged, and names no commit before there was one', () => {
+  it('reports acknowledged records, and no commit before the first one', () => {
     const { log, lines } = start();
     log.acknowledged(batch());
     expect(lines('batch acknowledged')).toMatchObject([
@@ -39,7 +39,7 @@ describe('the log line of a batch', () => {
     expect(lines('batch acknowledged')[0]).not.toHaveProperty('committed');
   });
 
-  it('shows the last offset of each partition that was committed since the line before, once', () => {
+  it('shows once the last offset of each partition committed since the previous line', () => {
     const { log, lines } = start('INFO');
     log.committed([at(0, 5), at(1, 7)]);
     log.committed([at(0, 9)]);
@@ -83,7 +83,7 @@ describe('records that wait for their files', () => {
     expect(lines(END)).toMatchObject([{ level: 'info', ms: 4_000 }]);
   });
 
-  it('are not logged again for each of many short waits, but for one that lasts', () => {
+  it('are logged again for a long wait, but not for each of many short ones', () => {
     const { log, lines, pass } = start();
     for (let i = 0; i < 10; i++) {
       log.waiting(1);

@@ -85,12 +85,12 @@ describe('the peak on the dashboard', () => {
     expect(peak()).toBe('peak 20/s in the last 10 s');
   });
 
-  it('is 0 where nothing was processed, not the 1 that scales the line', async () => {
+  it('is 0 if nothing was processed, not the 1 that scales the line', async () => {
     await poll(0);
     expect(peak()).toBe('peak 0/s in the last 1 s');
   });
 
-  it('forgets what is older than two minutes', async () => {
+  it('ignores rates older than two minutes', async () => {
     await poll(500);
     for (let i = 0; i < 200; i++) await poll(4);
     expect(peak()).toBe('peak 4/s in the last 2 minutes');

@@ -72,7 +72,7 @@ describe('the metrics', () => {
     expect(text).toContain('batch_created{label="",path="root.input",mechanism="period"} 1');
   });
 
-  it('show the accounting as of the time of reading', async () => {
+  it('show the accounting at the time they are read', async () => {
     const { records, text } = createMetrics({ process: false });
     let inFlight = 0;
     records.inFlight(() => inFlight);

@@ -24,7 +24,7 @@ function start() {
 }
 
 describe('the log of a sink’s outage', () => {
-  it('says what was tried, on which server, why it failed and when it is retried', () => {
+  it('names the operation, the server, the error and the delay before the retry', () => {
     const { fail, messages, lines } = start();
     fail('postgres', { operation: 'connect', address: '127.0.0.1:5432' });
     fail('state_topic');
@@ -69,7 +69,7 @@ describe('the log of a sink’s outage', () => {
     expect(messages()).toHaveLength(4);
   });
 
-  it('calls a conflict no outage, since the database answers', () => {
+  it('does not count a conflict as an outage, since the database answers', () => {
     const { log, fail, messages } = start();
     fail('postgres', {}, 'conflict');
     fail('postgres', {}, 'conflict');

@@ -4,7 +4,7 @@ import { createMetrics } from '../../src/ops/metrics.ts';
 import { throttlingLog } from '../../src/ops/throttling.ts';
 
 describe('throttling by the brokers', () => {
-  it('is a metric: the greatest delay of late, 0 without throttling', async () => {
+  it('is a metric with the greatest recent delay, 0 without throttling', async () => {
     const metrics = createMetrics({ process: false });
     const value = async () => (await metrics.series('wado_producer_throttle_ms')).map((series) => series.value);
     expect(await value()).toEqual([0]);

@@ -84,7 +84,7 @@ describe('the topology', () => {
     expect(driver.committed()).toBe(2);
   });
 
-  it('retries an unavailable sink until it is back, and dead-letters nothing', async () => {
+  it('retries an unavailable sink until it recovers, and dead-letters nothing', async () => {
     const { sink, waiting } = gate();
     const driver = new TopologyTestDriver({ sinks: [sink] });
     driver.pipe(storeMeta());

@@ -61,8 +61,10 @@ const TABLE = [
   ['RescaleType', 0x00281054, 'LO'],
 ] as const;
 
+/** The keyword of a wanted attribute. */
 export type AttributeKeyword = (typeof TABLE)[number][0];
 
+/** The wanted attributes, sorted by tag. */
 export const ATTRIBUTES: readonly Attribute[] = TABLE.map(([keyword, tag, vr]) => ({ keyword, tag, vr }));
 
 /** The last attribute that any record needs. */
@@ -70,7 +72,7 @@ export const LAST_WANTED_TAG = 0x00281054;
 
 const slots = new Map<string, number>(TABLE.map(([keyword], slot) => [keyword, slot]));
 
-/** The position of an attribute in `ATTRIBUTES`, under which the scanner keeps its value. */
+/** The index of an attribute in `ATTRIBUTES`, at which the scanner keeps its value. */
 export function slotOf(keyword: AttributeKeyword): number {
   return slots.get(keyword) ?? -1;
 }
@@ -88,7 +90,7 @@ function slotKey(group: number, element: number): number {
   return ((group & 0x38) << 8) | ((element >> 2) & 0x400) | (element & 0x3ff);
 }
 
-/** The slot of a tag, or -1 if it is not wanted. */
+/** The slot of a tag, or -1 if the attribute isn't wanted. */
 export function wantedSlot(group: number, element: number): number {
   const slot = SLOTS_BY_KEY[slotKey(group, element)] as number;
   return slot !== NO_SLOT && TAGS[slot] === group * 0x10000 + element ? slot : NO_SLOT;

@@ -18,7 +18,7 @@ const NEEDED = (
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
 const TEXTS = ATTRIBUTES.flatMap(({ vr }, slot) => (vr === 'US' ? [] : [slot]));
 
-/** Whether everything was found whose absence would matter. */
+/** Whether all required values were found, and the character set if a text needs it. */
 export function isComplete({ bytes, forms }: FoundValues): boolean {
   for (const slot of NEEDED) if (bytes[slot] === undefined) return false;
   if (bytes[CHARACTER_SET] !== undefined) return true;

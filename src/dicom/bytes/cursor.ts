@@ -1,28 +1,30 @@
-/** The scanner's place in the file, and what it asks for next. */
+/** The scanner's position in the file, and the window that it needs next. */
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
 import { SCAN_LIMITS } from './limits.ts';
 
-/** Returned instead of a position when the window does not reach far enough: `offset` and `wanted` then say what is needed. */
+/** Returned instead of a position when the window is too short. `offset` and `wanted` then describe the next one. */
 export const MORE = -1;
 
 const PREFIX_BYTES = 132;
 
+/** Throws a DicomReadError. */
 export function fail(code: DicomReadErrorCode): never {
   throw new DicomReadError(code);
 }
 
+/** The position, the next window, and the limits of one scan. */
 export class Cursor {
   /** Where the window starts, */
   offset = 0;
   /** and how many bytes the next one must hold at least, unless the file ends before. */
   wanted = PREFIX_BYTES;
-  /** Size of what is scanned, in bytes. Of an inflated data set it is known only at its end. */
+  /** Size of the scanned file or inflated data set, in bytes. The latter is known only at its end. */
   size = Number.POSITIVE_INFINITY;
   #elements = 0;
   #scannedBytes = 0;
   #skipped = false;
 
-  /** Forgets the last file. */
+  /** Resets the state for the next file. */
   reset(size: number): void {
     this.offset = 0;
     this.wanted = PREFIX_BYTES;
@@ -32,12 +34,12 @@ export class Cursor {
     this.#skipped = false;
   }
 
-  /** Starts over at the first byte of an inflated data set. */
+  /** Restarts at the first byte of an inflated data set. */
   startInflated(): void {
     this.reset(SCAN_LIMITS.inflatedBytes);
   }
 
-  /** To be called with each window. Returns where to go on in it. */
+  /** To be called with each window. Returns the position at which to continue. */
   enter(length: number, atEnd: boolean, countsBytes: boolean): number {
     if (countsBytes) this.#scannedBytes += length;
     if (this.#scannedBytes > SCAN_LIMITS.scannedBytes) fail('header_too_large');
@@ -58,18 +60,18 @@ export class Cursor {
     if (this.#elements > SCAN_LIMITS.elements) fail('too_many_elements');
   }
 
-  /** Asks for `bytes` bytes from position `at` of this window on. */
+  /** Requests `bytes` bytes from position `at` of this window. */
   pause(at: number, bytes: number): typeof MORE {
     return this.seek(this.offset + at, bytes);
   }
 
-  /** Asks for the bytes behind an element that ends at position `at`, beyond this window. */
+  /** Requests the bytes after an element that ends at position `at`, beyond this window. */
   skipTo(at: number): typeof MORE {
     this.#skipped = true;
     return this.pause(at - 1, 13);
   }
 
-  /** Asks for `bytes` bytes from byte `offset` of the file on. */
+  /** Requests `bytes` bytes from byte `offset` of the file. */
   seek(offset: number, bytes: number): typeof MORE {
     this.offset = offset;
     this.wanted = bytes;

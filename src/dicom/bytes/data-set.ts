@@ -1,4 +1,4 @@
-/** Walks the elements of a data set (DICOM PS3.5, 7) up to Pixel Data, and keeps those that are wanted. */
+/** Walks the elements of a data set (DICOM PS3.5, 7) up to Pixel Data, and keeps the wanted ones. */
 import { LAST_WANTED_TAG, wantedSlot } from './attributes.ts';
 import { byteAt, tagBigEndian, tagLittleEndian } from './bytes.ts';
 import { isComplete } from './completeness.ts';
@@ -19,9 +19,10 @@ const LAST_WANTED_ELEMENT = LAST_WANTED_TAG & 0xffff;
 const NOT_WANTED = -1;
 const NO_TAG = -1;
 const ITEM_FIRST_BYTE = 0xfe;
-/** Returned instead of a position when nothing more is wanted. */
+/** Returned instead of a position when all wanted attributes are found or passed. */
 const DONE = -2;
 
+/** The state of the walk over one data set. */
 export class DataSet {
   bigEndian = false;
   readonly #found: FoundValues;
@@ -33,7 +34,7 @@ export class DataSet {
   #beforeFirstElement = true;
   /** The last element outside sequences that was read to its end. */
   #lastTag = NO_TAG;
-  /** The one that is being read, its items included. */
+  /** The element that is being read, its items included. */
   #currentTag = NO_TAG;
   #ascending = true;
   #searching = false;
@@ -42,7 +43,7 @@ export class DataSet {
     this.#found = found;
   }
 
-  /** Starts with the first element. `implicitExpected` is what the transfer syntax says. */
+  /** Resets the state before the first element. `implicitExpected` is the transfer syntax's form. */
   start(implicitExpected: boolean, bigEndian: boolean): void {
     this.bigEndian = bigEndian;
     this.#odd.reset();
@@ -56,12 +57,12 @@ export class DataSet {
     this.#searching = false;
   }
 
-  /** Whether what is being read is behind the last wanted attribute: then nothing wanted is cut if the file ends here. */
+  /** Whether the current element is after the last wanted attribute, so that a file that ends here lacks none. */
   get isBehindWanted(): boolean {
     return this.#currentTag > LAST_WANTED_TAG;
   }
 
-  /** Scans the window from `start` on. Returns true when nothing more is wanted, false when the cursor asks for another window. */
+  /** Scans the window from `start`. Returns true when nothing more is wanted, false when the cursor requests another window. */
   scan(window: Buffer, start: number, end: number, atEnd: boolean, cursor: Cursor): boolean {
     if (this.#odd.isProbing) {
       this.#odd.resume(window, end, cursor);
@@ -92,8 +93,8 @@ export class DataSet {
   }
 
   /**
-   * Most of a header is short elements that end within the window, many of them private (odd groups; PS3.5, 7.8). This keeps those that are
-   * wanted, steps over the others, and leaves everything else to `#readElement`.
+   * Most elements of a header are short and end within the window, and many are private (odd groups; PS3.5, 7.8). This keeps the wanted
+   * ones, skips the others, and leaves all other elements to `#readElement`.
    */
   #stepOver(window: Buffer, start: number, end: number, cursor: Cursor): number {
     const implicit = this.#implicit;
@@ -150,7 +151,7 @@ export class DataSet {
     return isSequenceLike(this.#header, this.#lastTag, window, at + 8, end, false) === true;
   }
 
-  /** Any element, or a delimiter. Returns the position behind it, `MORE` or `DONE`. */
+  /** Reads any element or delimiter. Returns the position after it, `MORE` or `DONE`. */
   #readElement(window: Buffer, at: number, end: number, atEnd: boolean, cursor: Cursor): number {
     const tag = this.bigEndian ? tagBigEndian(window, at) : tagLittleEndian(window, at);
     if (isItemOrDelimiter(tag)) {
@@ -207,7 +208,7 @@ export class DataSet {
     this.#lastTag = tag;
   }
 
-  /** Whether a wanted attribute may still come behind `tag`. Once true, it stays so: the attribute would be out of order. */
+  /** Whether a wanted attribute may follow after `tag`. Once true, it stays true, since the attribute would be out of order. */
   #mustGoOn(tag: number): boolean {
     if (!this.#searching) this.#searching = !this.#ascending || tag <= this.#lastTag || !isComplete(this.#found);
     return this.#searching;
@@ -222,7 +223,7 @@ export class DataSet {
     return true;
   }
 
-  /** Returns false when the cursor asks for another window. */
+  /** Determines from the first element whether VRs are written. Returns false when the cursor requests another window. */
   #meetFirstElement(window: Buffer, at: number, end: number, cursor: Cursor): boolean {
     const explicit = this.bigEndian || startsExplicit(window, at, end, this.#implicitExpected, cursor);
     if (explicit === MORE) return false;

@@ -2,12 +2,14 @@
 import { byteAt, unsigned32 } from './bytes.ts';
 import { isLongForm, NO_VR, SHORT_FORM } from './vr.ts';
 
+/** The header was read. */
 export const READ = 0;
-/** The header is 12 bytes long and the window ends before. */
+/** The header is 12 bytes long, and the window ends before its end. */
 export const NEEDS_12_BYTES = 1;
-/** No header of PS3.5: see odd-header.ts. */
+/** The header isn't one of PS3.5: see odd-header.ts. */
 export const ODD = 2;
 
+/** The header that was read last; reused, so that an element needs no allocation. */
 export class ElementHeader {
   vr = NO_VR;
   /** Bytes from the tag to the value: 8 or 12. */

@@ -1,12 +1,13 @@
-/** What the scanner found in one file: the bytes of each wanted attribute, by slot, and what the values need to be read. */
+/** The wanted attributes found in one file: the bytes of each, by slot, and what is needed to parse them. */
 import { ATTRIBUTES, type AttributeKeyword, slotOf } from './attributes.ts';
 import { byteAt } from './bytes.ts';
 
-/** Which kinds of characters the bytes of a value would be as text. Padding at its end is left out. */
+/** Flags for the characters of a value, without the padding at its end. This one: it contains a backslash. */
 export const FORM_BACKSLASH = 1;
 const FORM_QUOTE = 2;
-/** Not printable ASCII: a NUL inside the value, for instance, or a character of another repertoire. */
+/** It contains other bytes than printable ASCII, e.g. a NUL or a character of another repertoire. */
 export const FORM_NOT_ASCII = 4;
+/** It starts with a space. */
 export const FORM_LEADING_SPACE = 8;
 
 const FORMS = new Uint8Array(256).fill(FORM_NOT_ASCII).fill(0, 0x20, 0x7f);
@@ -33,31 +34,32 @@ export interface EarlierValue {
   readonly vr: number;
 }
 
-// More values than this are a conflict whatever they hold; keeping them all would let a file choose how much memory it takes.
+// Maximum number of kept values, which bounds the memory for one file. More are a conflict, even if they are equal.
 export const MAX_EARLIER_VALUES = 32;
 
+/** The values of one file; reused for the next. */
 export class FoundValues {
   /** The bytes as a Latin-1 string; undefined where the attribute is absent or a sequence. */
   readonly bytes: (string | undefined)[] = new Array(ATTRIBUTES.length).fill(undefined);
-  /** The VR that each was written with. */
+  /** The VR of each in the file. */
   readonly vrs = new Uint16Array(ATTRIBUTES.length);
   /** `FORM_…`, or 0 for plain text. */
   readonly forms = new Uint8Array(ATTRIBUTES.length);
-  /** Length of each without the spaces and NULs at its end. */
+  /** The length of each without trailing spaces and NULs. */
   readonly trimmedLengths = new Uint16Array(ATTRIBUTES.length);
   /** Values of identity attributes that a later element replaced. At most `MAX_EARLIER_VALUES`. */
   readonly earlier: EarlierValue[] = [];
   // The window as a string: cutting values from it costs less than one call into the buffer for each.
   #text: string | undefined;
 
-  /** Forgets the last file. */
+  /** Resets the state for the next file. */
   reset(): void {
     this.bytes.fill(undefined);
     if (this.earlier.length > 0) this.earlier.length = 0;
     this.#text = undefined;
   }
 
-  /** Keeps the value at `window[start..end)`. `length` bytes of the window are filled; they stay the same until `leave()` is called. */
+  /** Keeps the value at `window[start..end)`. The first `length` bytes of the window must not change until `leave()` is called. */
   take(slot: number, vr: number, window: Buffer, length: number, start: number, end: number): void {
     if (this.bytes[slot] !== undefined && IS_IDENTITY[slot] === 1) this.#keepEarlier(slot);
     let trimmedEnd = end;
@@ -71,7 +73,7 @@ export class FoundValues {
     this.bytes[slot] = this.#text.substring(start, end);
   }
 
-  /** The element is a sequence, which has no value of its own. */
+  /** Removes the value, because the last element of this attribute is a sequence. */
   drop(slot: number): void {
     if (this.bytes[slot] !== undefined && IS_IDENTITY[slot] === 1) this.#keepEarlier(slot);
     this.bytes[slot] = undefined;

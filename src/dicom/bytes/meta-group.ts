@@ -1,4 +1,4 @@
-/** The file meta group (DICOM PS3.10, 7.1; docs/contract.md, "File meta group"): explicit little endian, whatever the data set is. */
+/** The file meta group (DICOM PS3.10, 7.1; docs/contract.md, "File meta group"), which is always explicit little endian. */
 import { byteAt } from './bytes.ts';
 import { type Cursor, fail, MORE } from './cursor.ts';
 import { ElementHeader, NEEDS_12_BYTES, ODD } from './element-header.ts';
@@ -6,17 +6,18 @@ import { SCAN_LIMITS } from './limits.ts';
 import { UNDEFINED_LENGTH } from './tags.ts';
 import { isKnownVr, isPrintable } from './vr.ts';
 
-// PS3.5, A.5; PS3.5, A.7 and A.10 (JPIP): the data set behind the file meta group is one raw deflate stream.
+// PS3.5, A.5; PS3.5, A.7 and A.10 (JPIP): the data set after the file meta group is one raw deflate stream.
 const DEFLATED = new Set(['1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.4.95', '1.2.840.10008.1.2.4.205']);
 
 const GROUP_LENGTH = 0x0000;
 const TRANSFER_SYNTAX_UID = 0x0010;
 const NOT_KNOWN = -1;
 
+/** Scans the group for its transfer syntax. */
 export class MetaGroup {
-  /** The first one that the group names; `''` while there is none. */
+  /** The first transfer syntax UID of the group; `''` if there is none yet. */
   transferSyntaxUid = '';
-  /** Byte of the file at which the group ends by its own account. */
+  /** Byte of the file at which the group ends according to its length. */
   #end = NOT_KNOWN;
   readonly #header = new ElementHeader();
 
@@ -56,7 +57,7 @@ export class MetaGroup {
     return !(ended && this.isDeflated && !isKnownVr(vrAt(window, at)));
   }
 
-  /** A length that is wrong counts for nothing; one that is right counts for all that follows. */
+  /** Whether the group's length is right: an element starts at its end. A wrong length is ignored. */
   #endsOnBoundary(position: number): boolean {
     if (this.#end === NOT_KNOWN || this.transferSyntaxUid === '') return false;
     if (position === this.#end) this.#end = 0;

@@ -18,10 +18,11 @@ const IN_ITEM = 4;
 /** The first element will show whether VRs are written. */
 const UNDECIDED = 8;
 
+/** The open sequences and items. */
 export class Nesting {
   /** Open sequences and items. */
   depth = 0;
-  /** The next bytes follow a sequence or item of defined length directly: a stray delimiter is skipped there, and nowhere else. */
+  /** Whether the next bytes directly follow a sequence or item of defined length. A stray delimiter is skipped only there. */
   behindSequence = false;
   readonly #levels = new Uint8Array(2 * SCAN_LIMITS.nesting);
   #sequences = 0;
@@ -53,7 +54,7 @@ export class Nesting {
     this.behindSequence = false;
   }
 
-  /** Goes on from `start` until no sequence is open. Returns the position behind them, or `MORE`. */
+  /** Continues at `start` until no sequence is open. Returns the position after the last one, or `MORE`. */
   walk(window: Buffer, start: number, end: number, atEnd: boolean, cursor: Cursor): number {
     let at = start;
     while (this.depth > 0) {
@@ -74,7 +75,7 @@ export class Nesting {
     return at;
   }
 
-  /** Opens, ends or skips. Returns how many bytes to skip behind the 8 of the tag and its length. */
+  /** Handles an item or delimiter. Returns the number of bytes to skip after the 8 bytes of its tag and length. */
   #meetDelimiter(tag: number, length: number, level: number, cursor: Cursor): number {
     cursor.countElement();
     const inItem = (level & IN_ITEM) !== 0;
@@ -93,7 +94,7 @@ export class Nesting {
     return 0;
   }
 
-  /** Steps over one element of an item, or opens the sequence that it is. Returns the position behind it, or `MORE`. */
+  /** Skips one element of an item, or opens it if it is a sequence. Returns the position after it, or `MORE`. */
   #readElement(tag: number, window: Buffer, at: number, end: number, atEnd: boolean, cursor: Cursor): number {
     const level = this.#decided(window, at);
     const implicit = (level & IMPLICIT) !== 0;

@@ -22,8 +22,9 @@ const NO_ELEMENT = -1;
 
 type Verdict = 'plausible' | 'implausible' | typeof MORE;
 
+/** The state of the search for one element's form. */
 export class OddHeaders {
-  /** Byte of the file at which the element starts whose form is being looked for, or was found last. */
+  /** Start of the element whose form is searched or was found last, as a byte of the file. */
   #position = NO_ELEMENT;
   #probing = false;
   #forms = VR_FIRST;
@@ -39,12 +40,12 @@ export class OddHeaders {
     this.#probing = false;
   }
 
-  /** Whether the next window is one that this asked for: then it goes to `resume`. */
+  /** Whether this has requested the next window, which must then be passed to `resume`. */
   get isProbing(): boolean {
     return this.#probing;
   }
 
-  /** Sets size, length and VR of the element at `at`. Returns false when the cursor asks for another window. */
+  /** Sets size, length and VR of the element at `at`. Returns false when the cursor requests another window. */
   resolve(
     header: ElementHeader,
     tag: number,
@@ -100,7 +101,7 @@ export class OddHeaders {
   #apply(header: ElementHeader): void {
     header.size = this.#form === LONG ? 12 : 8;
     header.length = lengthIn(this.#header, 0, this.#form, this.#bigEndian);
-    // What the bytes of any other VR mean is the dictionary's to say.
+    // For any other VR, the dictionary's VR applies.
     header.vr = this.#vr === SQ || this.#vr === UN ? this.#vr : NO_VR;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Finds the wanted attributes in a DICOM file (PS3.10 and PS3.5, section 7) without reading what is between them. It opens no file: it is fed
- * windows of bytes and says which it needs next, so that a file, an inflated buffer or a ranged read can be behind it.
+ * Finds the wanted attributes in a DICOM file (PS3.10 and PS3.5, section 7) and skips the others. It opens no file: its caller passes
+ * windows of bytes, from a file or an inflated buffer, and the scanner says which one it needs next.
  */
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
 import { Cursor } from './cursor.ts';
@@ -12,7 +12,7 @@ import { afterPrefix } from './prefix.ts';
 const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
 const EXPLICIT_BIG_ENDIAN = '1.2.840.10008.1.2.2';
 
-/** Behind the last wanted attribute, these only end the search for attributes that are out of order. */
+/** After the last wanted attribute, these errors only end the search for attributes that are out of order. */
 const HARMLESS_AT_THE_END: ReadonlySet<DicomReadErrorCode> = new Set([
   'truncated',
   'header_too_large',
@@ -20,16 +20,17 @@ const HARMLESS_AT_THE_END: ReadonlySet<DicomReadErrorCode> = new Set([
   'bad_deflate',
 ]);
 
+/** Scans one file at a time. */
 export class HeaderScanner {
   readonly found = new FoundValues();
-  /** Set when the data set is deflated: inflate from `offset`, call `startInflated()`, and feed what comes out. */
+  /** Whether the data set is deflated. Then call `startInflated()` and pass the bytes inflated from `offset`. */
   deflated = false;
   readonly #cursor = new Cursor();
   readonly #meta = new MetaGroup();
   readonly #dataSet = new DataSet(this.found);
   #phase: 'preamble' | 'meta' | 'data' = 'preamble';
 
-  /** As the file meta group has it, without padding. */
+  /** The value in the file meta group, without padding. */
   get transferSyntaxUid(): string {
     return this.#meta.transferSyntaxUid;
   }
@@ -59,13 +60,13 @@ export class HeaderScanner {
     this.#phase = 'preamble';
   }
 
-  /** From here on the windows are of the inflated data set, counted from its first byte. */
+  /** The following windows are of the inflated data set, and offsets count from its first byte. */
   startInflated(): void {
     this.#cursor.startInflated();
     this.#dataSet.start(false, false);
   }
 
-  /** Says how long the inflated data set is, as soon as that is known: whether a length can be right depends on it. */
+  /** Sets the size of the inflated data set as soon as it is known. Odd headers are checked against it. */
   endsAt(size: number): void {
     this.#cursor.size = size;
   }
@@ -76,7 +77,7 @@ export class HeaderScanner {
    */
   scan(window: Buffer, length: number, atEnd: boolean): boolean {
     try {
-      // What was inflated has a bound of its own.
+      // Inflated bytes have their own limit.
       const at = this.#cursor.enter(length, atEnd, !this.deflated);
       return this.#scanFrom(window, at, length, atEnd);
     } catch (error) {
@@ -87,7 +88,7 @@ export class HeaderScanner {
     }
   }
 
-  /** Whether the records are complete in spite of this error, since it is behind everything that is wanted. */
+  /** Whether the values are complete despite this error, because it is after all wanted attributes. */
   endsWell(error: unknown): boolean {
     return error instanceof DicomReadError && this.#dataSet.isBehindWanted && HARMLESS_AT_THE_END.has(error.code);
   }

@@ -1,4 +1,4 @@
-/** Which elements are sequences, or may be ones (docs/contract.md, "Nesting"). */
+/** Decides which elements are or may be sequences (docs/contract.md, "Nesting"). */
 import { wantedSlot } from './attributes.ts';
 import { byteAt, tagBigEndian, tagLittleEndian } from './bytes.ts';
 import { MORE } from './cursor.ts';

@@ -1,12 +1,15 @@
 /** Value representations (DICOM PS3.5, 6.2) as numbers: the two letters of an explicit VR as they are written. */
 
+/** The number of a VR. */
 export function vrCode(letters: string): number {
   return (letters.charCodeAt(0) << 8) | letters.charCodeAt(1);
 }
 
-/** Implicit VR, or a VR that PS3.5 does not know: the dictionary says what the value is. */
+/** Implicit VR, or a VR that PS3.5 doesn't define: the dictionary's VR applies. */
 export const NO_VR = 0;
+/** A sequence. */
 export const SQ = vrCode('SQ');
+/** Unknown: a value whose VR the writer didn't know. */
 export const UN = vrCode('UN');
 
 const SHORT_FORM_VRS = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US';
@@ -23,23 +26,24 @@ function codes(letters: string): Uint8Array {
   return table;
 }
 
+/** Whether two reserved bytes and a length of 32 bits follow this VR. */
 export function isLongForm(vr: number): boolean {
   return LONG_FORM[vr] === 1;
 }
 
-/** Whether this is a VR of PS3.5's table. The length of an implicit element looks like one only from 16 KB on. */
+/** Whether PS3.5 defines this VR. The length of an implicit element looks like one only from 16 KiB on. */
 export function isKnownVr(vr: number): boolean {
   return SHORT_FORM[vr] === 1 || LONG_FORM[vr] === 1;
 }
 
-/** Whether two bytes are printable ASCII, which those of an implicit element's length hardly ever are. */
+/** Whether two bytes are printable ASCII, which the length of an implicit element rarely is. */
 export function isPrintable(vr: number): boolean {
   const first = vr >> 8;
   const second = vr & 0xff;
   return first >= 0x20 && first <= 0x7e && second >= 0x20 && second <= 0x7e;
 }
 
-/** What the bytes of a binary VR hold: size in bytes and kind of number. */
+/** The numbers of a binary VR: size in bytes and kind. */
 export interface BinaryVr {
   readonly size: 2 | 4 | 8;
   readonly kind: 'unsigned' | 'signed' | 'float';
@@ -69,7 +73,7 @@ NUMBERS.forEach(([letters], index) => {
 });
 for (const vr of [NO_VR, UN, vrCode('OB'), vrCode('OW')]) MEANING[vr] = BY_DICTIONARY;
 
-/** How to read the numbers of an element, or undefined where its value is text. */
+/** How to read the numbers of an element; undefined if its value is text. */
 export function binaryVr(written: number, dictionary: number): BinaryVr | undefined {
   let meaning = MEANING[written];
   if (meaning === BY_DICTIONARY) meaning = MEANING[dictionary];

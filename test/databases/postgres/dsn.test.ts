@@ -48,7 +48,7 @@ describe('readPostgresDsn', () => {
     expect(read('sslmode=require').plainIfRefused).toBe(false);
   });
 
-  it('refuses what it does not know, without repeating it', () => {
+  it('rejects unknown values without repeating them', () => {
     expect(() => read('sslmode=secret')).toThrow(/^sslmode: expected/);
     expect(() => readPostgresDsn('host=db password=secret')).toThrow(/^expected postgres:/);
     expect(() => readPostgresDsn('mysql://me:secret@db/dicom')).toThrow(/^expected postgres:/);
@@ -72,7 +72,7 @@ describe('readPostgresDsn', () => {
     ]);
   });
 
-  it('wants a writable server where several are named, unless told otherwise', () => {
+  it('requires a writable server if several are named, unless configured otherwise', () => {
     const session = (dsn: string) => readPostgresDsn(dsn).session;
     expect(session('postgres://a/dicom')).toBe('any');
     expect(session('postgres://a,b/dicom')).toBe('read-write');

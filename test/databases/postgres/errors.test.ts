@@ -57,7 +57,7 @@ describe('what a SQLSTATE means', () => {
 });
 
 describe('classifyPostgresError', () => {
-  it('tells a row that row-level security refuses from a missing right, in any language of the server', () => {
+  it('distinguishes a row refused by row-level security from a missing privilege, in any language of the server', () => {
     const denied = (routine: string) => classifyPostgresError(Object.assign(fromServer('42501'), { routine }));
     expect(denied('ExecWithCheckOptions').code).toBe('rejected');
     expect(denied('aclcheck_error').code).toBe('misconfigured');
@@ -78,7 +78,7 @@ describe('classifyPostgresError', () => {
     expect(classifyPostgresError(error)).toEqual({ code: 'unavailable', detail: code });
   });
 
-  it("knows the driver's own errors, which carry no code", () => {
+  it("recognises the driver's own errors, which have no code", () => {
     const means = (message: string) => classifyPostgresError(new Error(message));
     expect(means('Connection terminated unexpectedly')).toEqual({
       code: 'unavailable',
@@ -94,13 +94,13 @@ describe('classifyPostgresError', () => {
     });
   });
 
-  it('looks into what wraps an error', () => {
+  it('unwraps wrapped errors', () => {
     const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
     expect(classifyPostgresError(new AggregateError([refused, refused])).detail).toBe('ECONNREFUSED');
     expect(classifyPostgresError(new Error('Failed query', { cause: fromServer('42501') })).detail).toBe('42501');
   });
 
-  it('calls everything else unknown, by its name and not by its text', () => {
+  it('classifies every other error as unknown, with its name and without its text', () => {
     expect(classifyPostgresError(new TypeError(CANARY))).toEqual({ code: 'unknown', detail: 'TypeError' });
     expect(classifyPostgresError(Object.assign(new Error(CANARY), { code: CANARY }))).toEqual({
       code: 'unknown',
@@ -109,7 +109,7 @@ describe('classifyPostgresError', () => {
     expect(classifyPostgresError(CANARY)).toEqual({ code: 'unknown', detail: 'not_an_error' });
   });
 
-  it('does not take a system error for a SQLSTATE that looks alike', () => {
+  it('does not mistake a system error for a SQLSTATE of the same form', () => {
     expect(classifyPostgresError(Object.assign(new Error(), { code: 'EPIPE' })).code).toBe('unavailable');
     expect(classifyPostgresError(Object.assign(new Error(), { code: '22001' })).code).toBe('unknown');
   });

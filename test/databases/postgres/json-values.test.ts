@@ -52,7 +52,7 @@ describe('JsonValues', () => {
     }
   });
 
-  it('copies the values of any compact object in order, wherever they lie in memory, or leaves it alone', () => {
+  it('copies the values of any compact object in order, at any position in memory, or refuses it', () => {
     fc.assert(
       fc.property(object, fc.nat(7), (row, offset) => {
         const text = JSON.stringify(row);

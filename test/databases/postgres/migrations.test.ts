@@ -9,15 +9,15 @@ import { migrationsFolder } from '../../../src/databases/migrations-folder.ts';
 const root = new URL('../../..', import.meta.url).pathname;
 
 describe('the PostgreSQL migrations', () => {
-  it('lie beside package.json', () => {
+  it('are in a folder next to package.json', () => {
     expect(migrationsFolder('pg')).toBe(join(root, 'drizzle', 'pg'));
   });
 
-  it('are named by an error where the package lacks them', () => {
+  it('are named by an error if the package lacks them', () => {
     expect(() => migrationsFolder('oracle')).toThrow('drizzle/oracle');
   });
 
-  it('hold everything that the schema says: drizzle-kit finds nothing to generate', { timeout: 60_000 }, async () => {
+  it('match the schema, so that drizzle-kit finds nothing to generate', { timeout: 60_000 }, async () => {
     const copy = await mkdtemp(join(tmpdir(), 'migrations-'));
     try {
       await cp(migrationsFolder('pg'), copy, { recursive: true });

@@ -42,7 +42,7 @@ const literalOf = (values: readonly unknown[]) =>
   `{${values.map((each) => (typeof each === 'string' ? `"${each.replace(/["\\]/g, '\\$&')}"` : `${each ?? null}`)).join(',')}}`;
 
 describe('RowArrayWriter', () => {
-  it('writes rows as array literals into memory that it uses again', () => {
+  it('writes rows as array literals into reused memory', () => {
     const writer = new RowArrayWriter(FIELDS);
     fc.assert(
       fc.property(objects, fc.boolean(), (list, inOrder) => {
@@ -65,7 +65,7 @@ describe('RowArrayWriter', () => {
     }
   });
 
-  it('writes what is no text, number or null as its JSON', () => {
+  it('writes any value other than text, number or null as JSON', () => {
     const json = '{"a":true,"b":[1,"x"],"c":{"d":null}}';
     expect(elementsOf(new RowArrayWriter(FIELDS).write([rowOf(json)]))).toEqual([
       String.raw`{true,"[1,\"x\"]","{\"d\":null}"}`,

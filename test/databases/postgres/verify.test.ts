@@ -31,7 +31,7 @@ const there = (change: Record<string, FoundColumn | undefined> = {}) =>
   );
 
 describe('findFault', () => {
-  it('is content with a table that has more than is needed', () => {
+  it('accepts a table with more than is needed', () => {
     expect(findFault(table, there())).toBeUndefined();
     expect(findFault(table, there({ id: column('character varying', 128) }))).toBeUndefined();
     expect(findFault(table, there({ id: column('text') }))).toBeUndefined();
@@ -55,7 +55,7 @@ describe('findFault', () => {
     expect([at(3), at(6), at(null)]).toEqual(['things.at:type, needs timestamp (6)', undefined, undefined]);
   });
 
-  it('names a column that must have a value and that no record fills, unless the database fills it', () => {
+  it('names a NOT NULL column that no record fills, unless the database fills it', () => {
     const more = (extra: Partial<FoundColumn>) => findFault(table, there({ more: column('text', null, extra) }));
     expect(more({ required: true })).toBe('things.more:not_null, give it a default or allow nulls');
     expect(more({ required: true, filled: true })).toBeUndefined();

@@ -17,7 +17,7 @@ describe('the write statement', () => {
     expect(new Set(names(images))).toEqual(new Set(Object.keys(JSON.parse(String(image?.json)))));
   });
 
-  it("leaves pregnancy_status alone: it is another program's", () => {
+  it('never writes pregnancy_status, which belongs to another program', () => {
     expect(POSTGRES_WRITE_STATEMENT).not.toContain('pregnancy_status');
   });
 
@@ -43,7 +43,7 @@ describe('the write statement', () => {
     }
   });
 
-  it('takes one parameter a table', () => {
+  it('has one parameter per table', () => {
     expect([...POSTGRES_WRITE_STATEMENT.matchAll(/\$\d/g)].map(([parameter]) => parameter)).toEqual(['$1', '$2', '$3']);
   });
 });
