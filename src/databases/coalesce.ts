@@ -1,6 +1,6 @@
 /** Converts grouped records to the rows of one statement. */
+import { newestPerKey } from '../records/newest-per-key.ts';
 import type { GroupedRecord, Row } from '../records/records.ts';
-import { compareVersions } from '../records/version.ts';
 
 /** The rows of one statement: per table, each key once, in key order. */
 export interface StatementRows {
@@ -15,9 +15,9 @@ export interface StatementRows {
  */
 export function coalesceRows(records: readonly GroupedRecord[]): StatementRows {
   return {
-    objects: newestOfEachKey(records.map((record) => record.object)),
-    states: newestOfEachKey(records.map((record) => record.state)),
-    images: newestOfEachKey(records.map((record) => record.image)),
+    objects: newestInOrder(records.map((record) => record.object)),
+    states: newestInOrder(records.map((record) => record.state)),
+    images: newestInOrder(records.map((record) => record.image)),
   };
 }
 
@@ -33,12 +33,6 @@ function rowBytes(row: Row | null): number {
   return row === null ? 0 : row.json.length + AROUND_A_ROW;
 }
 
-function newestOfEachKey(rows: readonly (Row | null)[]): readonly Row[] {
-  const newest = new Map<string, Row>();
-  for (const row of rows) {
-    if (row === null) continue;
-    const other = newest.get(row.identity);
-    if (other === undefined || compareVersions(row.version, other.version) > 0) newest.set(row.identity, row);
-  }
-  return [...newest.values()].sort((a, b) => (a.identity < b.identity ? -1 : 1));
+function newestInOrder(rows: readonly (Row | null)[]): readonly Row[] {
+  return [...newestPerKey(rows).values()].sort((a, b) => (a.identity < b.identity ? -1 : 1));
 }

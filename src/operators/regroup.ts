@@ -1,5 +1,5 @@
+import { newestPerKey } from '../records/newest-per-key.ts';
 import type { GroupedBatch, GroupedRecord, PublishedRow } from '../records/records.ts';
-import { compareVersions } from '../records/version.ts';
 
 /** The records of a batch that `keep` accepts, grouped without the others: the greatest version of each key carries its row. */
 export async function regroup(
@@ -7,8 +7,8 @@ export async function regroup(
   keep: (record: GroupedRecord) => boolean,
 ): Promise<readonly GroupedRecord[]> {
   const records = ((await batch.withAllRows?.()) ?? batch.grouped).filter(keep);
-  const states = newestOfEachKey(records.map(({ state }) => state));
-  const images = newestOfEachKey(records.map(({ image }) => image));
+  const states = new Set(newestPerKey(records.map(({ state }) => state)).values());
+  const images = new Set(newestPerKey(records.map(({ image }) => image)).values());
   return records.map((record) => ({
     ...record,
     state: record.state !== null && states.has(record.state) ? record.state : null,
@@ -27,16 +27,6 @@ export function rowsNotIn(before: readonly GroupedRecord[], again: readonly Grou
       image: record.image !== null && !images.has(nameOf(record.image)) ? record.image : null,
     }))
     .filter(({ state, image }) => state !== null || image !== null);
-}
-
-function newestOfEachKey(rows: readonly (PublishedRow | null)[]): ReadonlySet<PublishedRow> {
-  const newest = new Map<string, PublishedRow>();
-  for (const row of rows) {
-    if (row === null) continue;
-    const other = newest.get(row.identity);
-    if (other === undefined || compareVersions(row.version, other.version) > 0) newest.set(row.identity, row);
-  }
-  return new Set(newest.values());
 }
 
 function nameOf({ identity, version }: PublishedRow): string {
