@@ -25,13 +25,8 @@ export interface Unit {
 export type Failures = ReadonlyMap<BatchProgress, unknown>;
 
 /**
-<<<<<<< HEAD
- * Stores `units` and notes in their batches what was stored and what was refused. k bad records among n cost at most 2k·log2(n)+k
- * further statements. Resolves to the batches that have to be written again; rejects with a SinkError where that concerns all of them.
-=======
- * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n) further statements. Resolves to
- * the batches that must be retried; rejects with a SinkError when all of them must be.
->>>>>>> 987b527 (Rewrite the comments of src/databases in plain English)
+ * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n)+k further statements. Resolves
+ * to the batches that must be retried; rejects with a SinkError when all of them must be.
  */
 export async function storeRecords(
   units: readonly Unit[],
@@ -47,6 +42,9 @@ class Division {
   readonly #before: Accepted;
   readonly #failures = new Map<BatchProgress, unknown>();
   readonly #refused: { readonly unit: Unit; readonly error: StatementError }[] = [];
+  /** Records that waited too long, each alone, without a record accepted between them. */
+  #waitedInARow = 0;
+  #lastWait: StatementError | undefined;
 
   constructor(writer: DatabaseWriter, shared: SharedState) {
     this.#writer = writer;
@@ -55,28 +53,34 @@ class Division {
   }
 
   async run(units: readonly Unit[]): Promise<Failures> {
-    const { heldUp } = this.#shared;
-    const isHeldUp = ({ progress, file }: Unit) => {
-      const record = progress.recordOf(file);
-      return record !== undefined && heldUp.touches(record);
-    };
-    const blocked = units.filter(isHeldUp);
+    const blocked = units.filter((unit) => this.#isHeldUp(unit));
     await this.#store(blocked.length === 0 ? units : units.filter((unit) => !blocked.includes(unit)));
     await this.#storeAlone(blocked);
     await this.#judgeRefusals();
     return this.#failures;
   }
 
+  #isHeldUp({ progress, file }: Unit): boolean {
+    const record = progress.recordOf(file);
+    return record !== undefined && this.#shared.heldUp.touches(record);
+  }
+
   async #store(units: readonly Unit[]): Promise<void> {
+    if (this.#waitedInARow >= MAX_WAITS) {
+      for (const { progress } of units) this.#failures.set(progress, this.#lastWait);
+      return;
+    }
     const error = await this.#tryAll(units);
     if (error === undefined) return;
     if (units.length === 1) {
       for (const unit of units) await this.#failed(unit, error);
     } else if (error.code === 'timeout') await this.#storeSmaller(units);
     else {
-      const middle = Math.ceil(units.length / 2);
-      await this.#store(units.slice(0, middle));
-      await this.#store(units.slice(middle));
+      // In random order, so that neighbours whose rows are locked together don't look like a locked table.
+      const ordered = error.code === 'conflict' ? shuffled(units) : units;
+      const middle = Math.ceil(ordered.length / 2);
+      await this.#store(ordered.slice(0, middle));
+      await this.#store(ordered.slice(middle));
     }
   }
 
@@ -89,6 +93,7 @@ class Division {
     try {
       const rejections = await this.#writer.store(records);
       const refused = new Map(rejections.map(({ file, error }) => [file, error]));
+      this.#waitedInARow = 0;
       size.succeeded(records.length, performance.now() - start);
       breaker.accepted(refused.size === 0 ? records : records.filter(({ file }) => !refused.has(file)));
       for (const record of records) heldUp.remove(record);
@@ -119,13 +124,17 @@ class Division {
   /** Stores records with a locked row one by one. Stops at the first one that is still locked, since each costs a lock timeout. */
   async #storeAlone(units: readonly Unit[]): Promise<void> {
     // In random order, so that one locked row doesn't prevent attempts at rows that are no longer locked.
-    const shuffled = units.map((unit) => ({ unit, at: Math.random() })).sort((a, b) => a.at - b.at);
-    for (const [position, { unit }] of shuffled.entries()) {
+    const ordered = shuffled(units);
+    for (const [position, unit] of ordered.entries()) {
+      if (this.#waitedInARow >= MAX_WAITS) {
+        this.#failures.set(unit.progress, this.#lastWait);
+        continue;
+      }
       const error = await this.#tryAll([unit]);
       if (error === undefined) continue;
       await this.#failed(unit, error);
       if (error.code === 'rejected') continue;
-      for (const rest of shuffled.slice(position)) this.#failures.set(rest.unit.progress, error);
+      for (const rest of ordered.slice(position)) this.#failures.set(rest.progress, error);
       return;
     }
   }
@@ -135,6 +144,8 @@ class Division {
     if (error.code !== 'rejected') {
       if (record !== undefined) this.#shared.heldUp.add(record);
       this.#failures.set(unit.progress, error);
+      this.#waitedInARow++;
+      this.#lastWait = error;
       return;
     }
     this.#refused.push({ unit, error });
@@ -210,7 +221,17 @@ class Division {
   }
 }
 
+/** After so many records that waited too long one after the other, an attempt ends: the table is locked, not a row. */
+const MAX_WAITS = 2;
+
 const DIVISIBLE: ReadonlySet<SinkError['code']> = new Set(['rejected', 'timeout', 'conflict']);
+
+function shuffled<T>(values: readonly T[]): readonly T[] {
+  return values
+    .map((value) => ({ value, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}
 
 function asStatementError(error: SinkError): StatementError {
   if (error instanceof StatementError) return error;

@@ -25,6 +25,7 @@ export function describeInputProblem(problem: string, group: string): string {
     case 'joining_group':
       return `consumer group ${group} has not assigned partitions yet`;
     default:
-      return 'Kafka is not reachable';
+      // librdkafka's own errors begin with ERR__, those that a broker answers with ERR_.
+      return /^ERR_[A-Z]/.test(code) ? 'Kafka answers with an error' : 'Kafka is not reachable';
   }
 }

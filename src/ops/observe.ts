@@ -70,10 +70,12 @@ export function observeTransactions(
 
 function watcher({ metrics, health, recordsOf, now = () => performance.now() }: SinkObservation) {
   let up = false;
+  let lastSuccess = Number.NEGATIVE_INFINITY;
   let conflictsSince: number | undefined;
   /** Dead letters that their topic has refused and not accepted since then, with the reason. */
   const refused = new Map<PoisonRecord, string>();
   const succeeded = (batches: readonly GroupedBatch[] = []) => {
+    lastSuccess = now();
     conflictsSince = undefined;
     if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
     const [reason] = refused.values();
@@ -84,11 +86,12 @@ function watcher({ metrics, health, recordsOf, now = () => performance.now() }: 
     metrics.connectionUp();
     health.connected();
   };
-  const failed = (error: unknown) => {
+  /** `since`: when the call began. */
+  const failed = (error: unknown, since: number) => {
     if (error instanceof RefusedDeadLetters) for (const record of error.poison) refused.set(record, error.detail);
     if (!(error instanceof SinkError) || error.code === 'rejected') return;
     if (error.code === 'conflict') {
-      conflictsSince ??= now();
+      conflictsSince ??= Math.max(since, lastSuccess);
       if (now() - conflictsSince < CONFLICTS_MS) return;
     }
     if (up) metrics.connectionLost();
@@ -97,17 +100,19 @@ function watcher({ metrics, health, recordsOf, now = () => performance.now() }: 
   };
   return {
     async watchConnect(connect: () => Promise<void>): Promise<void> {
+      const since = now();
       try {
         await connect();
         succeeded();
       } catch (error) {
         metrics.connectionFailed();
-        failed(error);
+        failed(error, since);
         throw error;
       }
     },
     async watchWrite<T>(batches: readonly GroupedBatch[], write: () => Promise<T>): Promise<T> {
       const startedAt = performance.now();
+      const since = now();
       try {
         const result = await write();
         succeeded(batches);
@@ -116,7 +121,7 @@ function watcher({ metrics, health, recordsOf, now = () => performance.now() }: 
         return result;
       } catch (error) {
         metrics.error();
-        failed(error);
+        failed(error, since);
         throw error;
       }
     },

@@ -171,6 +171,32 @@ describe('storeRecords', () => {
     expect(db.stored.size).toBe(200);
   });
 
+  it('ends the attempt after a few statements when every record waits for a lock, as when the table is locked', async () => {
+    const db = database(() => new StatementError('db', 'conflict', '55P03'));
+    const batches = [UNITS.slice(0, 150), UNITS.slice(150)].map((grouped) => new BatchProgress({ grouped }));
+    const failures = await storeRecords(batches.flatMap(unitsOf), db.writer, memoryOf());
+    expect([...failures.keys()].sort()).toEqual([...batches].sort());
+    expect(db.statements()).toBeLessThanOrEqual(Math.ceil(Math.log2(300)) + 3);
+  });
+
+  it('stores all records that are free, whatever part of the others is locked', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 40 }), async (start, count) => {
+        const grouped = Array.from({ length: 100 }, (_, n) => recordOf({ series_uid: `1.${n}`, sop_uid: `1.${n}.1` }));
+        const locked = new Set(grouped.slice(start, start + count));
+        const db = database((record) =>
+          locked.has(record) ? new StatementError('db', 'conflict', '55P03') : undefined,
+        );
+        const progress = new BatchProgress({ grouped });
+        const memory = memoryOf();
+        const free = 100 - locked.size;
+        for (let attempt = 0; attempt < 100 && db.stored.size < free; attempt++)
+          await storeRecords(unitsOf(progress), db.writer, memory);
+        expect(db.stored.size).toBe(free);
+      }),
+    );
+  });
+
   it('makes statements smaller until one is fast enough, down to one row, and remembers the size', async () => {
     for (const most of [1, 7, 40]) {
       const stored: GroupedRecord[] = [];
