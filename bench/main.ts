@@ -4,8 +4,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string
   'exactly-once': () => import('./exactly-once.ts'),
   header: () => import('./header.ts'),
   pipeline: () => import('./pipeline.ts'),
-  prices: () => import('./prices.ts'),
   stalled: () => import('./stalled.ts'),
+  'task-costs': () => import('./task-costs.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { systemCode } from '../errors.ts';
 import { generateStudies } from '../samples/studies.ts';
+import { CliError, EXIT } from './cli-error.ts';
 import { print } from './output.ts';
 
 interface SamplesOptions {
@@ -19,7 +21,11 @@ export function samplesCommand(): Command {
     .option('--seed <number>', 'seed of the generator; the same seed makes the same files', positiveInteger, 1)
     .option('--tenant <id>', 'tenant_id, the name of the top folder in <dir>', 'tenant1')
     .action(async (dir: string, options: SamplesOptions) => {
-      const written = await writeStudies(resolve(dir), options);
+      const written = await writeStudies(resolve(dir), options).catch((error: unknown) => {
+        const code = systemCode(error);
+        if (code === undefined) throw error;
+        throw new CliError(EXIT.broke, `writing studies to ${dir} failed (${code})`, { cause: error });
+      });
       await print(`wrote ${written.studies} studies, ${written.series} series, ${written.files} files\n`);
     });
 }

@@ -2,7 +2,7 @@
  * CPU time per record of each task on the main thread, which all records pass. Each task is measured alone, over the
  * same records.
  *
- *   npm run bench -- prices [--records 50000] [--rounds 5]
+ *   npm run bench -- task-costs [--records 50000] [--rounds 5]
  *
  * The figure is the median of the rounds after one warm-up round. Shares are of the sum of all tasks.
  */
@@ -29,9 +29,9 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   const records = consumed(Number(values.records ?? 50_000));
   const rounds = Number(values.rounds ?? 5);
-  const prices = tasks(records).map(({ name, work }) => ({ name, micros: priceOf(work, records.length, rounds) }));
-  const sum = prices.slice(1).reduce((total, { micros }) => total + micros, 0);
-  const rows = prices.map(({ name, micros }, i) => [
+  const costs = tasks(records).map(({ name, work }) => ({ name, micros: costOf(work, records.length, rounds) }));
+  const sum = costs.slice(1).reduce((total, { micros }) => total + micros, 0);
+  const rows = costs.map(({ name, micros }, i) => [
     name,
     micros.toFixed(2),
     i === 0 ? '' : `${((micros / sum) * 100).toFixed(0)} %`,
@@ -139,7 +139,7 @@ function unitOf(file: StoredFile, i: number): GroupedRecord {
   };
 }
 
-function priceOf(work: () => unknown, records: number, rounds: number): number {
+function costOf(work: () => unknown, records: number, rounds: number): number {
   work();
   const micros = Array.from({ length: rounds }, () => {
     const before = process.cpuUsage();
