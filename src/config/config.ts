@@ -142,7 +142,7 @@ export interface DatabaseConfig extends ComponentConfig {
   readonly statementTimeoutMs: number;
   /** Whether statements are prepared once per connection. */
   readonly prepare: boolean;
-  /** This many rows refused one after the other for one reason, and the database is out of order. */
+  /** Consecutive refusals for the same reason after which the database counts as out of order. */
   readonly refusedInARow: number;
 }
 
