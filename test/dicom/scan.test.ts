@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { buildDataSet, buildDicomFile, type DataSet, TRANSFER_SYNTAX } from '../../src/samples/dicom-file.ts';
 import { MemoryReader } from '../../src/testing/dicom-memory.ts';
@@ -325,6 +326,17 @@ describe('elements', () => {
     expect(items.length).toBe(16);
     const bytes = Buffer.concat([buildDicomFile({ dataSet: {} }), body, buildDataSet(SAMPLE)]);
     expect(outcome(bytes)).toBe('header_too_large');
+  });
+
+  it('scans no more than 64 MiB of an inflated data set of which every element needs look-ahead', () => {
+    const meta = buildDicomFile({ dataSet: {}, transferSyntaxUid: TRANSFER_SYNTAX.deflated });
+    const head = meta.subarray(0, 144 + meta.readUInt32LE(140));
+    // PatientName with the VR ZZ: with a length of 16 bits it would end 64 KB further on.
+    const odd = Buffer.from('100010005a5affff00000000', 'hex');
+    const many = (count: number) => Buffer.concat([head, deflateRawSync(Buffer.alloc(odd.length * count, odd))]);
+    expect(many(99_000).length).toBeLessThan(3_000);
+    expect(outcome(many(99_000))).toBe('header_too_large');
+    expect(outcome(many(5_000))).toBe('missing_required:STUDY_INSTANCE_UID');
   });
 
   it('reads a value by the dictionary where the VR is UN, and by its own VR where that is another', () => {

@@ -17,6 +17,13 @@ export function tagBigEndian(window: Buffer, at: number): number {
   return group * 0x10000 + ((byteAt(window, at + 2) << 8) | byteAt(window, at + 3));
 }
 
+/** An unsigned 16-bit integer. */
+export function unsigned16(window: Buffer, at: number, bigEndian: boolean): number {
+  const first = byteAt(window, at);
+  const second = byteAt(window, at + 1);
+  return bigEndian ? (first << 8) | second : first | (second << 8);
+}
+
 /** An unsigned 32-bit integer. */
 export function unsigned32(window: Buffer, at: number, bigEndian: boolean): number {
   return bigEndian ? window.readUInt32BE(at) : window.readUInt32LE(at);

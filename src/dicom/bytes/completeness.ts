@@ -16,11 +16,15 @@ const NEEDED = (
   ] as const
 ).map(slotOf);
 const CHARACTER_SET = slotOf('SpecificCharacterSet');
-const TEXTS = ATTRIBUTES.flatMap(({ vr }, slot) => (vr === 'US' ? [] : [slot]));
+const IS_TEXT = Uint8Array.from(ATTRIBUTES, ({ vr }) => (vr === 'US' ? 0 : 1));
 
 /** Whether all required values were found, and the character set if a text needs it. */
 export function isComplete({ bytes, forms }: FoundValues): boolean {
-  for (const slot of NEEDED) if (bytes[slot] === undefined) return false;
+  // Loops without iterators and closures: each file with Pixel Data passes here.
+  for (let at = 0; at < NEEDED.length; at++) if (bytes[NEEDED[at] as number] === undefined) return false;
   if (bytes[CHARACTER_SET] !== undefined) return true;
-  return TEXTS.every((slot) => bytes[slot] === undefined || ((forms[slot] ?? 0) & FORM_NOT_ASCII) === 0);
+  for (let slot = 0; slot < IS_TEXT.length; slot++) {
+    if (((forms[slot] ?? 0) & FORM_NOT_ASCII) !== 0 && IS_TEXT[slot] === 1 && bytes[slot] !== undefined) return false;
+  }
+  return true;
 }

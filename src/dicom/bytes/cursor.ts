@@ -40,8 +40,9 @@ export class Cursor {
   }
 
   /** To be called with each window. Returns the position at which to continue. */
-  enter(length: number, atEnd: boolean, countsBytes: boolean): number {
-    if (countsBytes) this.#scannedBytes += length;
+  enter(length: number, atEnd: boolean): number {
+    // Look-ahead scans bytes again, so an inflated data set needs this limit as well.
+    this.#scannedBytes += length;
     if (this.#scannedBytes > SCAN_LIMITS.scannedBytes) fail('header_too_large');
     if (atEnd) this.size = this.offset + length;
     // The window after a skip starts one byte early, which proves that the file reaches that far.

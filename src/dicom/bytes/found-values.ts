@@ -85,10 +85,11 @@ export class FoundValues {
   }
 
   #keepEarlier(slot: number): void {
+    if (this.earlier.length === MAX_EARLIER_VALUES) return;
     const bytes = this.bytes[slot] ?? '';
     const vr = this.vrs[slot] ?? 0;
     const isKnown = this.earlier.some((known) => known.slot === slot && known.vr === vr && known.bytes === bytes);
-    if (!isKnown && this.earlier.length < MAX_EARLIER_VALUES) this.earlier.push({ slot, bytes, vr });
+    if (!isKnown) this.earlier.push({ slot, bytes, vr });
   }
 }
 

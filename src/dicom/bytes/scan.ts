@@ -77,8 +77,7 @@ export class HeaderScanner {
    */
   scan(window: Buffer, length: number, atEnd: boolean): boolean {
     try {
-      // Inflated bytes have their own limit.
-      const at = this.#cursor.enter(length, atEnd, !this.deflated);
+      const at = this.#cursor.enter(length, atEnd);
       return this.#scanFrom(window, at, length, atEnd);
     } catch (error) {
       if (this.endsWell(error)) return true;
