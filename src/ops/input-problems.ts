@@ -22,6 +22,8 @@ export function describeInputProblem(problem: string, group: string): string {
       return `a broker advertised ${place}, which doesn't resolve`;
     case 'advertised_host_unreachable':
       return `a broker advertised ${place}, which doesn't accept connections`;
+    case 'partition_stalled':
+      return `${place} is not read although it has records`;
     case 'joining_group':
       return `consumer group ${group} has not assigned partitions yet`;
     default:

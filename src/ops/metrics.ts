@@ -41,6 +41,8 @@ export interface InputMetrics extends ConnectionMetrics {
   lag(topic: string, partition: number, records: number | undefined): void;
   /** A partition continued at another offset than the group's. `skipped` records were deleted before they were consumed. */
   moved(reason: string, skipped: number): void;
+  /** A partition isn't read although it has records. */
+  stalled(): void;
   /** The partition was revoked: removes its series. */
   lagGone(topic: string, partition: number): void;
 }
@@ -148,6 +150,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labelNames: [...LABELS, 'reason'],
       registers,
     }),
+    stalls: counter(
+      'wado_partition_stalls',
+      'Times that an assigned partition with records was not read and was started again',
+    ),
     skipped: new Counter({
       name: 'wado_records_skipped',
       help: 'Records that the group had not consumed and that do not exist any more, by reason',
@@ -210,6 +216,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     input: ({ label, path }) => {
       const received = started(input.received.labels(label, path));
       const latency = input.latency.labels(label, path);
+      const stalls = started(input.stalls.labels(label, path));
       for (const reason of SKIP_REASONS) {
         started(input.offsetResets.labels(label, path, reason));
         started(input.skipped.labels(label, path, reason));
@@ -227,6 +234,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
           input.offsetResets.labels(label, path, reason).inc();
           input.skipped.labels(label, path, reason).inc(skipped);
         },
+        stalled: () => stalls.inc(),
         lagGone: (topic, partition) => {
           for (const gauge of input.lags) gauge.remove(label, path, topic, String(partition));
         },

@@ -82,6 +82,13 @@ export function sourceEvents(
       counts.moved(reason, skipped);
       logger.warn({ partition: partitionName(partition), reason, from, to, skipped }, MOVED[reason]);
     },
+    stalled({ topic, partition, offset, end }) {
+      counts.stalled();
+      logger.warn(
+        { topic, partition, position: offset, end },
+        `${partitionName({ topic, partition })} is not read although it has records: starting it again`,
+      );
+    },
     acked: (origins) => metrics.records.acked(origins),
     released: (records) => metrics.records.released(records),
     revoked(partitions, lost, unacked) {

@@ -96,6 +96,15 @@ describe('the committer', () => {
     expect(told).toContain('unanswered');
   });
 
+  it('commits to a new client after the old one was abandoned with a commit in flight', async () => {
+    const { committer, asked, ack } = setUp();
+    ack();
+    await vi.advanceTimersByTimeAsync(PERIOD_MS);
+    committer.abandon();
+    await vi.advanceTimersByTimeAsync(PERIOD_MS);
+    expect(asked).toEqual([1, 1]);
+  });
+
   it('flushes what is acknowledged, behind a commit that is under way', async () => {
     const { committer, asked, ack } = setUp();
     ack();

@@ -36,6 +36,17 @@ describe('the readiness of the input', () => {
     expect(now()).toBe('ERR_COORDINATOR_NOT_AVAILABLE');
   });
 
+  it('ends while an assigned partition is not read, though records of others arrive', () => {
+    const { readiness, now } = setUp();
+    readiness.assigned();
+    readiness.stalled(['t/0', 't/3']);
+    readiness.works();
+    readiness.statistics(member);
+    expect(now()).toBe('partition_stalled:t/0,t/3');
+    readiness.stalled([]);
+    expect(now()).toBeUndefined();
+  });
+
   it('survives a rebalance, but not one that never ends', () => {
     const { readiness, now } = setUp();
     readiness.assigned();

@@ -65,6 +65,13 @@ export class Committer {
     for (const resolve of waiting) resolve(!error);
   }
 
+  /** To be called when the client is replaced: the answer to the commit in flight never arrives. */
+  abandon(): void {
+    const sent = this.#awaited;
+    this.#awaited = [];
+    if (sent.length > 0) this.#options.restore(sent);
+  }
+
   /**
    * Commits every committable offset. Resolves to false after `timeoutMs`; a commit may then still be in flight. The client must be
    * polled meanwhile, because that delivers the answer.

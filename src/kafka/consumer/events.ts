@@ -1,6 +1,7 @@
 import type { Origin } from '../../records/records.ts';
 import type { Partition, PartitionOffset } from '../client/types.ts';
 import type { PartitionLag } from './group-monitor.ts';
+import type { Stall } from './stalled-partitions.ts';
 import type { SkipReason, StartOffset } from './start-offsets.ts';
 
 /** What the source reports while it runs. Every callback is optional and must not throw. */
@@ -33,6 +34,8 @@ export interface SourceEvents {
    * A partition continues at `to` instead of `from`, the group's offset. `skipped` records were deleted before they were consumed.
    */
   moved?(partition: Partition, reason: SkipReason, from: number | undefined, to: number, skipped: number): void;
+  /** A partition has readable records and isn't read. It is recovered. */
+  stalled?(stall: Stall): void;
   /** The group's lag in each assigned partition, every few seconds and right after an assignment. */
   lags?(lags: readonly PartitionLag[]): void;
 }

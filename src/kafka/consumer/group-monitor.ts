@@ -8,12 +8,14 @@ export interface PartitionLag extends Partition {
 
 /** What the monitor queries and where it reports. */
 export interface MonitorOptions {
-  readonly queries: Pick<GroupQueries, 'topics' | 'ranges'>;
+  readonly queries: Pick<GroupQueries, 'topics' | 'ranges' | 'readableEnds'>;
   readonly topics: readonly string[];
   /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[];
   described(topics: readonly TopicState[]): void;
   lags(lags: readonly PartitionLag[]): void;
+  /** Called with the offset after the last readable record of each partition, by `partitionName`; empty while they are unknown. */
+  readable(ends: ReadonlyMap<string, number>): void;
 }
 
 const PERIOD_MS = 5_000;
@@ -64,6 +66,13 @@ export class GroupMonitor {
       // The client itself reports why the brokers don't answer. The lag is unknown then, too.
     }
     await this.#queryLags();
+    await this.#queryReadable();
+  }
+
+  async #queryReadable(): Promise<void> {
+    const { queries, assigned, readable } = this.#options;
+    const ends = await queries.readableEnds(assigned()).catch(() => new Map<string, number>());
+    if (this.#timer !== undefined) readable(ends);
   }
 
   async #queryLags(): Promise<void> {

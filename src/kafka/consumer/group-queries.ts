@@ -97,6 +97,16 @@ export class GroupQueries {
     );
   }
 
+  /**
+   * The offset after the last record that may be read, by `partitionName`: with `read_committed`, the first record of an open transaction
+   * ends it (the last stable offset).
+   */
+  readableEnds(partitions: readonly Partition[]): Promise<ReadonlyMap<string, number>> {
+    const { READ_COMMITTED, READ_UNCOMMITTED } = RdKafka.IsolationLevel;
+    const isolation = this.#config['isolation.level'] === 'read_uncommitted' ? READ_UNCOMMITTED : READ_COMMITTED;
+    return this.#offsets(partitions, RdKafka.OffsetSpec.LATEST, isolation);
+  }
+
   /** Waits for the queries in progress, each of which has a timeout, and disconnects. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -104,12 +114,16 @@ export class GroupQueries {
     await this.#drop();
   }
 
-  #offsets(partitions: readonly Partition[], spec: RdKafka.OffsetSpec): Promise<ReadonlyMap<string, number>> {
+  #offsets(
+    partitions: readonly Partition[],
+    spec: RdKafka.OffsetSpec,
+    isolationLevel = RdKafka.IsolationLevel.READ_UNCOMMITTED,
+  ): Promise<ReadonlyMap<string, number>> {
     if (partitions.length === 0) return Promise.resolve(new Map());
     const asked = partitions.map(({ topic, partition }) => ({ topic, partition, offset: spec }));
     return this.#ask(async ({ admin }) => {
       const found = await nativeCall<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
-        admin.listOffsets(asked, { timeout: QUERY_TIMEOUT_MS }, done),
+        admin.listOffsets(asked, { timeout: QUERY_TIMEOUT_MS, isolationLevel }, done),
       );
       const failed = found.find(({ error }) => error !== undefined)?.error;
       if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));

@@ -71,6 +71,11 @@ export class PollLoop {
     });
   }
 
+  /** Whether there is room for records. Without room, none are polled. */
+  get hasRoom(): boolean {
+    return this.#room() > 0;
+  }
+
   /** Resolves when `wanted()` returns false. Rejects with a SourceError when a retry can't help. */
   async run(consumer: NativeConsumer): Promise<void> {
     try {
@@ -168,7 +173,7 @@ class AssignmentPause {
 }
 
 /** One `consume()` call. Resolves to no records after an error that the client recovers from; else rejects with a SourceError. */
-export function poll(
+function poll(
   consumer: NativeConsumer,
   count: number,
   events: Pick<SourceEvents, 'disconnected'>,
@@ -185,6 +190,21 @@ export function poll(
       }
     });
   });
+}
+
+/** Polls until `done` resolves. Polled records are dropped: they are left to the next owner. */
+export async function pollUntil(
+  consumer: NativeConsumer,
+  done: Promise<unknown>,
+  events: Pick<SourceEvents, 'disconnected'>,
+): Promise<void> {
+  let isDone = false;
+  void done.then(() => {
+    isDone = true;
+  });
+  // A promise that is already resolved sets `isDone` in the next turn of the event loop.
+  await new Promise(setImmediate);
+  while (!isDone) await poll(consumer, 1, events).catch(() => undefined);
 }
 
 /** The client recovers from every other error by itself. */

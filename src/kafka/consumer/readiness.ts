@@ -20,6 +20,7 @@ export class Readiness {
   #connection: Problem | undefined;
   #topics: Problem | undefined;
   #starts: Problem | undefined;
+  #stalled: Problem | undefined;
   #membership: Problem | undefined = NOT_JOINED;
   #rebalancingSince = Number.NaN;
   #isReady = false;
@@ -60,6 +61,12 @@ export class Readiness {
     this.#report();
   }
 
+  /** The names of the assigned partitions that aren't read although they have records. */
+  stalled(partitions: readonly string[]): void {
+    this.#stalled = partitions.length === 0 ? undefined : `partition_stalled:${partitions.join(',')}`;
+    this.#report();
+  }
+
   /** Partitions are assigned, and their start offsets are known. */
   assigned(): void {
     this.#starts = undefined;
@@ -93,7 +100,7 @@ export class Readiness {
   }
 
   #report(): void {
-    const problem = this.#topics ?? this.#connection ?? this.#starts ?? this.#membership;
+    const problem = this.#topics ?? this.#connection ?? this.#starts ?? this.#membership ?? this.#stalled;
     if (problem === undefined && this.#isReady) return;
     this.#isReady = problem === undefined;
     this.#onReport(problem);

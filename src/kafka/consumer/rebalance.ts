@@ -64,10 +64,15 @@ export class Rebalances {
   }
 
   /** Restarts assigned partitions at the offsets of `startOffsetsOf`, and drops their records in flight. */
-  restart(consumer: NativeConsumer, wanted: (partition: Partition) => boolean): void {
+  restart(consumer: NativeConsumer, partitions: readonly Partition[]): void {
+    if (partitions.length === 0) return;
+    const names = new Set(partitions.map(partitionName));
     this.#answers = this.#answers.then(async () => {
       try {
-        await this.#restart(consumer, this.#options.tracker.assigned().filter(wanted));
+        await this.#restart(
+          consumer,
+          this.#options.tracker.assigned().filter((each) => names.has(partitionName(each))),
+        );
       } catch (cause) {
         this.#options.events.disconnected?.(errorName(cause));
       }

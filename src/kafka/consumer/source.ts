@@ -3,7 +3,7 @@ import { SourceError } from '../../errors.ts';
 import type { Offsets, Source } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
-import { type NativeConfig, type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
+import { type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
 import { Committer } from './committer.ts';
 import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
@@ -12,35 +12,17 @@ import { GroupQueries, type TopicState } from './group-queries.ts';
 import type { OffsetReset } from './offset-reset.ts';
 import { kafkaOrigin, offsetRanges } from './origin.ts';
 import { Lifecycle } from './phase.ts';
-import { PollLoop, poll } from './poll-loop.ts';
+import { PollLoop, pollUntil } from './poll-loop.ts';
 import { Readiness } from './readiness.ts';
 import { Rebalances } from './rebalance.ts';
-import { isSkip, type StartOffset, type StartPolicy } from './start-offsets.ts';
+import type { KafkaSourceOptions } from './source-options.ts';
+import { type Stall, StalledPartitions } from './stalled-partitions.ts';
+import { isSkip, policyOf, type StartOffset } from './start-offsets.ts';
 import { StartQueries } from './start-queries.ts';
-import { isReachable } from './statistics.ts';
+import { fetchesOf, isReachable, type Statistics } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
 import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
-
-/** The settings of the Kafka source. */
-export interface KafkaSourceOptions {
-  readonly name: string;
-  readonly topics: readonly string[];
-  /** librdkafka's connection, security and group settings (see settings.ts). */
-  readonly config: NativeConfig;
-  /** Maximum number of emitted records that are not acknowledged. */
-  readonly checkpointLimit: number;
-  /** Time between two commits, in milliseconds. */
-  readonly commitPeriodMs: number;
-  /** How long a revocation may delay a rebalance while records are in flight, in milliseconds. */
-  readonly drainTimeoutMs: number;
-  /**
-   * What commits the offsets: the source, or the transaction that publishes the output. With `transaction`, a revocation with records
-   * in flight fails the source, because the next owner may already be publishing their output. Default: source.
-   */
-  readonly commits?: 'source' | 'transaction';
-  readonly events?: SourceEvents;
-}
 
 /** Deadline of the last commit before a revocation or the close. A reachable broker answers within milliseconds. */
 const FLUSH_TIMEOUT_MS = 2_000;
@@ -60,14 +42,18 @@ export class KafkaSource implements Source, Offsets {
   /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
   readonly #unverified = new UnverifiedTopics();
-  readonly #rebalances: Rebalances;
+  #rebalances: Rebalances;
   readonly #suspension: SuspensionDetector;
   readonly #queries: GroupQueries;
   readonly #monitor: GroupMonitor;
   readonly #starts: StartQueries;
   readonly #readiness: Readiness;
+  readonly #stalled = new StalledPartitions();
   readonly #life = new Lifecycle();
   #consumer: NativeConsumer | undefined;
+  /** Whether the client must be replaced by a new member of the group. */
+  #isOutdated = false;
+  #statistics: Statistics = {};
   #pollLoop: PollLoop | undefined;
   /** Ends with the poll loop. */
   #polling: Promise<void> = Promise.resolve();
@@ -89,6 +75,7 @@ export class KafkaSource implements Source, Offsets {
       queries: this.#queries,
       policy: policyOf(options.config),
       unknown: (reason) => this.#readiness.startsUnknown(reason),
+      outdated: () => this.#replaceClient('a topic was recreated'),
     });
     this.#monitor = new GroupMonitor({
       queries: this.#queries,
@@ -96,6 +83,7 @@ export class KafkaSource implements Source, Offsets {
       assigned: () => this.#tracker.assigned(),
       described: (topics) => this.#described(topics),
       lags: (lags) => this.#events.lags?.(lags),
+      readable: (ends) => this.#recoverStalled(ends),
     });
     this.records$ = new Observable((subscriber) => {
       this.#life.enter('consuming');
@@ -149,44 +137,64 @@ export class KafkaSource implements Source, Offsets {
     this.#tracker.wake();
   }
 
+  get #isWanted(): boolean {
+    return this.#life.rules.emits && !this.#isOutdated;
+  }
+
   async #run(subscriber: Subscriber<ConsumedRecord>): Promise<void> {
-    const wanted = () => this.#life.rules.emits;
     try {
-      const consumer = await joinGroup(this.#options.config, this.topics, this.#callbacks(), {
-        wanted,
-        changed: () => this.#tracker.changed(),
-      });
-      if (consumer !== undefined) {
-        this.#consumer = consumer;
-        this.#events.connected?.();
-        this.#readiness.connected();
-        this.#monitor.start();
-        this.#pollLoop = new PollLoop({
-          tracker: this.#tracker,
-          checkpointLimit: this.#options.checkpointLimit,
-          events: {
-            received: (records) => {
-              this.#readiness.works();
-              this.#events.received?.(records);
-            },
-            disconnected: (detail) => this.#disconnected(detail),
-          },
-          wanted,
-          assignments: () => this.#rebalances.assignments,
-          emit: (record) => subscriber.next(record),
-        });
-        await this.#pollLoop.run(consumer);
-      }
+      while (this.#life.rules.emits) await this.#consume(subscriber);
       subscriber.complete();
     } catch (error) {
       subscriber.error(error);
     }
   }
 
-  #callbacks(): ConnectionCallbacks {
+  /** Consumes with one client until the source is stopped or the client must be replaced. */
+  async #consume(subscriber: Subscriber<ConsumedRecord>): Promise<void> {
+    const consumer = await joinGroup(this.#options.config, this.topics, this.#callbacks(this.#rebalances), {
+      wanted: () => this.#life.rules.emits,
+      changed: () => this.#tracker.changed(),
+    });
+    if (consumer === undefined) return;
+    this.#consumer = consumer;
+    this.#events.connected?.();
+    this.#readiness.connected();
+    this.#monitor.start();
+    this.#pollLoop = new PollLoop({
+      tracker: this.#tracker,
+      checkpointLimit: this.#options.checkpointLimit,
+      events: {
+        received: (records) => {
+          this.#readiness.works();
+          this.#events.received?.(records);
+        },
+        disconnected: (detail) => this.#disconnected(detail),
+      },
+      wanted: () => this.#isWanted,
+      assignments: () => this.#rebalances.assignments,
+      emit: (record) => subscriber.next(record),
+    });
+    await this.#pollLoop.run(consumer);
+    if (!this.#life.rules.emits) return;
+    this.#readiness.evicted();
+    await this.#leave(consumer, true);
+    this.#consumer = undefined;
+    this.#statistics = {};
+    this.#committer?.abandon();
+    // A rebalance that was answered meanwhile may have assigned partitions.
+    this.#tracker.forgetAll();
+    this.#starts.newClient();
+    this.#rebalances = this.#createRebalances();
+    this.#isOutdated = false;
+  }
+
+  #callbacks(rebalances: Rebalances): ConnectionCallbacks {
     return {
-      rebalance: (consumer, error, partitions) => this.#rebalances.onRebalance(consumer, error, partitions),
+      rebalance: (consumer, error, partitions) => rebalances.onRebalance(consumer, error, partitions),
       commitAnswered: (error) => {
+        // A replaced client may answer late.
+        if (rebalances !== this.#rebalances) return;
         if (errorCode(error) === ERRORS.ERR_UNKNOWN_MEMBER_ID) this.#rejoin();
         if (errorCode(error) === ERRORS.ERR_UNKNOWN_TOPIC_OR_PART) {
           this.#unverified.add(this.#tracker.assigned());
@@ -198,6 +206,7 @@ export class KafkaSource implements Source, Offsets {
       statistics: (statistics) => {
         if (isReachable(statistics)) this.#events.reachable?.();
         this.#readiness.statistics(statistics);
+        this.#statistics = statistics;
       },
       offsetReset: (reset) => void this.#reportReset(reset),
     };
@@ -213,11 +222,46 @@ export class KafkaSource implements Source, Offsets {
     this.#readiness.described(topics);
     const recreated = this.#starts.recreated(topics);
     this.#unverified.described(topics, recreated);
+    const existing = new Set(topics.filter(({ error }) => error === undefined).map(({ topic }) => topic));
+    // Their topic didn't exist at the assignment.
+    const unknown = this.#tracker.positions().filter(({ topic, offset }) => offset < 0 && existing.has(topic));
+    this.#restart(unknown);
+    if (recreated.length === 0) return;
+    this.#tracker.forget(this.#tracker.assigned().filter(({ topic }) => recreated.includes(topic)));
+    this.#replaceClient('a topic was recreated');
+  }
+
+  /** Restarts the partitions that aren't read; if that didn't help, replaces the client. */
+  #recoverStalled(ends: ReadonlyMap<string, number>): void {
+    const stalls = this.#stalled.check({
+      positions: this.#tracker.positions(),
+      ends,
+      polls: this.#pollLoop?.hasRoom ?? false,
+      fetches: (partition) => fetchesOf(this.#statistics, partition),
+    });
+    this.#readiness.stalled(this.#stalled.names);
+    for (const stall of stalls) this.#events.stalled?.(stall);
+    const needsClient = ({ attempt }: Stall) => attempt > 1 || this.#options.commits === 'transaction';
+    if (stalls.some(needsClient)) this.#replaceClient('a partition is not read');
+    else this.#restart(stalls);
+  }
+
+  /** Does nothing in a transaction, which may contain records of these partitions. */
+  #restart(partitions: readonly Partition[]): void {
     const consumer = this.#consumer;
-    if (recreated.length === 0 || consumer === undefined || !this.#life.rules.emits) return;
-    if (this.#options.commits === 'transaction')
-      this.#pollLoop?.fail(new SourceError('unavailable', 'a topic was recreated'));
-    else this.#rebalances.restart(consumer, ({ topic }) => recreated.includes(topic));
+    const isPossible = this.#isWanted && this.#options.commits !== 'transaction';
+    if (consumer !== undefined && isPossible) this.#rebalances.restart(consumer, partitions);
+  }
+
+  /**
+   * Leaves the group and joins it with a new client, because librdkafka (2.15.1) ignores the leader of a partition whose leader epoch is
+   * lower than one that it knows (rdkafka_topic.c). A recreated topic begins with epoch 0 again. In a transaction, the source fails.
+   */
+  #replaceClient(reason: string): void {
+    if (!this.#isWanted) return;
+    if (this.#options.commits === 'transaction') this.#pollLoop?.fail(new SourceError('unavailable', reason));
+    else this.#isOutdated = true;
+    this.#tracker.wake();
   }
 
   /** Reports why the client reset a partition to the beginning of its log. */
@@ -237,7 +281,7 @@ export class KafkaSource implements Source, Offsets {
 
   async #startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]> {
     try {
-      const starts = (await this.#starts.resolve(partitions, () => this.#life.rules.emits)) ?? [];
+      const starts = (await this.#starts.resolve(partitions, () => this.#isWanted)) ?? [];
       for (const start of starts) {
         const { reason, left, offset, skipped } = start;
         if (isSkip(reason)) this.#events.moved?.(start, reason, left, offset, skipped);
@@ -256,7 +300,7 @@ export class KafkaSource implements Source, Offsets {
    */
   #rejoin(): void {
     const consumer = this.#consumer;
-    if (consumer === undefined || !this.#life.rules.emits) return;
+    if (consumer === undefined || !this.#isWanted) return;
     if (this.#options.commits === 'transaction') {
       this.#pollLoop?.fail(new SourceError('unavailable', 'evicted from the group'));
       return;
@@ -272,27 +316,18 @@ export class KafkaSource implements Source, Offsets {
   }
 
   /** Commits the acknowledged records, leaves the group and closes the client. */
-  async #leave(consumer: NativeConsumer): Promise<void> {
-    if (this.#committer !== undefined) await this.#flush(consumer, this.#committer);
-    this.#life.enter('closing');
+  async #leave(consumer: NativeConsumer, isReplaced = false): Promise<void> {
+    // The answer to the last commit arrives only while the client is polled.
+    const flushed = this.#committer?.flush(FLUSH_TIMEOUT_MS);
+    if (flushed !== undefined) await pollUntil(consumer, flushed, this.#events);
+    if (!isReplaced) this.#life.enter('closing');
     // A rebalance that waits for these records must not delay the close.
     const unacked = this.#tracker.unacked;
     this.#tracker.forgetAll();
     await this.#rebalances.settled();
-    this.#life.enter('leaving');
+    if (!isReplaced) this.#life.enter('leaving');
     this.#rebalances.leave(unacked);
     await disconnect(consumer, CLOSE_TIMEOUT_MS);
-  }
-
-  /** Sends the last commit. Its answer arrives only while the client is polled; polled records are left to the next owner. */
-  async #flush(consumer: NativeConsumer, committer: Committer): Promise<void> {
-    let done = false;
-    void committer.flush(FLUSH_TIMEOUT_MS).then(() => {
-      done = true;
-    });
-    // With nothing to commit, `done` is set in the next turn of the event loop.
-    await new Promise(setImmediate);
-    while (!done) await poll(consumer, 1, this.#events).catch(() => undefined);
   }
 
   #createRebalances(): Rebalances {
@@ -318,7 +353,7 @@ export class KafkaSource implements Source, Offsets {
       // Nothing is polled before the poll loop exists.
       betweenPolls: async (action) => (this.#pollLoop === undefined ? action() : this.#pollLoop.betweenPolls(action)),
       commit: async () => {
-        if (this.#life.rules.commits) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
+        if (this.#life.rules.commits && !this.#isOutdated) await this.#committer?.flush(FLUSH_TIMEOUT_MS);
       },
       gaveUp: () => {
         if (this.#options.commits === 'transaction' && this.#life.rules.open)
@@ -346,11 +381,4 @@ export class KafkaSource implements Source, Offsets {
       unanswered: () => this.#pollLoop?.fail(new SourceError('unavailable', 'a commit was never answered')),
     });
   }
-}
-
-/** The start policy in librdkafka's settings; `latest` is librdkafka's default. */
-function policyOf(config: NativeConfig): StartPolicy {
-  const reset = config['auto.offset.reset'];
-  if (reset === 'error') return 'committed';
-  return reset === 'earliest' ? 'earliest' : 'latest';
 }

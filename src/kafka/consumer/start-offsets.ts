@@ -1,4 +1,4 @@
-import { type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
+import { type NativeConfig, type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
 import { decodeMetadata } from './commit-metadata.ts';
 import type { CommittedOffset } from './committed-offsets.ts';
 import type { LogRange, TopicState } from './group-queries.ts';
@@ -100,4 +100,11 @@ function firstPartitionsOf(topic: string, { topics, committed, firstSeen, consum
     numbers.push(metadata.topicId === id || id === undefined ? metadata.firstPartitions : 0);
   }
   return Math.min(partitions, firstSeen.get(topic) ?? partitions, ...numbers);
+}
+
+/** The start policy in librdkafka's settings; `latest` is librdkafka's default. */
+export function policyOf(config: NativeConfig): StartPolicy {
+  const reset = config['auto.offset.reset'];
+  if (reset === 'error') return 'committed';
+  return reset === 'earliest' ? 'earliest' : 'latest';
 }

@@ -14,6 +14,8 @@ export interface StartQueriesOptions {
   readonly policy: StartPolicy;
   /** Called with the reason why the start offsets are unknown. The queries are retried. */
   unknown(reason: string): void;
+  /** Called when an assigned topic was recreated since the current client was first assigned it. The client must be replaced. */
+  outdated(): void;
 }
 
 /**
@@ -25,6 +27,8 @@ export class StartQueries {
   readonly #options: StartQueriesOptions;
   readonly #firstSeen = new Map<string, number>();
   readonly #consumedIds = new Map<string, string>();
+  /** Per topic, the id of the topic that the current client was assigned first. */
+  readonly #clientIds = new Map<string, string>();
 
   constructor(options: StartQueriesOptions) {
     this.#options = options;
@@ -38,11 +42,16 @@ export class StartQueries {
     }
   }
 
-  /** The topics that were deleted and created again since their partitions started. */
+  /** To be called when the client is replaced. */
+  newClient(): void {
+    this.#clientIds.clear();
+  }
+
+  /** The topics that were deleted and created again since the client was first assigned their partitions. */
   recreated(topics: readonly TopicState[]): readonly string[] {
     return topics
       .filter(({ topic, id }) => {
-        const consumed = this.#consumedIds.get(topic);
+        const consumed = this.#clientIds.get(topic);
         return id !== undefined && consumed !== undefined && id !== consumed;
       })
       .map(({ topic }) => topic);
@@ -72,6 +81,10 @@ export class StartQueries {
     const names = [...new Set(partitions.map(({ topic }) => topic))];
     const described = await queries.topics(names);
     this.described(described);
+    if (this.recreated(described).length > 0) {
+      this.#options.outdated();
+      return [];
+    }
     const topics = new Map(described.map((each) => [each.topic, each]));
     const existing = partitions.filter(({ topic, partition }) => partition < (topics.get(topic)?.partitions ?? 0));
     const all = described.flatMap(({ topic, partitions: count }) =>
@@ -91,7 +104,11 @@ export class StartQueries {
       if (start === undefined) throw new SourceError('no_committed_offset', partitionName(each));
       return start;
     });
-    for (const { topic, topicId } of starts) if (topicId !== undefined) this.#consumedIds.set(topic, topicId);
+    for (const { topic, topicId } of starts) {
+      if (topicId === undefined) continue;
+      this.#consumedIds.set(topic, topicId);
+      this.#clientIds.set(topic, topicId);
+    }
     return starts;
   }
 }

@@ -219,6 +219,13 @@ export class WatermarkTracker {
     });
   }
 
+  /** The assigned partitions with the next offset to read of each, which is behind records that are never delivered; -1 while unknown. */
+  positions(): readonly PartitionOffset[] {
+    return this.#allStates().map(({ topic, partition, last, committed, position }) => {
+      return { topic, partition, offset: Math.max(last >= 0 ? last + 1 : committed, position) };
+    });
+  }
+
   /** The watermarks that moved since the last call: the offsets to commit. */
   takeCommittable(): CommittableOffset[] {
     const moved: CommittableOffset[] = [];

@@ -41,6 +41,11 @@ export class OwnKafka {
     await run(SCRIPT, command, { env: this.#env });
   }
 
+  /** Stops the broker and starts it again with its data, which raises the leader epoch of its partitions. */
+  async restart(): Promise<void> {
+    await run(SCRIPT, ['restart', 'kafka'], { env: this.#env });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await run(SCRIPT, ['down'], { env: this.#env });
     rmSync(this.#folder, { recursive: true, force: true });
