@@ -83,7 +83,7 @@ describe('the number of threads', () => {
     expect(pool.threads).toBe(1);
   });
 
-  it('grows while batches keep waiting, up to the configured maximum', async () => {
+  it('grows while batches keep waiting, up to the configured maximum', { timeout: 30_000 }, async () => {
     start({ workers: 3, growth: { afterMs: 0, watchProcessors: () => () => 0.5 } });
     for (let round = 0; round < 10; round++) {
       const found = await Promise.all(batches(60).map((batch) => pool.read(batch)));
