@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
+import { MemoryReader } from '../../src/testing/dicom-memory.ts';
 import { read } from './read-both-ways.ts';
 import { REQUIRED, SAMPLE } from './sample.ts';
-
-const _BAD = { error: 'bad_sequence' };
-const _GOOD = { patient_id: 'PID-1', width: 512, modality: 'CT' };
 
 describe('identity', () => {
   const KEYWORDS = [
@@ -50,7 +48,7 @@ describe('identity', () => {
 
   it('takes PatientID and StudyDate from the message where the file has none', () => {
     const message = { patientId: 'MÜLLER "1"', studyDate: '2019-12-31' };
-    const [reader = new MemoryReader()] = readers;
+    const reader = new MemoryReader();
     const records = (dataSet: Record<string, string>, from: typeof message | null) => {
       const { error, state, image } = reader.read(buildDicomFile({ dataSet: { ...SAMPLE, ...dataSet } }), 't', from);
       return error?.message ?? { ...JSON.parse(state), image_patient: JSON.parse(image).patient_id };
