@@ -56,6 +56,7 @@ fields:
   - { name: workers, type: int, default: 2 }
   - { name: file_wait, type: string, default: 60s }
   - { name: read_timeout, type: string, default: 10s }
+  - { name: missing_identity, type: string, default: use_message }
 MANIFEST
 cat >"$work/plugins/dicom_store.yaml" <<'MANIFEST'
 name: dicom_store
@@ -67,7 +68,9 @@ fields:
   - { name: dsn, type: string }
   - { name: max_in_flight, type: int, default: 2 }
   - { name: migrate, type: bool, default: true }
-  - { name: statement_timeout, type: string, default: 30s }
+  - { name: statement_timeout, type: string, default: 20s }
+  - { name: prepare, type: bool, default: true }
+  - { name: refused_in_a_row, type: int, default: 20 }
 MANIFEST
 RPC_PLUGINS="$work/plugins/*.yaml" "$connect" lint "$file" >"$work/silent" 2>&1 || {
   cat "$work/silent" >&2
