@@ -14,8 +14,8 @@ import { ITEM, isItemOrDelimiter, PIXEL_DATA_GROUP, UNDEFINED_LENGTH } from './t
 import { mayEndWith } from './trailing-bytes.ts';
 import { NO_VR, SHORT_FORM, SQ, UN } from './vr.ts';
 
-const LAST_WANTED_GROUP = LAST_WANTED_TAG >>> 16;
-const LAST_WANTED_ELEMENT = LAST_WANTED_TAG & 0xffff;
+/** Set in the tags of private elements. */
+const ODD_GROUP = 0x10000;
 const NOT_WANTED = -1;
 const NO_TAG = -1;
 const ITEM_FIRST_BYTE = 0xfe;
@@ -107,10 +107,13 @@ export class DataSet {
     let lastTag = this.#lastTag;
     let ascending = this.#ascending;
     while (at + 8 <= end) {
-      const group = byteAt(window, at + low) | (byteAt(window, at + high) << 8);
-      if (group > LAST_WANTED_GROUP) break;
-      const element = byteAt(window, at + 2 + low) | (byteAt(window, at + 2 + high) << 8);
-      if (group === LAST_WANTED_GROUP && element > LAST_WANTED_ELEMENT) break;
+      // Signed: a tag of group 8000 or above is negative.
+      const tag =
+        (byteAt(window, at + low) << 16) |
+        (byteAt(window, at + high) << 24) |
+        byteAt(window, at + 2 + low) |
+        (byteAt(window, at + 2 + high) << 8);
+      if (tag > LAST_WANTED_TAG || tag < 0) break;
       let next = at + 8 + (byteAt(window, at + 6 + low) | (byteAt(window, at + 6 + high) << 8));
       let vr = NO_VR;
       if (implicit) next = at + 8 + window.readUInt32LE(at + 4);
@@ -119,8 +122,8 @@ export class DataSet {
         if (SHORT_FORM[vr] !== 1) break;
       }
       if (next > end) break;
-      if ((group & 1) === 0) {
-        const slot = wantedSlot(group, element);
+      if ((tag & ODD_GROUP) === 0) {
+        const slot = wantedSlot(tag >>> 16, tag & 0xffff);
         if (slot !== NOT_WANTED) {
           const valueAt = at + 8;
           // A text or number of the usual forms never starts so; an item of an implicit sequence does.
@@ -129,7 +132,6 @@ export class DataSet {
           else this.#found.take(slot, vr, window, end, valueAt, Math.min(next, valueAt + SCAN_LIMITS.valueBytes));
         }
       }
-      const tag = (group << 16) | element;
       if (tag <= lastTag) ascending = false;
       lastTag = tag;
       elementAt = at;
