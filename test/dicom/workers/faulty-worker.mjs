@@ -23,8 +23,11 @@ fs.openSync = (path, flags) => {
 
 // A FIFO opened for reading without a writer: no terminate() ends this, only a writer.
 function hang() {
-  const fifo = join(folder, `fifo-${process.hrtime.bigint()}`);
-  execFileSync('mkfifo', [fifo]);
+  const id = process.hrtime.bigint();
+  const fifo = join(folder, `fifo-${id}`);
+  // Under its final name only right before the call that blocks: tests take the name as the sign that the thread is blocked.
+  execFileSync('mkfifo', [join(folder, `new-${id}`)]);
+  fs.renameSync(join(folder, `new-${id}`), fifo);
   openSync(fifo, 'r');
 }
 
