@@ -16,7 +16,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('ready');
     await topics.create(topic, 6);
     await using member = topics.member(topic);
-    await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+    await until(() => member.problem === undefined, 90 * SECONDS, 'the member is ready');
     expect(member.starts.size).toBe(6);
     await until(() => member.lags.size === 6, 10 * SECONDS, 'there are six lags');
     expect([...member.lags.values()]).toEqual([0, 0, 0, 0, 0, 0]);
@@ -26,9 +26,9 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('ready');
     await topics.create(topic, 1);
     await using first = topics.member(topic);
-    await until(() => first.problem === undefined, 30 * SECONDS, 'the first member is ready');
+    await until(() => first.problem === undefined, 90 * SECONDS, 'the first member is ready');
     await using second = topics.member(topic);
-    await until(() => second.problem === undefined && first.problem === undefined, 30 * SECONDS, 'both are ready');
+    await until(() => second.problem === undefined && first.problem === undefined, 90 * SECONDS, 'both are ready');
     expect(first.starts.size + second.starts.size).toBeGreaterThanOrEqual(1);
   });
 
@@ -37,7 +37,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await using member = topics.member(topic);
     await until(
       () => member.problem === `ERR_UNKNOWN_TOPIC_OR_PART:${topic}`,
-      30 * SECONDS,
+      90 * SECONDS,
       'the topic is named as missing',
     );
   });
@@ -47,11 +47,11 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await topics.create(topic, 1);
     const config = { 'group.instance.id': 'the-same' };
     await using first = topics.member(topic, { config });
-    await until(() => first.problem === undefined, 30 * SECONDS, 'the first member is ready');
+    await until(() => first.problem === undefined, 90 * SECONDS, 'the first member is ready');
     await using second = topics.member(topic, { config });
-    await until(() => first.failure !== undefined, 30 * SECONDS, 'the first member is fenced');
+    await until(() => first.failure !== undefined, 90 * SECONDS, 'the first member is fenced');
     expect(first.failure).toMatchObject({ code: 'fenced', detail: 'ERR_FENCED_INSTANCE_ID' });
-    await until(() => second.problem === undefined, 30 * SECONDS, 'the second member is ready');
+    await until(() => second.problem === undefined, 90 * SECONDS, 'the second member is ready');
   });
 
   it.skipIf(!canStart)('is missing while the group has no coordinator', LONG, async () => {
@@ -62,7 +62,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await using member = others.member(topic);
     await until(
       () => member.problem === 'ERR_COORDINATOR_NOT_AVAILABLE',
-      30 * SECONDS,
+      90 * SECONDS,
       'the missing coordinator is named',
     );
   });
@@ -85,10 +85,10 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
       await own.tool('tools.AclCommand', ...deny, '--topic', hidden);
       await using member = others.member(topic);
       await using other = others.member(hidden);
-      await until(() => member.problem === 'ERR_GROUP_AUTHORIZATION_FAILED', 30 * SECONDS, 'the denied group is named');
+      await until(() => member.problem === 'ERR_GROUP_AUTHORIZATION_FAILED', 90 * SECONDS, 'the denied group is named');
       await until(
         () => other.problem === `ERR_TOPIC_AUTHORIZATION_FAILED:${hidden}`,
-        30 * SECONDS,
+        90 * SECONDS,
         'the denied topic is named',
       );
       const admin = createAdmin({ 'bootstrap.servers': own.brokers });
@@ -111,7 +111,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await using member = new TestTopics(own.brokers).member(topic);
     await until(
       () => member.problem === 'advertised_host_unresolved:kafka-0.invalid:9092',
-      30 * SECONDS,
+      90 * SECONDS,
       'the advertised name is named',
     );
   });
@@ -120,7 +120,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await using member = new TestTopics('kafka-0.invalid:9092').member('any');
     await until(
       () => member.problem === 'host_unresolved:kafka-0.invalid:9092',
-      30 * SECONDS,
+      90 * SECONDS,
       'the configured name is named',
     );
   });
