@@ -74,7 +74,7 @@ await describeWith(
         .split('\n')
         .map((line): string => JSON.parse(line).msg)
         .filter((message) => message.includes('postgres '));
-      expect(messages[0]).toMatch(/^writing to postgres failed \(\w+( [\w.]+:\d+)?\), retry in \d+ ms$/);
+      expect(messages[0]).toMatch(/^(?:connecting|writing) to postgres failed \(\w+( [\w.]+:\d+)?\), retry in \d+ ms$/);
       expect(messages.at(-1)).toMatch(/^postgres connected again after [\d.]+ s, \d+ attempts?$/);
       expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
     });
