@@ -7,6 +7,7 @@ import { DATABASE_DRIVERS } from './src/databases/registry.ts';
  */
 const name = process.env.DRIVER ?? 'postgres';
 const driver = Object.entries(DATABASE_DRIVERS).find(([known]) => known === name)?.[1];
-if (driver === undefined) throw new Error(`DRIVER: expected one of ${Object.keys(DATABASE_DRIVERS).join(', ')}`);
+const migrations = driver?.description.drizzle;
+if (migrations === undefined) throw new Error(`DRIVER: expected one of ${Object.keys(DATABASE_DRIVERS).join(', ')}`);
 
-export default defineConfig(driver.description.migrations);
+export default defineConfig(migrations);

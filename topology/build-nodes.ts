@@ -218,7 +218,7 @@ function buildDatabase(database: DatabaseConfig): Sink {
     connections: database.maxInFlight,
     migrate: database.migrate,
     statementTimeoutMs: database.statementTimeoutMs,
-    prepare: database.prepare,
     refusedInARow: database.refusedInARow,
+    options: database.options,
   });
 }

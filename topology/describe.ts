@@ -2,6 +2,7 @@
  * The topology of a configuration as data, and as text: the form of Kafka Streams' `Topology#describe()`, and Mermaid.
  */
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
+import { databaseDriver } from '../src/databases/registry.ts';
 
 /** A node with its label and path in the configuration; see `Component` in `src/ops/metrics.ts`. */
 interface ConfiguredNode {
@@ -30,7 +31,7 @@ export interface SinkNode extends ConfiguredNode {
   readonly kind: 'sink';
   readonly name: string;
   readonly output: 'database' | 'topic' | 'dead_letter';
-  /** The driver or the topic: `postgres`, `dicom_state_queue`. */
+  /** The database's product or the topic: `PostgreSQL`, `dicom_state_queue`. */
   readonly target: string;
   readonly to: readonly string[];
 }
@@ -52,7 +53,7 @@ const ACKNOWLEDGE = 'acknowledge_records';
 /** Describes the nodes of `topology.ts` with their names from the configuration. */
 export function topologyOf({ input, topics: { state, image, deadLetter }, databases }: Config): TopologyDescription {
   const sinks = [
-    ...databases.map((database) => sinkOf(database, 'database', database.driver)),
+    ...databases.map((database) => sinkOf(database, 'database', databaseDriver(database.driver).description.title)),
     sinkOf(state, 'topic', state.topic),
     sinkOf(image, 'topic', image.topic),
     sinkOf(deadLetter, 'dead_letter', deadLetter.topic),
@@ -102,9 +103,7 @@ function titleOf(node: TopologyNode): string {
     case 'processor':
       return `Processor: ${node.name} (stores: [])`;
     case 'sink':
-      return node.output === 'database'
-        ? `Sink: ${node.name} (database)`
-        : `Sink: ${node.name} (topic: ${node.target})`;
+      return `Sink: ${node.name} (${node.output === 'database' ? 'database' : 'topic'}: ${node.target})`;
   }
 }
 
@@ -126,6 +125,6 @@ function shapeOf(node: TopologyNode): string {
     case 'processor':
       return `[${text(node.name)}]`;
     case 'sink':
-      return node.output === 'database' ? `[(${text(node.name)})]` : `([${text(node.name, node.target)}])`;
+      return node.output === 'database' ? `[(${text(node.name, node.target)})]` : `([${text(node.name, node.target)}])`;
   }
 }

@@ -34,6 +34,7 @@ export function wholeNumber(value: string): number {
   return Number(value);
 }
 
-function collect(value: string, previous: readonly string[] = []): readonly string[] {
+/** Collects the values of a repeatable option. */
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }

@@ -2,6 +2,7 @@
  * The configuration as the program uses it, with every default filled in. It is read from a file in Redpanda Connect's schema
  * (`redpanda.yaml`). Durations are milliseconds, sizes are bytes.
  */
+import type { DriverOptionValues } from '../databases/driver-options.ts';
 import type { DatabaseDriverName } from '../databases/registry.ts';
 import type { MissingIdentity } from '../ports.ts';
 import type { Secret } from './secret.ts';
@@ -140,10 +141,10 @@ export interface DatabaseConfig extends ComponentConfig {
   /** Whether to create or update the tables when the service starts. */
   readonly migrate: boolean;
   readonly statementTimeoutMs: number;
-  /** Whether statements are prepared once per connection. */
-  readonly prepare: boolean;
   /** Consecutive refusals for the same reason after which the database counts as out of order. */
   readonly refusedInARow: number;
+  /** The driver's own options. */
+  readonly options: DriverOptionValues;
 }
 
 /** The three `redpanda` outputs. They share their producer settings. */

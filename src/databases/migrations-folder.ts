@@ -1,6 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Migration } from './driver.ts';
+
+/** A migration of drizzle-kit. */
+export interface DatedMigration extends Migration {
+  /** When it was generated, in milliseconds since 1970. Drizzle stores it as `created_at` of an applied migration. */
+  readonly at: number;
+}
 
 /**
  * The folder of a dialect's migrations (`pg`, `mysql`) in `drizzle/`, next to the package's package.json. Works from src/ and dist/.
@@ -13,4 +20,20 @@ export function migrationsFolder(dialect: string): string {
       return candidate;
     if (folder === dirname(folder)) throw new Error(`the package lacks its folder drizzle/${dialect}`);
   }
+}
+
+/** The migrations of a dialect in the order of drizzle-kit's journal. */
+export function readMigrations(dialect: string): readonly DatedMigration[] {
+  const folder = migrationsFolder(dialect);
+  const journal: { readonly entries: readonly { readonly tag: string; readonly when: number }[] } = JSON.parse(
+    readFileSync(join(folder, 'meta', '_journal.json'), 'utf8'),
+  );
+  return journal.entries.map(({ tag, when }) => ({
+    name: tag,
+    at: when,
+    statements: readFileSync(join(folder, `${tag}.sql`), 'utf8')
+      .split('--> statement-breakpoint')
+      .map((statement) => statement.trim().replace(/;$/, ''))
+      .filter((statement) => statement !== ''),
+  }));
 }

@@ -14,7 +14,7 @@ export interface DashboardNodes {
   readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
   readonly outputs: readonly (Component & {
     readonly kind: OutputKind;
-    /** The driver or the topic: `postgres`, `dicom_state_queue`. */
+    /** The database's product or the topic: `PostgreSQL`, `dicom_state_queue`. */
     readonly target: string;
   })[];
 }

@@ -1,30 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { databaseAddress, withDatabase } from '../../src/cli/database-errors.ts';
+import { withDatabase } from '../../src/cli/database-errors.ts';
+import { databaseDriver } from '../../src/databases/registry.ts';
 import { SinkError } from '../../src/errors.ts';
+import { minimalWith, writeText } from '../config/fixture.ts';
 import { runCommand } from '../support/command.ts';
 
-describe('databaseAddress', () => {
-  it.each([
-    ['postgres://user:secret@db.internal:5432/dicom?sslmode=require', 'db.internal:5432/dicom'],
-    ['postgres://db.internal/dicom', 'db.internal/dicom'],
-    ['postgresql://user@db', 'db'],
-    ['postgres://user:secret@a:5432,b:5433/dicom?target_session_attrs=read-write', 'a:5432,b:5433/dicom'],
-    ['postgres://user:secret@[::1]:5432/dicom', '[::1]:5432/dicom'],
-  ])('shows host and database of %s, and no user or password', (dsn, address) => {
-    expect(databaseAddress(dsn)).toBe(address);
-  });
-
-  it.each(['postgres://user:pa/ss@db/dicom', 'postgres://user:pa@ss@db/dicom', 'host=db user=u'])(
-    'shows nothing of %s, whose password it cannot tell from the host',
-    (dsn) => {
-      expect(databaseAddress(dsn)).toBeUndefined();
-    },
-  );
-});
+const DATABASE = { driver: databaseDriver('postgres'), dsn: 'postgres://u:secret@db:5432/dicom' };
 
 describe('a verb whose database fails', () => {
-  const failing = (error: Error) =>
-    withDatabase('migrating', 'postgres', 'postgres://u:secret@db:5432/dicom', () => Promise.reject(error));
+  const failing = (error: Error) => withDatabase('migrating', 'postgres', DATABASE, () => Promise.reject(error));
 
   it.each([
     ['misconfigured', '42501', 'the user lacks a privilege'],
@@ -52,6 +36,26 @@ describe('migrate', { timeout: 60_000 }, () => {
     expect(code).toBe(3);
     expect(stderr).toBe(
       'wado-consumer: migrating postgres (127.0.0.1:1/dicom) failed: ECONNREFUSED: nothing answers there; check host, port and firewall\n',
+    );
+  });
+
+  it('tries each of several databases, and ends with the message of each that failed', async () => {
+    const database = (name: string, port: number) =>
+      `        - label: ${name}
+          dicom_store: { driver: postgres, dsn: "postgres://u:secret@127.0.0.1:${port}/${name}" }`;
+    const config = writeText(
+      minimalWith(['        - switch:', `${database('one', 1)}\n${database('two', 2)}\n        - switch:`]),
+    );
+    const failed = (name: string, port: number) =>
+      `migrating ${name} (127.0.0.1:${port}/${name}) failed: ECONNREFUSED: nothing answers there; check host, port and firewall\n`;
+    const only = ['--database', 'one', '--database', 'two'];
+    const { code, stderr } = await runCommand(['migrate', config, '--dry-run', ...only], {});
+    expect(code).toBe(3);
+    expect(stderr).toBe(`wado-consumer: ${failed('one', 1)}${failed('two', 2)}`);
+    const other = await runCommand(['migrate', config, '--database', 'three'], {});
+    expect(other.code).toBe(1);
+    expect(other.stderr).toBe(
+      'wado-consumer: --database three: not in the configuration, which has root.output.reject_errored.broker.outputs.0, one, two\n',
     );
   });
 });

@@ -2,8 +2,12 @@
 
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { DATABASE_DRIVER_NAMES } from '../../src/databases/registry.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { folder, lintText, MINIMAL, minimalWith, writeText } from './fixture.ts';
+
+const EXPECTED_DRIVER =
+  DATABASE_DRIVER_NAMES.length === 1 ? 'expected postgres' : `expected one of ${DATABASE_DRIVER_NAMES.join(', ')}`;
 
 describe('a valid configuration', () => {
   it('has no issues', () => {
@@ -166,7 +170,7 @@ const slips: Record<string, { change: readonly [string, string]; says: string[] 
   },
   'a driver that there is not': {
     change: ['driver: postgres', 'driver: oracle'],
-    says: ['17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres'],
+    says: [`17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: ${EXPECTED_DRIVER}`],
   },
   'a dead-letter output that would hide what was wrong': {
     change: ['["__streams.errors."]', '[]'],
@@ -254,7 +258,7 @@ describe('lint reports', () => {
       '2:3 input.redpanda.consumer_group: is required',
       '5:5 unknown field consumer_grup in input.redpanda (did you mean consumer_group?)',
       '11:24 pipeline.processors.0.group_dicom_state.storage_roots: expected at least one entry',
-      '17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres',
+      `17:21 output.reject_errored.broker.outputs.0.dicom_store.driver: ${EXPECTED_DRIVER}`,
       '18:18 output.reject_errored.broker.outputs.0.dicom_store.dsn: expected a string that is not empty',
       '36:28 output.reject_errored.broker.outputs.1.switch.cases.2.output.redpanda.topic: expected a string that is not empty and is the same for every record',
     ]);
@@ -268,6 +272,18 @@ describe('lint reports', () => {
     expect(lintText(text)).toEqual([
       '17:18 output.reject_errored.broker.outputs.0.label: the component in line 2 already has this label',
     ]);
+  });
+
+  it('two databases with one label', () => {
+    const database = '{ label: db, dicom_store: { driver: postgres, dsn: "postgres://user@localhost:5432/NAME" } }';
+    const text = minimalWith([
+      '        - switch:',
+      `        - ${database.replace('NAME', 'a')}\n        - ${database.replace('NAME', 'b')}\n        - switch:`,
+    ]);
+    expect(lintText(text)).toEqual([
+      '20:20 output.reject_errored.broker.outputs.2.label: the component in line 19 already has this label',
+    ]);
+    expect(lintText(text.replace('label: db', 'label: other'))).toEqual([]);
   });
 
   it('a file that is missing, not text, empty, or a list', () => {
@@ -294,7 +310,7 @@ describe('lint reports', () => {
 
 describe('loadConfig', () => {
   it('throws a ConfigError that prints one line per issue: file(line,column) message', () => {
-    const file = writeText(minimalWith(['[/data]', '[]'], ['driver: postgres', 'driver: doris']));
+    const file = writeText(minimalWith(['[/data]', '[]'], ['driver: postgres', 'driver: oracle']));
     let thrown: unknown;
     try {
       loadConfig(file, { env: {} });
@@ -304,7 +320,7 @@ describe('loadConfig', () => {
     expect(thrown).toBeInstanceOf(ConfigError);
     expect((thrown as ConfigError).message.split('\n')).toEqual([
       `${file}(11,24) pipeline.processors.0.group_dicom_state.storage_roots: expected at least one entry`,
-      `${file}(17,21) output.reject_errored.broker.outputs.0.dicom_store.driver: expected postgres`,
+      `${file}(17,21) output.reject_errored.broker.outputs.0.dicom_store.driver: ${EXPECTED_DRIVER}`,
     ]);
   });
 });

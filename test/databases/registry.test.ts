@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DATABASE_DRIVERS } from '../../src/databases/registry.ts';
+import { defaultOptions } from '../../src/databases/driver-options.ts';
+import { DATABASE_DRIVER_NAMES, DATABASE_DRIVERS, databaseDriver } from '../../src/databases/registry.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -18,7 +19,7 @@ function packagesOf(file: string, seen = new Set<string>()): ReadonlySet<string>
 }
 
 const clientsOf = (file: string) =>
-  [...packagesOf(resolve(ROOT, file))].filter((name) => /^(pg|mysql2|drizzle-orm)\b/.test(name));
+  [...packagesOf(resolve(ROOT, file))].filter((name) => /^(pg|mysql2|undici|drizzle-orm)\b/.test(name));
 
 describe('the registry of databases', () => {
   it('loads no client library, nor does a configuration that is read; a sink does', () => {
@@ -27,14 +28,29 @@ describe('the registry of databases', () => {
     expect(clientsOf('src/databases/postgres/sink.ts')).toContain('pg');
   });
 
+  it.each(DATABASE_DRIVER_NAMES)(
+    '%s refuses a text that is no DSN without repeating it, and describes nothing of it',
+    (name) => {
+      const driver = databaseDriver(name);
+      for (const dsn of ['secret', 'http://user:secret@host/db', '', 'oracle://user:secret@host/db']) {
+        const fault = driver.checkDsn(dsn);
+        expect(fault).toMatch(/expected/);
+        expect(fault).not.toContain('secret');
+      }
+      expect(driver.describe('user:se/cr@et@host')).toBeUndefined();
+    },
+  );
+
   it('checks a DSN, and makes a sink that says what it tried and where', async () => {
-    expect(DATABASE_DRIVERS.postgres.checkDsn('postgres://user:secret@db/dicom')).toBeUndefined();
-    const sink = DATABASE_DRIVERS.postgres.createSink({
+    const { postgres } = DATABASE_DRIVERS;
+    expect(postgres.checkDsn('postgres://user:secret@db/dicom')).toBeUndefined();
+    const sink = postgres.createSink({
       name: 'db',
       dsn: () => 'postgres://user:secret@127.0.0.1:1/dicom?sslmode=disable',
       connections: 1,
       migrate: false,
       statementTimeoutMs: 1_000,
+      options: defaultOptions(postgres.options),
     });
     await expect(sink.connect()).rejects.toMatchObject({
       message: 'db: unavailable (ECONNREFUSED 127.0.0.1:1)',

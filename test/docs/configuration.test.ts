@@ -8,6 +8,7 @@ import { readOutput } from '../../src/config/output.ts';
 import { readPipeline } from '../../src/config/pipeline.ts';
 import { readService } from '../../src/config/service.ts';
 import type { Path } from '../../src/config/yaml-tree.ts';
+import { DATABASE_DRIVER_NAMES, databaseDriver } from '../../src/databases/registry.ts';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
 const shipped = read('redpanda.yaml');
@@ -89,10 +90,20 @@ describe('docs/configuration.md', () => {
     { part: 'logger', names: documented('`logger`') },
     { part: 'input.redpanda', names: withSecurity('`input.redpanda`') },
     { part: 'pipeline.processors.0.group_dicom_state', names: documented('`pipeline.processors`') },
-    { part: `${OUTPUTS}.0.dicom_store`, names: documented('`dicom_store`') },
     { part: `${OUTPUTS}.1.switch.cases.0.output.redpanda`, names: withSecurity('`redpanda`') },
   ])('lists every field of $part that can be set, and no other', ({ part, names }) => {
     expect([...names].sort()).toEqual([...fieldsOf(schemaAt(part))].sort());
+  });
+
+  it.each(DATABASE_DRIVER_NAMES)('lists the options of the driver %s, and no other', (name) => {
+    expect([...documented(`Driver \`${name}\``)].sort()).toEqual(Object.keys(databaseDriver(name).options).sort());
+    expect(markdown).toMatch(new RegExp(`^\\| \`driver\` \\| required \\|.*\`${name}\``, 'm'));
+  });
+
+  it('lists the fields that every driver has, and no other', () => {
+    const own = DATABASE_DRIVER_NAMES.flatMap((name) => Object.keys(databaseDriver(name).options));
+    const shared = fieldsOf(schemaAt(`${OUTPUTS}.0.dicom_store`)).filter((field) => !own.includes(field));
+    expect([...documented('`dicom_store`')].sort()).toEqual([...shared].sort());
   });
 
   it('lists the other fields at the top', () => {

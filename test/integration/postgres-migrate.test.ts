@@ -25,6 +25,9 @@ const ADDED = [
   'column dicom_state_meta.source_trace_id: character varying(36)',
 ];
 
+const FIRST = '0000_three_tables';
+const names = async (dsn: string, options = {}) => (await migratePostgres(dsn, options)).map(({ name }) => name);
+
 await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
   let database: PostgresDatabase;
   beforeEach(async () => {
@@ -43,7 +46,7 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
   it("makes upstream's tables and the two columns in an empty database", async () => {
     const other = await freshPostgres(postgres.dsn);
     await other.query(UPSTREAM);
-    expect(await migratePostgres(database.dsn)).toBe(1);
+    expect(await names(database.dsn)).toEqual([FIRST]);
     const columns = (lines: readonly string[]) => lines.filter((line) => line.startsWith('column'));
     expect(columns(await catalog(database))).toEqual([...columns(await catalog(other)), ...ADDED].sort());
     expect((await catalog(database)).filter((line) => line.startsWith('index'))).toEqual([
@@ -62,7 +65,7 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
   it('adds the two columns to a database of upstream, and nothing else', async () => {
     await database.query(UPSTREAM);
     const before = await catalog(database);
-    expect(await migratePostgres(database.dsn)).toBe(1);
+    expect(await names(database.dsn)).toEqual([FIRST]);
     const after = await catalog(database);
     expect(after.filter((line) => !before.includes(line))).toEqual(ADDED);
     expect(before.filter((line) => !after.includes(line))).toEqual([]);
@@ -83,7 +86,7 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
   });
 
   it('finds nothing to do a second time, even without the right to change anything', async () => {
-    expect(await migratePostgres(database.dsn)).toBe(1);
+    expect(await names(database.dsn)).toEqual([FIRST]);
     const role = freshName('reader');
     await database.query(`create role ${role} login password 'reader'`);
     await database.query(`grant usage on schema drizzle to ${role}`);
@@ -92,16 +95,28 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
     const dsn = new URL(database.dsn);
     dsn.username = role;
     dsn.password = 'reader';
-    expect(await migratePostgres(dsn.href)).toBe(0);
-    expect(await migratePostgres(database.dsn)).toBe(0);
+    expect(await names(dsn.href)).toEqual([]);
+    expect(await names(database.dsn)).toEqual([]);
     expect(await catalog(database)).toEqual(before);
     await database.query(`drop owned by ${role}`);
     await database.query(`drop role ${role}`);
   });
 
+  it('says what it would apply, and changes nothing', async () => {
+    const before = await catalog(database);
+    const [migration] = await migratePostgres(database.dsn, { dryRun: true });
+    expect(migration?.name).toBe(FIRST);
+    expect(await catalog(database)).toEqual(before);
+    // What it says is all that is missing.
+    for (const statement of migration?.statements ?? []) await database.query(statement);
+    await writeOne();
+    await migratePostgres(database.dsn);
+    expect(await names(database.dsn, { dryRun: true })).toEqual([]);
+  });
+
   it('is done once when several processes start together', async () => {
-    const applied = await Promise.all(Array.from({ length: 6 }, () => migratePostgres(database.dsn)));
-    expect(applied.sort()).toEqual([0, 0, 0, 0, 0, 1]);
+    const applied = await Promise.all(Array.from({ length: 6 }, () => names(database.dsn)));
+    expect(applied.flat()).toEqual([FIRST]);
     expect(await database.query('select count(*)::int as n from drizzle.wado_consumer_migrations')).toEqual([{ n: 1 }]);
   });
 
@@ -123,7 +138,7 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
       await expect(migrated).rejects.toMatchObject({ code: 'conflict', detail: '55P03' });
       await other('commit');
     });
-    expect(await migratePostgres(database.dsn)).toBe(1);
+    expect(await names(database.dsn)).toEqual([FIRST]);
   });
 
   it('says that a right is missing', async () => {

@@ -71,6 +71,13 @@ export function readPostgresDsn(dsn: string): PostgresTarget {
   return { addresses: hosts.map((host) => ({ ...host, ssl, plainIfRefused: mode === 'prefer' })), session };
 }
 
+/** `host:port/database` of a DSN, without user and password. Undefined if it can't be split safely: it holds a password. */
+export function describePostgresDsn(dsn: string): string | undefined {
+  const [, host, path] = /^\w+:\/\/(?:[^/@]*@)?([^/?@]*)(?:\/([^?@]*))?(?:\?[^@]*)?$/.exec(dsn) ?? [];
+  if (host === undefined) return undefined;
+  return `${host}${path === undefined || path === '' ? '' : `/${path}`}`;
+}
+
 // The user information ends at the last @ before the path, as in the URL standard.
 const DSN = /^(postgres(?:ql)?:\/\/)((?:[^/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/;
 

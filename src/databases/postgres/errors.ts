@@ -3,6 +3,7 @@
  * "PostgreSQL Error Codes", are listed. Any other code is `unknown` and fails the topology.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
+import { isNetworkCode } from '../network-errors.ts';
 
 /** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or one of ours. Never a message. */
 export interface PostgresFailure {
@@ -69,36 +70,6 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   XX: 'unknown', // internal error, data or index corrupted
 };
 
-/** Errors of sockets, name resolution and processes (Node's `error.code`), after which a retry may succeed. */
-const SYSTEM_CODES = new Set([
-  'EACCES',
-  'EADDRNOTAVAIL',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'ECONNABORTED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'EMFILE',
-  'ENETDOWN',
-  'ENETRESET',
-  'ENETUNREACH',
-  'ENFILE',
-  'ENOBUFS',
-  'ENOENT',
-  'ENOMEM',
-  'ENOTCONN',
-  'ENOTFOUND',
-  'EPIPE',
-  'EPROTO',
-  'ETIMEDOUT',
-]);
-
-// E.g. a certificate that expired or was renewed on one side only. The code names the failed check.
-const TLS_CODE =
-  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERROR_IN_CERT)/;
-
 /** The driver's own errors have no code. They are recognised by their constant texts. */
 const DRIVER_MESSAGES: Readonly<Record<string, PostgresFailure>> = {
   'Connection terminated': { code: 'unavailable', detail: 'connection_terminated' },
@@ -123,8 +94,7 @@ export function classifyPostgresError(error: unknown): PostgresFailure {
   if (code !== undefined && isFromServer(error)) {
     return { code: isRowSecurity(error, code) ? 'rejected' : sqlStateMeans(code), detail: code };
   }
-  if (code !== undefined && (SYSTEM_CODES.has(code) || TLS_CODE.test(code)))
-    return { code: 'unavailable', detail: code };
+  if (code !== undefined && isNetworkCode(code)) return { code: 'unavailable', detail: code };
   const known = DRIVER_MESSAGES[error.message];
   if (known !== undefined) return known;
   // No password was given, or the server failed its part of the authentication.

@@ -1,7 +1,7 @@
 /** Creates and updates the tables that the service needs. Several processes may do so concurrently. */
-import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { SinkError } from '../../errors.ts';
-import { migrationsFolder } from '../migrations-folder.ts';
+import type { Migration } from '../driver.ts';
+import { type DatedMigration, migrationsFolder, readMigrations } from '../migrations-folder.ts';
 import { openPostgres, type PostgresConnection } from './connection.ts';
 import { classifyPostgresError } from './errors.ts';
 
@@ -26,14 +26,19 @@ export interface MigratePostgresOptions {
   readonly connectTimeoutMs?: number;
   /** How long to wait for locks of other sessions, in milliseconds [10000]. */
   readonly lockTimeoutMs?: number;
+  /** Changes nothing [false]. */
+  readonly dryRun?: boolean;
 }
 
 /**
- * Applies the missing migrations of `drizzle/pg` and resolves to their number. A second run applies none and needs only read privileges.
+ * Applies the missing migrations of `drizzle/pg` and resolves to them. A second run applies none and needs only read privileges.
  * Works on an empty database and on one that upstream created (docs/contract.md, "Tables"). Rejects with a SinkError: `conflict` when
  * another session has locked the tables, `misconfigured` when a privilege is missing.
  */
-export async function migratePostgres(dsn: string, options: MigratePostgresOptions = {}): Promise<number> {
+export async function migratePostgres(
+  dsn: string,
+  options: MigratePostgresOptions = {},
+): Promise<readonly Migration[]> {
   const name = options.name ?? 'postgres';
   const connection = await openPostgres({
     name,
@@ -44,6 +49,7 @@ export async function migratePostgres(dsn: string, options: MigratePostgresOptio
   });
   const deadline = setTimeout(() => connection.destroy(), MIGRATION_TIMEOUT_MS);
   try {
+    if (options.dryRun === true) return await pending(connection);
     return await migrateOn(connection, name, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
   } finally {
     clearTimeout(deadline);
@@ -51,26 +57,29 @@ export async function migratePostgres(dsn: string, options: MigratePostgresOptio
   }
 }
 
-async function migrateOn(connection: PostgresConnection, name: string, lockTimeoutMs: number): Promise<number> {
-  const folder = migrationsFolder('pg');
-  if ((await pending(connection, folder)) === 0) return 0;
+async function migrateOn(
+  connection: PostgresConnection,
+  name: string,
+  lockTimeoutMs: number,
+): Promise<readonly Migration[]> {
+  if ((await pending(connection)).length === 0) return [];
   await connection.query({ text: `set lock_timeout = ${lockTimeoutMs}` });
   // Other processes wait here until the lock is released, and then find no pending migration.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
-  const count = await pending(connection, folder);
-  if (count > 0) await applyAll(connection, folder, name);
+  const missing = await pending(connection);
+  if (missing.length > 0) await applyAll(connection, name);
   // The end of the session would release it too, but PGlite's connections share one session.
   await connection.query({ text: 'select pg_advisory_unlock($1::bigint)', values: [LOCK] });
-  return count;
+  return missing;
 }
 
-async function applyAll(connection: PostgresConnection, folder: string, name: string): Promise<void> {
+async function applyAll(connection: PostgresConnection, name: string): Promise<void> {
   // Loaded here, so that a service whose tables are up to date doesn't load it.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import('drizzle-orm/node-postgres'),
     import('drizzle-orm/node-postgres/migrator'),
   ]);
-  const where = { migrationsFolder: folder, migrationsSchema: SCHEMA, migrationsTable: TABLE };
+  const where = { migrationsFolder: migrationsFolder('pg'), migrationsSchema: SCHEMA, migrationsTable: TABLE };
   try {
     await migrate(drizzle({ client: connection.client }), where);
   } catch (error) {
@@ -80,10 +89,10 @@ async function applyAll(connection: PostgresConnection, folder: string, name: st
 }
 
 // Checked first, because drizzle's migrate() always tries to create its schema, for which the service may lack the privilege.
-async function pending(connection: PostgresConnection, folder: string): Promise<number> {
-  const files = readMigrationFiles({ migrationsFolder: folder });
+async function pending(connection: PostgresConnection): Promise<readonly DatedMigration[]> {
+  const migrations = readMigrations('pg');
   const [there] = await connection.query({ text: `select to_regclass('${SCHEMA}.${TABLE}') is not null as there` });
-  if (there?.there !== true) return files.length;
+  if (there?.there !== true) return migrations;
   const [last] = await connection.query({ text: `select max(created_at) as at from ${SCHEMA}.${TABLE}` });
-  return files.filter((file) => file.folderMillis > Number(last?.at ?? 0)).length;
+  return migrations.filter(({ at }) => at > Number(last?.at ?? 0));
 }

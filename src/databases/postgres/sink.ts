@@ -1,8 +1,7 @@
 /** The PostgreSQL sink: stores waiting batches in the three tables of docs/contract.md with one statement. */
-import { SinkError } from '../../errors.ts';
 import type { Sink } from '../../ports.ts';
+import { createDatabaseSink, currentDsn } from '../database-sink.ts';
 import type { DatabaseSinkOptions } from '../driver.ts';
-import { createGroupCommit } from '../group-commit.ts';
 import { openPostgres } from './connection.ts';
 import { migratePostgres } from './migrate.ts';
 import { verifyPostgres } from './verify.ts';
@@ -11,7 +10,9 @@ import { createPostgresWriter } from './writer.ts';
 /** `dsn`: `postgres://user:password@host:port/database?sslmode=…`, as `readPostgresDsn` describes. */
 export interface PostgresSinkOptions
   extends Pick<DatabaseSinkOptions, 'name' | 'dsn'>,
-    Partial<Omit<DatabaseSinkOptions, 'name' | 'dsn'>> {
+    Partial<Omit<DatabaseSinkOptions, 'name' | 'dsn' | 'options'>> {
+  /** Whether statements are prepared once per connection; false behind a pooler in transaction mode [true]. */
+  readonly prepare?: boolean;
   /** Maximum number of records in one statement [2000]. */
   readonly maxRows?: number;
   /** Maximum size of the rows in one statement, in bytes [8 MiB]. A single record may exceed it. */
@@ -36,40 +37,22 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   const open = async () =>
     openPostgres({ name, dsn: currentDsn(options), connectTimeoutMs, statementTimeoutMs, ownSession: prepare });
-  const checkSchema = async () => {
-    const connection = await open();
-    try {
-      await verifyPostgres(connection, name);
-    } finally {
-      await connection.close();
-    }
-  };
-  const commits = createGroupCommit({
+  const settings = {
     ...options,
     statementTimeoutMs,
-    writers: Array.from({ length: options.connections ?? CONNECTIONS }, () =>
-      createPostgresWriter({ name, open, prepare }),
-    ),
-    checkSchema,
-  });
-
-  return {
-    name,
-    storesByVersion: true,
-    async connect() {
-      if (options.migrate) await migratePostgres(currentDsn(options), { name, connectTimeoutMs });
-      await checkSchema();
-    },
-    write: (batch) => commits.write(batch),
-    close: () => commits.close(),
+    connections: options.connections ?? CONNECTIONS,
+    migrate: options.migrate ?? false,
   };
-}
-
-// A secret file may be missing while it is replaced: retried.
-function currentDsn({ name, dsn }: PostgresSinkOptions): string {
-  try {
-    return dsn();
-  } catch {
-    throw new SinkError(name, 'unavailable', 'dsn_unreadable', { operation: 'connect' });
-  }
+  return createDatabaseSink(settings, {
+    migrate: () => migratePostgres(currentDsn(options), { name, connectTimeoutMs }),
+    async checkSchema() {
+      const connection = await open();
+      try {
+        await verifyPostgres(connection, name);
+      } finally {
+        await connection.close();
+      }
+    },
+    createWriter: () => createPostgresWriter({ name, open, prepare }),
+  });
 }

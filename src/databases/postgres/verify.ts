@@ -1,7 +1,8 @@
 /** Checks that the write statement fits the database's tables, and names the difference. */
 import { SinkError } from '../../errors.ts';
+import { findTableFault, type NeededColumn, type NeededTable, type PresentColumn } from '../table-fault.ts';
 import type { PostgresConnection } from './connection.ts';
-import { POSTGRES_WRITE_STATEMENT, WRITTEN_TABLES, type WrittenColumn, type WrittenTable } from './write-statement.ts';
+import { POSTGRES_WRITE_STATEMENT, WRITTEN_TABLES } from './write-statement.ts';
 
 // atttypmod has the length of varchar and the precision of time and timestamp. to_regclass uses the search_path, like the statement.
 const COLUMNS = `
@@ -14,15 +15,11 @@ from pg_attribute a
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`;
 
 /** A column of a table in the database. */
-export interface FoundColumn {
+export interface FoundColumn extends PresentColumn {
   /** PostgreSQL's name of the type, without its length. */
   readonly type: string;
   /** Characters of varchar, fraction digits of time and timestamp; null without a limit. */
   readonly length: number | null;
-  /** NOT NULL. */
-  readonly required: boolean;
-  /** A default, identity or generated value fills it. */
-  readonly filled: boolean;
 }
 
 /** Types that store the same values without loss. */
@@ -30,9 +27,6 @@ const ALSO_GOOD: Readonly<Record<string, readonly string[]>> = {
   'character varying': ['text', 'character'],
   integer: ['bigint'],
 };
-
-/** Columns that are null in every record. */
-const ALWAYS_NULL = new Set(['pixel_data_location', 'thumbnail_location']);
 
 /**
  * Rejects with a SinkError `misconfigured` whose detail names the table, the column and what to do. Also runs the write statement without
@@ -64,29 +58,14 @@ async function readColumns(connection: PostgresConnection, table: string): Promi
   );
 }
 
-/** What is wrong with `table` and what to do, e.g. `table.column:type, needs varchar(64)`; undefined when every record fits. */
-export function findFault(
-  table: Pick<WrittenTable, 'name' | 'columns'>,
-  found: ReadonlyMap<string, FoundColumn>,
-): string | undefined {
-  if (found.size === 0) return `${table.name}:missing, run wado-consumer migrate`;
-  for (const column of table.columns) {
-    const there = found.get(column.name);
-    if (there === undefined) return `${table.name}.${column.name}:missing, run wado-consumer migrate`;
-    // Otherwise each row that doesn't fit would be dead-lettered as a bad record.
-    if (!holds(there, column)) return `${table.name}.${column.name}:type, needs ${column.type}`;
-  }
-  const written = new Set(table.columns.map(({ name }) => name));
-  for (const [name, { required, filled }] of found) {
-    const empty = ALWAYS_NULL.has(name) || (!written.has(name) && !filled);
-    if (required && empty) return `${table.name}.${name}:not_null, give it a default or allow nulls`;
-  }
-  return undefined;
+/** What is wrong with `table` and what to do; undefined when every record fits. */
+export function findFault(table: NeededTable, found: ReadonlyMap<string, FoundColumn>): string | undefined {
+  return findTableFault(table, found, holds);
 }
 
 const LENGTHS: Readonly<Record<string, number>> = { time: 3, timestamp: 6 };
 
-function holds(found: FoundColumn, wanted: WrittenColumn): boolean {
+function holds(found: FoundColumn, wanted: NeededColumn): boolean {
   const [, base = '', length] = /^([a-z ]+?)(?: ?\((\d+)\))?$/.exec(wanted.type) ?? [];
   const type = FULL_NAMES[base] ?? base;
   if (found.type !== type && !(ALSO_GOOD[type] ?? []).includes(found.type)) return false;

@@ -4,8 +4,7 @@
  */
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { getTableConfig } from 'drizzle-orm/pg-core';
-import { DICOM_STORE_META_FIELDS } from '../../records/dicom-store-meta.ts';
-import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../records/output-fields.ts';
+import { hasVersion, isClock, isForeignColumn, isKeptWhereNull, isSetOnce, ROW_FIELDS } from '../table-rules.ts';
 import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from './schema.ts';
 
 /** One table of the write statement. */
@@ -26,17 +25,11 @@ export interface WrittenColumn {
   readonly type: string;
 }
 
-// A column of another service, which is never written here.
-const NOT_OURS = new Set(['pregnancy_status']);
-
-// Another service fills this column, so a record without a value keeps the stored one (docs/contract.md, "Tables").
-const KEPT_WHERE_NULL = new Set(['series_related_instances']);
-
 /** The three tables, in the order of the statement's parameters: objects, states, images. */
 export const WRITTEN_TABLES = [
-  writtenTable(dicomObjectMeta, DICOM_STORE_META_FIELDS),
-  writtenTable(dicomStateMeta, STATE_META_FIELDS),
-  writtenTable(dicomImageMeta, IMAGE_META_FIELDS),
+  writtenTable(dicomObjectMeta, ROW_FIELDS.object),
+  writtenTable(dicomStateMeta, ROW_FIELDS.state),
+  writtenTable(dicomImageMeta, ROW_FIELDS.image),
 ] as const satisfies readonly WrittenTable[];
 
 /**
@@ -50,7 +43,7 @@ function writtenTable(table: PgTable, values: readonly string[]): WrittenTable {
   return {
     name,
     columns: columns
-      .filter((column) => !NOT_OURS.has(column.name))
+      .filter((column) => !isForeignColumn(column.name))
       .map((column: PgColumn) => ({ name: column.name, type: column.getSQLType() })),
     values,
     key: primaryKeys.flatMap((primaryKey) => primaryKey.columns.map((column) => column.name)),
@@ -63,11 +56,13 @@ function writeStatement(tables: readonly WrittenTable[]): string {
 }
 
 function upsert(table: WrittenTable, parameter: string): string {
-  const names = table.columns.map((column) => quote(column.name));
+  const names = namesOf(table).map(quote);
   const values = table.columns.map((column) =>
-    isClock(column) ? 'clock_timestamp()::timestamp' : valueSql(table, column),
+    isClock(column.name) ? 'clock_timestamp()::timestamp' : valueSql(table, column),
   );
-  const changed = table.columns.filter((column) => !table.key.includes(column.name) && !isSetOnce(table, column));
+  const changed = table.columns.filter(
+    (column) => !table.key.includes(column.name) && !isSetOnce(namesOf(table), column.name),
+  );
   return [
     `insert into ${quote(table.name)} as t (${names.join(', ')})`,
     `select ${values.join(', ')}`,
@@ -79,18 +74,8 @@ function upsert(table: WrittenTable, parameter: string): string {
   ].join('\n');
 }
 
-// The database's clock at the time of the write, so that a service that polls updated_time also sees rows stored after an outage.
-function isClock(column: WrittenColumn): boolean {
-  return column.name === 'updated_time';
-}
-
-// In states and images, created_time is set when the row is inserted. In objects it is the version, and is updated.
-function isSetOnce(table: WrittenTable, column: WrittenColumn): boolean {
-  return column.name === 'created_time' && hasVersion(table);
-}
-
-function hasVersion(table: WrittenTable): boolean {
-  return table.columns.some((column) => column.name === 'source_time');
+function namesOf(table: WrittenTable): readonly string[] {
+  return table.columns.map(({ name }) => name);
 }
 
 // Text isn't cast, so that its length is checked only once, by the column.
@@ -102,7 +87,7 @@ function valueSql(table: WrittenTable, column: WrittenColumn): string {
 // The same comparison as compareVersions. Strictly newer: a replay changes nothing. "C" compares bytes, whatever the database's
 // collation. A row without a version, written by upstream, is older than any.
 function isNewerRow(table: WrittenTable): string {
-  if (!hasVersion(table)) return 't.created_time < excluded.created_time';
+  if (!hasVersion(namesOf(table))) return 't.created_time < excluded.created_time';
   return (
     `t.source_time is null or (t.source_time, coalesce(t.source_trace_id, '') collate "C")` +
     ` < (excluded.source_time, excluded.source_trace_id collate "C")`
@@ -111,7 +96,7 @@ function isNewerRow(table: WrittenTable): string {
 
 function newValue(name: string): string {
   const value = `excluded.${quote(name)}`;
-  return KEPT_WHERE_NULL.has(name) ? `coalesce(${value}, t.${quote(name)})` : value;
+  return isKeptWhereNull(name) ? `coalesce(${value}, t.${quote(name)})` : value;
 }
 
 function quote(name: string): string {

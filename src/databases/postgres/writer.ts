@@ -1,21 +1,16 @@
 /** One connection of the PostgreSQL sink. It is opened when needed and replaced after a failure. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SinkError } from '../../errors.ts';
-import { DICOM_STORE_META_FIELDS } from '../../records/dicom-store-meta.ts';
-import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../records/output-fields.ts';
 import type { GroupedRecord } from '../../records/records.ts';
 import { coalesceRows } from '../coalesce.ts';
 import type { DatabaseWriter } from '../database-writer.ts';
+import { retryConflicts } from '../retry-conflicts.ts';
 import { StatementError } from '../statement-error.ts';
+import { ROW_FIELDS } from '../table-rules.ts';
 import type { PostgresConnection } from './connection.ts';
 import { PostgresStatementError } from './connection.ts';
 import { RowArrayWriter, RowError } from './rows.ts';
 import { POSTGRES_WRITE_STATEMENT } from './write-statement.ts';
-
-// By then the other transaction of a deadlock or a concurrent insert has ended. Later conflicts are retried by the caller.
-const CONFLICT_TRIES = 4;
-const CONFLICT_PAUSE_MS = 20;
 
 /** Lock timeouts are not retried at once: the same statement would wait for the lock again. */
 const LOCKED: ReadonlySet<string> = new Set(['55P03', '55006']);
@@ -39,9 +34,9 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
   let prepared: { readonly name: string; readonly again: boolean } | undefined;
   let closed = false;
   // Megabytes per statement, so they are reused. A writer runs one statement at a time.
-  const objectArray = new RowArrayWriter(DICOM_STORE_META_FIELDS);
-  const stateArray = new RowArrayWriter(STATE_META_FIELDS);
-  const imageArray = new RowArrayWriter(IMAGE_META_FIELDS);
+  const objectArray = new RowArrayWriter(ROW_FIELDS.object);
+  const stateArray = new RowArrayWriter(ROW_FIELDS.state);
+  const imageArray = new RowArrayWriter(ROW_FIELDS.image);
 
   async function connected(): Promise<PostgresConnection> {
     if (connection?.usable) return connection;
@@ -81,18 +76,11 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
   return {
     async store(records) {
       const values = parametersOf(records);
-      for (let attempt = 1; ; attempt++) {
-        const current = await connected();
-        try {
-          await run(current, values);
-          return [];
-        } catch (error) {
-          const conflict = await asConflict(error, current, name);
-          if (conflict === undefined) throw error;
-          if (attempt === CONFLICT_TRIES) throw conflict;
-        }
-        await sleep(CONFLICT_PAUSE_MS * attempt * (0.5 + Math.random()));
-      }
+      await retryConflicts(
+        async () => run(await connected(), values),
+        (error) => asConflict(error, connection, name),
+      );
+      return [];
     },
     async close() {
       closed = true;
@@ -109,10 +97,10 @@ function statementName(): string {
 /** The error as a conflict if another transaction caused it, so that a retry finds its rows committed; else undefined. */
 async function asConflict(
   error: unknown,
-  connection: PostgresConnection,
+  connection: PostgresConnection | undefined,
   name: string,
 ): Promise<SinkError | undefined> {
-  if (!(error instanceof PostgresStatementError)) return undefined;
+  if (!(error instanceof PostgresStatementError) || connection === undefined) return undefined;
   if (error.code === 'conflict') return LOCKED.has(error.detail) ? undefined : error;
   if (error.detail !== UNIQUE_VIOLATION || !(await repeatsPrimaryKey(error, connection))) return undefined;
   return new StatementError(name, 'conflict', error.detail);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkPostgresDsn, readPostgresDsn } from '../../../src/databases/postgres/dsn.ts';
+import { checkPostgresDsn, describePostgresDsn, readPostgresDsn } from '../../../src/databases/postgres/dsn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsn-'));
 const ca = join(folder, 'ca.pem');
@@ -87,4 +87,23 @@ describe('checkPostgresDsn', () => {
     expect(checkPostgresDsn('postgres://a/dicom?sslmode=on')).toMatch(/^sslmode: expected/);
     expect(checkPostgresDsn('http://a')).toMatch(/^expected postgres:/);
   });
+});
+
+describe('describePostgresDsn', () => {
+  it.each([
+    ['postgres://user:secret@db.internal:5432/dicom?sslmode=require', 'db.internal:5432/dicom'],
+    ['postgres://db.internal/dicom', 'db.internal/dicom'],
+    ['postgresql://user@db', 'db'],
+    ['postgres://user:secret@a:5432,b:5433/dicom?target_session_attrs=read-write', 'a:5432,b:5433/dicom'],
+    ['postgres://user:secret@[::1]:5432/dicom', '[::1]:5432/dicom'],
+  ])('shows host and database of %s, and no user or password', (dsn, address) => {
+    expect(describePostgresDsn(dsn)).toBe(address);
+  });
+
+  it.each(['postgres://user:pa/ss@db/dicom', 'postgres://user:pa@ss@db/dicom', 'host=db user=u'])(
+    'shows nothing of %s, whose password it cannot tell from the host',
+    (dsn) => {
+      expect(describePostgresDsn(dsn)).toBeUndefined();
+    },
+  );
 });
