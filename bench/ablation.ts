@@ -37,7 +37,7 @@ const ABLATIONS: readonly Ablation[] = [
   },
   {
     name: 'json-values: every row through JSON.parse',
-    module: 'databases/postgres/json-values.js',
+    module: 'databases/json-values.js',
     code: 'export class JsonValues { room = 0; copy() { return -1; } }',
   },
   {

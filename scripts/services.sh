@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
-# Kafka, PostgreSQL and MariaDB on this machine without containers, for tests and for experiments.
+# Kafka, PostgreSQL, MariaDB and MySQL on this machine without containers, for tests and for experiments.
 #
-#   scripts/services.sh up [kafka] [postgres] [mariadb]   start and wait until healthy (default: kafka postgres)
+#   scripts/services.sh up [kafka] [postgres] [mariadb] [mysql]   start and wait until healthy (default: kafka postgres)
 #   scripts/services.sh down                              stop all and delete their data
 #   scripts/services.sh status                            one line per service; exit 1 when one has been started and does not run
 #   scripts/services.sh env                               the variables the tests read: eval "$(scripts/services.sh env)"
 #   scripts/services.sh stop|start|kill|restart NAME      for fault tests; data stays; kill is kill -9
 #   scripts/services.sh tool CLASS [ARGUMENTS]            a Kafka command line tool, e.g. org.apache.kafka.tools.TopicCommand
 #
-# Ports: WADO_KAFKA_PORT 19092 (and the next one), WADO_POSTGRES_PORT 15432, WADO_MARIADB_PORT 13306. Data: WADO_SERVICES_DIR.
+# Ports: WADO_KAFKA_PORT 19092 (and the next one), WADO_POSTGRES_PORT 15432, WADO_MARIADB_PORT 13306, WADO_MYSQL_PORT 13307.
+# Data: WADO_SERVICES_DIR.
 # As root on Debian, missing programs are installed with apt-get; otherwise the command to run is printed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-for part in common kafka postgres mariadb; do
+for part in common kafka postgres mariadb mysql; do
   # shellcheck source=/dev/null
   . "$here/services/$part.sh"
 done
-all=(kafka postgres mariadb)
+all=(kafka postgres mariadb mysql)
 
-known() { case "$1" in kafka | postgres | mariadb) ;; *) fail "there is no service called '$1': kafka, postgres, mariadb" ;; esac; }
+known() { case "$1" in kafka | postgres | mariadb | mysql) ;; *) fail "there is no service called '$1': kafka, postgres, mariadb, mysql" ;; esac; }
 
 write_env() {
   mkdir -p "$(dirname "$env_file")"
@@ -33,7 +34,10 @@ up() {
   mkdir -p "$data"
   for name in "$@"; do
     if alive "$name"; then continue; fi
-    "${name}_install"
+    case $name in
+      mysql) mysql_install || continue ;; # it can't be had on every machine
+      *) "${name}_install" ;;
+    esac
     local began=$SECONDS
     "${name}_start"
     say "$name is up after $((SECONDS - began)) s: $("${name}_env")"
@@ -61,7 +65,7 @@ status() {
 }
 
 one() {
-  [ $# = 2 ] || fail "usage: scripts/services.sh $1 kafka|postgres|mariadb"
+  [ $# = 2 ] || fail "usage: scripts/services.sh $1 kafka|postgres|mariadb|mysql"
   known "$2"
   case "$1" in
     restart) "${2}_stop" && "${2}_start" ;;

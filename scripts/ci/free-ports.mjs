@@ -1,5 +1,5 @@
 /**
- * Prints free ports: one for Kafka whose next one is also free, then PostgreSQL, MariaDB and HTTP. Some are used minutes later, so they
+ * Prints free ports: one for Kafka whose next one is also free, then PostgreSQL, MariaDB, HTTP and MySQL. Some are used minutes later, so they
  * are outside the range of outgoing connections.
  */
 import { createServer } from 'node:net';
@@ -25,6 +25,6 @@ async function draw(count) {
 }
 
 await draw(2);
-for (let others = 0; others < 3; others++) await draw(1);
+for (let others = 0; others < 4; others++) await draw(1);
 const [kafka, , ...others] = ports;
 console.log(kafka, ...others);

@@ -13,6 +13,7 @@ env_file=${WADO_SERVICES_ENV_FILE:-$repo/.services/env}
 kafka_port=${WADO_KAFKA_PORT:-19092}
 postgres_port=${WADO_POSTGRES_PORT:-15432}
 mariadb_port=${WADO_MARIADB_PORT:-13306}
+mysql_port=${WADO_MYSQL_PORT:-13307}
 
 say() { echo "services: $*" >&2; }
 fail() { say "$*"; exit 1; }

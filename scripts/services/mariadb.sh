@@ -13,7 +13,7 @@ mariadb_start() {
   cat >"$dir/init.sql" <<'S'
 create database if not exists dicom character set utf8mb4;
 create user if not exists dicom@'127.0.0.1' identified by 'dicom';
-grant all on *.* to dicom@'127.0.0.1';
+grant all on *.* to dicom@'127.0.0.1' with grant option;
 S
   setsid nohup mariadbd --no-defaults --datadir="$dir/data" --port="$mariadb_port" --socket="$dir/socket" --user="$user" --bind-address=127.0.0.1 \
     --skip-name-resolve --init-file="$dir/init.sql" >"$dir/server.log" 2>&1 </dev/null &
@@ -27,4 +27,4 @@ mariadb_ready() {
 }
 mariadb_stop() { end mariadb TERM; }
 mariadb_kill() { end mariadb KILL; }
-mariadb_env() { echo "WADO_TEST_MYSQL_DSN=mysql://dicom:dicom@127.0.0.1:$mariadb_port/dicom"; }
+mariadb_env() { echo "WADO_TEST_MARIADB_DSN=mysql://dicom:dicom@127.0.0.1:$mariadb_port/dicom"; }

@@ -20,17 +20,27 @@ await describeWith(['postgres'], 'the PostgreSQL that the tests use', ({ postgre
   });
 });
 
-await describeWith(['mariadb'], 'the MariaDB that the tests use', ({ mariadb }) => {
-  it(`may create databases (${mariadb.how})`, async () => {
-    const name = freshName('test');
-    const connection = await mysql.createConnection(mariadb.dsn);
-    await connection.query(`create database ${name}`);
-    await connection.query(`drop database ${name}`);
-    const [rows] = await connection.query('select 1 as one');
-    await connection.end();
-    expect(rows).toEqual([{ one: 1 }]);
+for (const [name, newer] of [
+  ['mariadb', 'MariaDB 10.11'],
+  ['mysql', 'MySQL 8.4'],
+] as const) {
+  await describeWith([name], `the ${name} that the tests use`, (services) => {
+    const { dsn, how } = services[name];
+
+    it(`is ${newer} or newer and gives each test a database of its own (${how})`, async () => {
+      const fresh = freshName('test');
+      const connection = await mysql.createConnection(dsn);
+      await connection.query(`create database ${fresh}`);
+      await connection.query(`drop database ${fresh}`);
+      const [rows] = await connection.query<mysql.RowDataPacket[]>('select version() as version');
+      await connection.end();
+      const version = String(rows[0]?.version);
+      const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+      expect(/mariadb/i.test(version)).toBe(name === 'mariadb');
+      expect(Number(major) * 100 + Number(minor)).toBeGreaterThanOrEqual(name === 'mariadb' ? 1011 : 804);
+    });
   });
-});
+}
 
 await describeWith(['kafka'], 'the Kafka that the tests use', ({ kafka }) => {
   const producer = new RdKafka.Producer({ 'bootstrap.servers': kafka.brokers, dr_cb: true, 'linger.ms': 1 });

@@ -5,11 +5,12 @@ import type { GroupedRecord } from '../../records/records.ts';
 import { coalesceRows } from '../coalesce.ts';
 import type { DatabaseWriter } from '../database-writer.ts';
 import { retryConflicts } from '../retry-conflicts.ts';
+import { RowError } from '../row-values.ts';
 import { StatementError } from '../statement-error.ts';
 import { ROW_FIELDS } from '../table-rules.ts';
 import type { PostgresConnection } from './connection.ts';
 import { PostgresStatementError } from './connection.ts';
-import { RowArrayWriter, RowError } from './rows.ts';
+import { RowArrayWriter } from './rows.ts';
 import { POSTGRES_WRITE_STATEMENT } from './write-statement.ts';
 
 /** Lock timeouts are not retried at once: the same statement would wait for the lock again. */

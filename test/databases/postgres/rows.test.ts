@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RowArrayWriter, RowError } from '../../../src/databases/postgres/rows.ts';
+import { RowArrayWriter } from '../../../src/databases/postgres/rows.ts';
+import { RowError } from '../../../src/databases/row-values.ts';
 import type { Row } from '../../../src/records/records.ts';
 
 const FIELDS = ['a', 'b', 'c'];

@@ -5,13 +5,14 @@ import { freePort } from '../../support/free-port.ts';
 import type { Started } from './shared-run.ts';
 
 /**
- * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE` and `WADO_TEST_MARIADB_IMAGE`. The
- * environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
+ * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE` and
+ * `WADO_TEST_MYSQL_IMAGE`. The environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
  */
 const images = {
   kafka: process.env.WADO_TEST_KAFKA_IMAGE ?? 'apache/kafka:4.1.0',
   postgres: process.env.WADO_TEST_POSTGRES_IMAGE ?? 'postgres:17.6-alpine3.22',
   mariadb: process.env.WADO_TEST_MARIADB_IMAGE ?? 'mariadb:10.11.14',
+  mysql: process.env.WADO_TEST_MYSQL_IMAGE ?? 'mysql:9.5.0',
 };
 type Labels = Record<string, string>;
 
@@ -39,25 +40,37 @@ export async function runPostgres(labels: Labels): Promise<Started> {
 }
 
 export async function runMariadb(labels: Labels): Promise<Started> {
-  return started(images.mariadb, async () => {
-    const container = await new GenericContainer(images.mariadb)
+  return runMysqlServer(images.mariadb, 'MARIADB', labels);
+}
+
+export async function runMysql(labels: Labels): Promise<Started> {
+  return runMysqlServer(images.mysql, 'MYSQL', labels);
+}
+
+/** Tests create databases, so the user is root, or the user of an image without root. */
+async function runMysqlServer(image: string, prefix: string, labels: Labels): Promise<Started> {
+  return started(image, async () => {
+    const container = await new GenericContainer(image)
       .withLabels(labels)
       .withEnvironment({
-        MARIADB_ROOT_PASSWORD: 'dicom',
-        MARIADB_DATABASE: 'dicom',
-        MARIADB_USER: 'dicom',
-        MARIADB_PASSWORD: 'dicom',
+        [`${prefix}_ROOT_PASSWORD`]: 'dicom',
+        [`${prefix}_DATABASE`]: 'dicom',
+        [`${prefix}_USER`]: 'dicom',
+        [`${prefix}_PASSWORD`]: 'dicom',
       })
       .withExposedPorts(3306)
       .withWaitStrategy(Wait.forLogMessage(/ready for connections/))
       .start();
-    const dsn = `mysql://dicom:dicom@${container.getHost()}:${container.getMappedPort(3306)}/dicom`;
-    await eventually(async () => {
-      const connection = await mysql.createConnection(dsn);
-      await connection.end();
-    });
-    return dsn;
+    const dsnOf = (user: string) =>
+      `mysql://${user}:dicom@${container.getHost()}:${container.getMappedPort(3306)}/dicom`;
+    return eventually(() => Promise.any(['root', 'dicom'].map((user) => connectable(dsnOf(user)))));
   });
+}
+
+async function connectable(dsn: string): Promise<string> {
+  const connection = await mysql.createConnection(dsn);
+  await connection.end();
+  return dsn;
 }
 
 export async function runKafka(labels: Labels): Promise<Started> {
@@ -102,7 +115,7 @@ async function started(image: string, start: () => Promise<string>): Promise<Sta
   }
 }
 
-async function eventually(attempt: () => Promise<void>): Promise<void> {
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
   const end = performance.now() + 60_000;
   for (;;) {
     try {

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, it } from 'vitest';
-import { runKafka, runMariadb, runPostgres } from './containers.ts';
+import { runKafka, runMariadb, runMysql, runPostgres } from './containers.ts';
 import { shared } from './shared-run.ts';
 
 /**
  * Where the integration tests find real services. In this order: a variable that names one (`scripts/services.sh up` writes them to
  * `.services/env` too), else a container where a Docker engine answers, else null, and the tests say by name that they were skipped.
  *
- * `WADO_TEST_SERVICES=native` or `=testcontainers` forces a way; then a service that can't be had is an error, not a skip.
+ * `WADO_TEST_SERVICES=native` or `=testcontainers` forces a way; then a service that can't be had is an error, not a skip, except MySQL.
  */
 interface DatabaseService {
   /** What `pg` and `mysql2` take; its user may create databases. */
@@ -25,8 +25,10 @@ interface Services {
   kafka: KafkaService;
   /** PostgreSQL 15 or newer. */
   postgres: DatabaseService;
-  /** MariaDB or MySQL. */
+  /** MariaDB 10.11 or newer. */
   mariadb: DatabaseService;
+  /** MySQL 8.4 or newer. */
+  mysql: DatabaseService;
 }
 type ServiceName = keyof Services;
 
@@ -65,9 +67,10 @@ interface Found {
 const variables: Record<ServiceName, string> = {
   kafka: 'WADO_TEST_KAFKA_BROKERS',
   postgres: 'WADO_TEST_POSTGRES_DSN',
-  mariadb: 'WADO_TEST_MYSQL_DSN',
+  mariadb: 'WADO_TEST_MARIADB_DSN',
+  mysql: 'WADO_TEST_MYSQL_DSN',
 };
-const containers = { kafka: runKafka, postgres: runPostgres, mariadb: runMariadb };
+const containers = { kafka: runKafka, postgres: runPostgres, mariadb: runMariadb, mysql: runMysql };
 
 const searches = new Map<ServiceName, Promise<Found>>();
 
@@ -85,6 +88,8 @@ async function search(name: ServiceName): Promise<Found> {
   if (forced !== 'testcontainers') {
     const address = process.env[variables[name]] ?? (await startedNatively(name));
     if (address !== undefined) return { address, how: `native: ${variables[name]}` };
+    // MySQL's server can't be had on every machine; scripts/services.sh then says why.
+    if (forced === 'native' && name === 'mysql') return { address: null, how: 'scripts/services.sh up mysql' };
     if (forced === 'native')
       throw new Error(`no ${name}: run scripts/services.sh up ${name}, or set ${variables[name]}`);
   }

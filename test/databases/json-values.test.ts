@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonValues } from '../../../src/databases/postgres/json-values.ts';
-import { DICOM_STORE_META_FIELDS } from '../../../src/records/dicom-store-meta.ts';
-import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../../src/records/output-fields.ts';
-import { buildDicomFile } from '../../../src/samples/dicom-file.ts';
-import { MemoryReader } from '../../../src/testing/dicom-memory.ts';
-import { storeMeta } from '../../../src/testing/store-meta.ts';
-import { SAMPLE } from '../../dicom/sample.ts';
+import { JsonValues } from '../../src/databases/json-values.ts';
+import { DICOM_STORE_META_FIELDS } from '../../src/records/dicom-store-meta.ts';
+import { IMAGE_META_FIELDS, STATE_META_FIELDS } from '../../src/records/output-fields.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
+import { MemoryReader } from '../../src/testing/dicom-memory.ts';
+import { storeMeta } from '../../src/testing/store-meta.ts';
+import { SAMPLE } from '../dicom/sample.ts';
 
 const GUARD = 0xee;
 const BEFORE = 3;
