@@ -9,7 +9,7 @@ import type { DatabaseWriter } from './database-writer.ts';
 import { HeldUpRows } from './held-up-rows.ts';
 import { RefusalBreaker } from './refusal-breaker.ts';
 import { hasAllRows } from './statement-error.ts';
-import { takeParts, type WaitingBatch } from './statement-parts.ts';
+import { takeParts, type WaitingBatch, waitingBytes } from './statement-parts.ts';
 import { StatementSize } from './statement-size.ts';
 import { type SharedState, storeRecords } from './store-records.ts';
 
@@ -34,6 +34,10 @@ export interface GroupCommitOptions {
   readonly enoughRows?: number;
   /** or after this time, in milliseconds [50]. */
   readonly patienceMs?: number;
+  /** For a database that wants few large statements: a statement starts when this number of bytes waits [1], */
+  readonly lingerBytes?: number;
+  /** or after its oldest batch has waited this long, in milliseconds [0: at once]. */
+  readonly lingerMs?: number;
 }
 
 /** The write side of a database sink. */
@@ -56,6 +60,7 @@ const HOLD_MS = 10_000;
 /** Starts with all connections idle. */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { name, writers, maxBytes = MAX_BYTES, enoughRows = 1_000, patienceMs = 50 } = options;
+  const { lingerBytes = 1, lingerMs = 0 } = options;
   const shared: SharedState = {
     breaker: new RefusalBreaker({
       name,
@@ -71,12 +76,14 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const progresses = new WeakMap<BatchToStore, BatchProgress>();
   let closed = false;
   let patience: NodeJS.Timeout | undefined;
+  let lingering: NodeJS.Timeout | undefined;
   let probes = 0;
 
   // Two small concurrent statements cost more than one of twice the size. So another connection helps only when many records wait or
   // the busy connections are slow.
   function fillIdleWriters(): void {
     while (idle.length > 0 && waitingRows() > 0) {
+      if (lingers()) return;
       if (idle.length < writers.length && waitingRows() < enoughRows) {
         patience ??= setTimeout(useAnotherWriter, patienceMs);
         return;
@@ -85,9 +92,22 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     }
   }
 
+  /** Whether the waiting batches are too few and too recent for a statement. Then a timer starts it later. */
+  function lingers(): boolean {
+    if (lingerMs === 0) return false;
+    const waiting = queue.filter(({ running }) => !running);
+    const leftMs = Math.min(...waiting.map(({ arrivedAt }) => arrivedAt)) + lingerMs - performance.now();
+    if (leftMs <= 0 || waiting.reduce((bytes, batch) => bytes + waitingBytes(batch), 0) >= lingerBytes) return false;
+    lingering ??= setTimeout(() => {
+      lingering = undefined;
+      fillIdleWriters();
+    }, Math.ceil(leftMs));
+    return true;
+  }
+
   function useAnotherWriter(): void {
     patience = undefined;
-    if (waitingRows() > 0) useIdleWriter();
+    if (waitingRows() > 0 && !lingers()) useIdleWriter();
     fillIdleWriters();
   }
 
@@ -167,7 +187,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     if (outOfOrder !== undefined && !progress.done) await probe(progress, outOfOrder);
     if (progress.done) return progress.rejections;
     return new Promise((resolve, reject) => {
-      queue.push({ progress, files: [...progress.pending], running: false, resolve, reject });
+      const arrivedAt = performance.now();
+      queue.push({ progress, files: [...progress.pending], running: false, arrivedAt, resolve, reject });
       fillIdleWriters();
     });
   }
@@ -177,6 +198,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     async close() {
       closed = true;
       clearTimeout(patience);
+      clearTimeout(lingering);
       for (const waiting of queue.splice(0)) waiting.reject(new SinkError(name, 'unavailable', 'closed'));
       await Promise.all(writers.map((writer) => writer.close()));
     },

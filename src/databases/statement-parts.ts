@@ -10,6 +10,8 @@ export interface WaitingBatch {
   files: readonly StoredFile[];
   /** Whether a part of it is in a statement. The next part waits, because rows of this one may cover its rows. */
   running: boolean;
+  /** When write() was called, by performance.now(). */
+  readonly arrivedAt: number;
   readonly resolve: (rejections: readonly Rejection[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -34,6 +36,16 @@ interface Room {
   empty: boolean;
 }
 
+/** The size of the rows of a batch that are in no statement yet. */
+export function waitingBytes({ progress, files }: WaitingBatch): number {
+  return files.reduce((bytes, file) => bytes + bytesOf(progress, file), 0);
+}
+
+function bytesOf(progress: BatchProgress, file: StoredFile): number {
+  const record = progress.recordOf(file);
+  return record === undefined ? 0 : recordBytes(record);
+}
+
 /** Takes the files that fit into one statement from the front of `queue`. Removes batches without further files. */
 export function takeParts(queue: WaitingBatch[], { maxRows, maxBytes }: StatementCaps): readonly Part[] {
   const parts: Part[] = [];
@@ -54,8 +66,7 @@ export function takeParts(queue: WaitingBatch[], { maxRows, maxBytes }: Statemen
 function takeFiles(waiting: WaitingBatch, room: Room): readonly StoredFile[] {
   let taken = 0;
   for (const file of waiting.files) {
-    const record = waiting.progress.recordOf(file);
-    const bytes = record === undefined ? 0 : recordBytes(record);
+    const bytes = bytesOf(waiting.progress, file);
     if (room.rows === 0 || (bytes > room.bytes && !room.empty)) break;
     taken++;
     room.rows--;

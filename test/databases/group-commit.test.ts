@@ -71,6 +71,37 @@ describe('createGroupCommit', () => {
     await vi.waitFor(() => expect(busy()).toBe(3));
   });
 
+  it('lets batches wait for a large statement until enough bytes wait, if the database wants few', async () => {
+    const { writer, statements } = heldWriter();
+    const three = [units(1), units(1), units(1)];
+    const bytes = three.flat().reduce((sum, record) => sum + recordBytes(record), 0);
+    const commits = createGroupCommit({ ...LIMITS, writers: [writer], lingerMs: 60_000, lingerBytes: bytes });
+    const [first, second, third] = three.map((grouped) => () => commits.write(batch(grouped)));
+    void first?.();
+    void second?.();
+    await settled();
+    expect(statements).toEqual([]);
+    const written = third?.();
+    expect(statements.map((statement) => statement.units)).toEqual([three.flat()]);
+    statements[0]?.commit();
+    expect(await written).toEqual([]);
+    // The next batch waits again.
+    const left = commits.write(batch(units(1)));
+    await settled();
+    expect(statements).toHaveLength(1);
+    await commits.close();
+    await expect(left).rejects.toMatchObject({ detail: 'closed' });
+  });
+
+  it('lets a small batch wait no longer than the time for it', async () => {
+    const { writer, statements } = heldWriter();
+    const commits = createGroupCommit({ ...LIMITS, writers: [writer], lingerMs: 20, lingerBytes: 1_000_000 });
+    void commits.write(batch(units(1)));
+    void commits.write(batch(units(2)));
+    expect(statements).toEqual([]);
+    await vi.waitFor(() => expect(statements.map((statement) => statement.units.length)).toEqual([3]));
+  });
+
   it('keeps every statement under the caps of records and bytes, and splits a batch that is larger', async () => {
     await fc.assert(
       fc.asyncProperty(
