@@ -56,6 +56,9 @@ fields:
   - { name: workers, type: int, default: 2 }
   - { name: file_wait, type: string, default: 60s }
   - { name: read_timeout, type: string, default: 10s }
+  - { name: missing_files, type: string, default: wait }
+  - { name: outage_share, type: string, default: 95% }
+  - { name: outage_files, type: int, default: 200 }
   - { name: missing_identity, type: string, default: use_message }
 MANIFEST
 cat >"$work/plugins/dicom_store.yaml" <<'MANIFEST'

@@ -61,6 +61,8 @@ export interface HeaderBatch {
 export interface HeaderFailure {
   readonly index: number;
   readonly error: DicomReadError;
+  /** The system's code of the failed call, such as `EIO`. */
+  readonly systemCode?: string;
   /** The file is shorter than the message announced: its writer may not have finished. */
   readonly incomplete?: boolean;
   /**

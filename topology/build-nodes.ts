@@ -5,9 +5,8 @@ import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
 import { deadLetter } from '../src/dead-letters/format.ts';
-import { holdForRoots } from '../src/dicom/files/hold-for-roots.ts';
+import { holdForRoots, type Outages } from '../src/dicom/files/hold-for-roots.ts';
 import { createHeaderPool } from '../src/dicom/files/pool.ts';
-import type { StorageRootWatch } from '../src/dicom/files/storage-root-watch.ts';
 import {
   consumerSettings,
   deadLetterSettings,
@@ -45,7 +44,7 @@ export interface Operations {
   readonly metrics: Metrics;
   readonly health: Health;
   readonly logger: Logger;
-  readonly storage: Pick<StorageRootWatch, 'isUnusable'>;
+  readonly storage: Outages;
   readonly batchLog: BatchLog;
 }
 
@@ -83,7 +82,9 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);
   const pool = createHeaderPool({ ...config.group, onWorkerLost: reportWorkerLoss(processor, logger) });
-  const reader = holdForRoots(observeReader(pool, processor), operations.storage);
+  const reader = holdForRoots(observeReader(pool, processor), operations.storage, {
+    judgeMissing: config.group.missingFiles === 'wait',
+  });
   const databases = config.databases.map((database) =>
     observeSink(
       buildDatabase(database),

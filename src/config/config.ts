@@ -128,6 +128,12 @@ export interface GroupConfig extends ComponentConfig {
   readonly fileWaitMs: number;
   /** How long a reader thread may make no progress before it is replaced. */
   readonly readTimeoutMs: number;
+  /** Whether nearly all files missing means that their storage root is lost: `dead_letter` says that it doesn't. */
+  readonly missingFiles: 'wait' | 'dead_letter';
+  /** Share of the recent files of a root that must fail for the root to count as lost, up to 1; undefined: never. */
+  readonly outageShare: number | undefined;
+  /** The least number of recent files for that. */
+  readonly outageFiles: number;
   /** What becomes of a file without PatientID or StudyDate. */
   readonly missingIdentity: MissingIdentity;
 }

@@ -108,6 +108,16 @@ export function wholeNumber(least: number, most: number) {
   );
 }
 
+/** A share from `1%` to `100%`, as a number up to 1, or undefined for `never`. */
+export function percentageOrNever() {
+  return field<{ readonly share: number | undefined }>('a percentage from 1% to 100%, or never', (value) => {
+    const written = readText(value) ?? '';
+    if (written === 'never') return { share: undefined };
+    const percent = Number(/^(\d{1,3})%$/.exec(written)?.[1]);
+    return percent >= 1 && percent <= 100 ? { share: percent / 100 } : undefined;
+  });
+}
+
 /** One of these words. Redpanda Connect accepts some of them in any case. */
 export function oneOf<const Option extends string>(options: readonly Option[], { anyCase = false } = {}) {
   return field(

@@ -3,7 +3,17 @@ import { z } from 'zod';
 import { isMapping, readComponent } from './component.ts';
 import type { GroupConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
-import { duration, list, mapping, nonEmptyList, nonEmptyText, oneOf, onlyDefault, wholeNumber } from './fields.ts';
+import {
+  duration,
+  list,
+  mapping,
+  nonEmptyList,
+  nonEmptyText,
+  oneOf,
+  onlyDefault,
+  percentageOrNever,
+  wholeNumber,
+} from './fields.ts';
 
 const pipelineSchema = mapping({ threads: onlyDefault(-1), processors: list(z.unknown()) });
 
@@ -15,6 +25,9 @@ const groupSchema = mapping({
   workers: wholeNumber(1, 64).default(2),
   file_wait: duration('0s').default(60_000),
   read_timeout: duration().default(10_000),
+  missing_files: oneOf(['wait', 'dead_letter']).default('wait'),
+  outage_share: percentageOrNever().default({ share: 0.95 }),
+  outage_files: wholeNumber(1, 1_000_000).default(200),
   missing_identity: oneOf(['use_message', 'dead_letter']).default('use_message'),
 });
 
@@ -43,6 +56,9 @@ export function readPipeline(document: ConfigDocument): GroupConfig | undefined 
     workers: fields.workers,
     fileWaitMs: fields.file_wait,
     readTimeoutMs: fields.read_timeout,
+    missingFiles: fields.missing_files,
+    outageShare: fields.outage_share.share,
+    outageFiles: fields.outage_files,
     missingIdentity: fields.missing_identity,
   };
 }

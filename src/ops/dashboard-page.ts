@@ -95,7 +95,8 @@ function topology(now) {
   const perSecond = (field) => number(rate(now, field)) + '/s';
   const group = element('div', 'card node');
   group.append(element('div', 'name', 'groupDicomState'), element('div', 'soft', 'reads headers, groups series and images'),
-    line('in flight', number(records.inFlight)), line('waiting for files', number(records.waiting)));
+    line('in flight', number(records.inFlight)), line('waiting for files', number(records.waiting)),
+    ...snapshotRoots(now.snapshot));
   const kinds = { database: 'database', topic: 'topic', dead_letter: 'dead letters' };
   const ends = element('div', 'stack');
   ends.append(...outputs.map((each, index) => node(each, each.label || each.target, kinds[each.kind] + ' · ' + each.target, [
@@ -107,6 +108,12 @@ function topology(now) {
     line('lag', lagOf(input)),
   ]);
   byId('topology').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
+}
+
+/** A line for each storage root that can't be used. */
+function snapshotRoots({ storageRoots }) {
+  return storageRoots.filter((root) => !root.connected).map((root) => element('div', 'bad',
+    root.path.split('.').slice(-2).join('.') + ': ' + root.error + (root.since ? ' since ' + new Date(root.since).toLocaleTimeString() : '')));
 }
 
 function table(id, rows, empty) {

@@ -11,6 +11,7 @@ export type OutputKind = 'database' | 'topic' | 'dead_letter';
 
 /** The source and the sinks of the topology, with their labels and paths in the configuration. */
 export interface DashboardNodes {
+  readonly storageRoots: readonly Component[];
   readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
   readonly outputs: readonly (Component & {
     readonly kind: OutputKind;
@@ -31,6 +32,8 @@ export interface DashboardSnapshot {
     readonly lag: number | null;
   };
   readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
+  /** The entries of `storage_roots`, named by their paths in the configuration. */
+  readonly storageRoots: readonly ComponentStatus[];
   readonly records: {
     readonly consumed: number;
     readonly acked: number;
@@ -104,6 +107,7 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
           kind: output.kind,
           target: output.target,
         })),
+        storageRoots: nodes.storageRoots.map((root) => statusOf(root, readiness.body.statuses)),
         records,
         deadLetters,
         totals,

@@ -7,14 +7,19 @@ import type { Component } from './metrics.ts';
 /** Reports the state of one component. */
 export interface ComponentHealth {
   connected(): void;
-  /** The component is not connected. `code` is one of ours or the driver's (`ECONNREFUSED`, `57P01`). */
-  failed(code: string): void;
+  /**
+   * The component is not connected. `code` is one of ours or the driver's (`ECONNREFUSED`, `57P01`); `since` when, where
+   * that is known.
+   */
+  failed(code: string, since?: Date): void;
 }
 
 /** The state of one component in `/ready`. */
 export interface ComponentStatus extends Component {
   readonly connected: boolean;
   readonly error?: string;
+  /** ISO 8601, UTC. */
+  readonly since?: string;
 }
 
 /** The answer of `/ready`. */
@@ -47,7 +52,14 @@ export function createHealth(): Health {
     statuses.set(key, { label, path, connected: false, error: NOT_YET });
     return {
       connected: () => statuses.set(key, { label, path, connected: true }),
-      failed: (code) => statuses.set(key, { label, path, connected: false, error: code }),
+      failed: (code, since) =>
+        statuses.set(key, {
+          label,
+          path,
+          connected: false,
+          error: code,
+          ...(since === undefined ? {} : { since: since.toISOString() }),
+        }),
     };
   };
   const isConnected = (key: string) => statuses.get(key)?.connected === true;

@@ -7,6 +7,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
+import { createStorageRootMetrics, type SetUnusableSince } from './storage-root-metrics.ts';
 import { createThrottling, type Throttling } from './throttling.ts';
 
 /**
@@ -80,8 +81,8 @@ export interface Metrics {
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
-  /** Adds an entry of `storage_roots`. The returned function sets whether it can be used. */
-  storageRoot(component: Component): (usable: boolean) => void;
+  /** Adds an entry of `storage_roots`. The returned function sets since when it can't be used. */
+  storageRoot(component: Component): SetUnusableSince;
   /** The throttling of the producers by the brokers. */
   readonly throttling: Throttling;
   /** The current series of a metric; none if the metric doesn't exist. */
@@ -192,13 +193,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     latency: summary('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
     connection: connection('output'),
   };
-  const storageRoots = new Gauge({
-    name: 'wado_storage_root_usable',
-    help: '1 while the storage root can be used, else 0',
-    labelNames: LABELS,
-    registers,
-  });
-
   const throttling = createThrottling();
   new Gauge({
     name: 'wado_producer_throttle_ms',
@@ -279,11 +273,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
       };
     },
-    storageRoot: ({ label, path }) => {
-      const gauge = storageRoots.labels(label, path);
-      gauge.set(0);
-      return (usable) => gauge.set(usable ? 1 : 0);
-    },
+    storageRoot: createStorageRootMetrics(registry),
     series: async (name) => {
       const metric = await registry.getSingleMetric(name)?.get();
       return (metric?.values ?? []).map(({ labels, value }) => ({ labels: { ...labels }, value }));

@@ -1,15 +1,16 @@
 /** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type TopologyDescription, topologyOf } from '../../topology/describe.ts';
-import type { Config } from '../config/config.ts';
-import { StorageRootWatch } from '../dicom/files/storage-root-watch.ts';
+import { topologyOf } from '../../topology/describe.ts';
+import type { Config, GroupConfig } from '../config/config.ts';
+import type { OutageLimits } from '../dicom/files/root-outcomes.ts';
+import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { createDashboard, type Dashboard, type DashboardNodes } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
-import { storageRootEvents } from '../ops/observe-storage.ts';
+import { storageRootEvents, storageRootsOf } from '../ops/observe-storage.ts';
 import { readVersion } from '../ops/version.ts';
 import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
@@ -50,14 +51,15 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const metrics = createMetrics();
   const health = createHealth();
   const version = readVersion();
-  const dashboard = createDashboard({ nodes: dashboardNodes(topologyOf(config)), version, metrics, health });
+  const dashboard = createDashboard({ nodes: dashboardNodes(config), version, metrics, health });
   const server: AdminServer | undefined = config.http.enabled
     ? await startHttpServer({ config: config.http, version, metrics, health, dashboard })
     : undefined;
   logger.info({ version: version.version, url: server?.url }, 'started');
 
-  const storage = new StorageRootWatch({
+  const storage = new StorageOutages({
     roots: config.group.storageRoots,
+    limits: outageLimits(config.group),
     onChange: storageRootEvents(config.group, metrics, health, logger),
   });
 
@@ -116,8 +118,18 @@ export async function startService(config: Config, options: ServiceOptions = {})
   };
 }
 
-function dashboardNodes({ source, sinks }: TopologyDescription): DashboardNodes {
+/** Most producers announce a file before it is visible, but not more than a few seconds before. */
+const SETTLE_MS = 5_000;
+
+function outageLimits({ outageShare, outageFiles, fileWaitMs }: GroupConfig): OutageLimits {
+  // The root must be judged before its first record is dead-lettered.
+  return { share: outageShare, files: outageFiles, settleMs: Math.min(SETTLE_MS, fileWaitMs / 2) };
+}
+
+function dashboardNodes(config: Config): DashboardNodes {
+  const { source, sinks } = topologyOf(config);
   return {
+    storageRoots: storageRootsOf(config.group),
     input: source,
     outputs: sinks.map(({ label, path, output, target }) => ({ label, path, kind: output, target })),
   };

@@ -40,6 +40,21 @@ describe('--set', () => {
     expect(said([`${field}=drop`])).toEqual([`--set ${field}(1,1) ${field}: expected one of use_message, dead_letter`]);
   });
 
+  it('sets when a storage root counts as lost: a percentage, or never', () => {
+    const field = 'pipeline.processors.0.group_dicom_state';
+    const group = (sets: readonly string[]) => loadConfig(minimal, { env: {}, sets }).group;
+    expect(group([])).toMatchObject({ missingFiles: 'wait', outageShare: 0.95, outageFiles: 200 });
+    expect(group([`${field}.outage_share=80%`, `${field}.outage_files=50`])).toMatchObject({
+      outageShare: 0.8,
+      outageFiles: 50,
+    });
+    expect(group([`${field}.outage_share=never`]).outageShare).toBeUndefined();
+    for (const invalid of ['0%', '101%', '95', '0.95', 'off', '9 5%'])
+      expect(said([`${field}.outage_share=${invalid}`]), invalid).toEqual([
+        `--set ${field}.outage_share(1,1) ${field}.outage_share: expected a percentage from 1% to 100%, or never`,
+      ]);
+  });
+
   it('is validated like the file, and named in its errors', () => {
     expect(said(['input.redpanda.start_offset=newest', 'http.adress=x'])).toEqual([
       '--set http.adress(1,1) unknown field adress in http (did you mean address?)',

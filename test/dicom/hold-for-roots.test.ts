@@ -1,24 +1,54 @@
 import { describe, expect, it } from 'vitest';
-import { holdForRoots } from '../../src/dicom/files/hold-for-roots.ts';
+import { type HoldOptions, holdForRoots, type Outages } from '../../src/dicom/files/hold-for-roots.ts';
+import type { Outcome } from '../../src/dicom/files/root-outcomes.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
-import type { HeaderReader } from '../../src/ports.ts';
+import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
+import type { FileToRead } from '../../src/records/records.ts';
+import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 
 const version = { time: '2025-01-01T00:00:00.000000', traceId: 'a' };
+const fileAt = (path: string): FileToRead => ({
+  tenantId: 't',
+  path,
+  size: 1,
+  patientId: 'P',
+  studyDate: '2025-01-01',
+  version,
+});
 
-async function heldCodes(codes: readonly DicomReadErrorCode[], path: string): Promise<readonly DicomReadErrorCode[]> {
-  const reader: HeaderReader = {
-    read: async () => ({
-      states: [],
-      images: [],
-      failures: codes.map((code) => ({ index: 0, error: new DicomReadError(code) })),
-    }),
+/** Outages below `/lost/`; records what is reported. */
+function createOutages({ mayTry = () => true }: { mayTry?: (file: { path: string }) => boolean } = {}) {
+  const seen: [path: string, outcome: Outcome, code: string | undefined][] = [];
+  const outages: Outages = {
+    any: true,
+    isUnusable: (file) => file.startsWith('/lost/'),
+    mayTry,
+    add: ({ path }, outcome, code) => seen.push([path, outcome, code]),
+    update: () => undefined,
+  };
+  return { seen, outages };
+}
+
+function failing(failures: readonly Omit<HeaderFailure, 'index'>[]): HeaderReader {
+  return {
+    read: async () => ({ states: [], images: [], failures: failures.map((each, index) => ({ index, ...each })) }),
     close: async () => undefined,
   };
-  const held = holdForRoots(reader, { isUnusable: (file) => file.startsWith('/lost/') });
-  const { failures } = await held.read([
-    { tenantId: 't', path, size: 1, patientId: 'P', studyDate: '2025-01-01', version },
-  ]);
+}
+
+async function heldCodes(codes: readonly DicomReadErrorCode[], path: string, systemCode?: string) {
+  const reader = failing(
+    codes.map((code) => ({ error: new DicomReadError(code), ...(systemCode === undefined ? {} : { systemCode }) })),
+  );
+  const held = holdForRoots(reader, createOutages().outages);
+  const { failures } = await held.read(codes.map(() => fileAt(path)));
   return failures.filter(({ notAttempted }) => notAttempted === true).map(({ error }) => error.code);
+}
+
+async function reported(failures: readonly Omit<HeaderFailure, 'index'>[], options?: HoldOptions) {
+  const { seen, outages } = createOutages();
+  await holdForRoots(failing(failures), outages, options).read(failures.map((_, n) => fileAt(`/good/${n}`)));
+  return seen.map(([, outcome, code]) => [outcome, code]);
 }
 
 const STORAGE: readonly DicomReadErrorCode[] = ['file_missing', 'file_unreadable', 'read_failed', 'read_timeout'];
@@ -34,5 +64,69 @@ describe('files below an unusable storage root', () => {
 
   it('are told from missing files below a root that can be used', async () => {
     expect(await heldCodes(STORAGE, '/good/a.dcm')).toEqual([]);
+  });
+
+  it('keep their places when some of them are not tried', async () => {
+    const { outages } = createOutages({ mayTry: ({ path }) => !path.startsWith('/lost/') });
+    const files = ['/lost/1', '/s1/a/2', '/lost/3', '/s1/b/4', '/s1/b/5'].map(fileAt);
+    const failures = new Map<string, DicomReadErrorCode>([['/s1/b/5', 'not_dicom']]);
+    const headers = await holdForRoots(createMemoryReader({ failures }), outages).read(files);
+    expect(headers.images.map(({ index }) => index).sort()).toEqual([1, 3]);
+    expect(headers.failures.map(({ index, notAttempted }) => [index, notAttempted === true]).sort()).toEqual([
+      [0, true],
+      [2, true],
+      [4, false],
+    ]);
+  });
+
+  it('are not passed to the reader at all when none of them is tried', async () => {
+    const { outages, seen } = createOutages({ mayTry: () => false });
+    const reader: HeaderReader = {
+      read: () => Promise.reject(new Error('must not be called')),
+      close: async () => undefined,
+    };
+    const { failures } = await holdForRoots(reader, outages).read([fileAt('/lost/1'), fileAt('/lost/2')]);
+    expect(failures.map(({ index, notAttempted }) => [index, notAttempted])).toEqual([
+      [0, true],
+      [1, true],
+    ]);
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('an error of the storage', () => {
+  it('that no file can cause holds its record also below a root that can be used', async () => {
+    for (const code of ['ENOTCONN', 'EHOSTDOWN', 'ETIMEDOUT', 'EMFILE'])
+      expect(await heldCodes(['read_failed'], '/good/a.dcm', code), code).toEqual(['read_failed']);
+  });
+
+  it('that one file can cause does not', async () => {
+    for (const code of ['EIO', 'ESTALE', 'EUCLEAN'])
+      expect(await heldCodes(['read_failed'], '/good/a.dcm', code), code).toEqual([]);
+  });
+});
+
+describe('the state of the roots', () => {
+  it('is drawn from missing files, unreadable files and errors, and from every file that could be opened', async () => {
+    const codes: DicomReadErrorCode[] = [...STORAGE, 'not_dicom', 'truncated', 'not_a_regular_file'];
+    const failures = codes.map((code) => ({ error: new DicomReadError(code), systemCode: 'CODE' }));
+    expect((await reported(failures)).map(([outcome]) => outcome)).toEqual([
+      ...['missing', 'missing', 'failing', 'failing'],
+      ...['found', 'found', 'found'],
+    ]);
+  });
+
+  it('is not drawn from files outside of the roots, nor from those that were not attempted', async () => {
+    const outside = { error: new DicomReadError('outside_storage_roots') };
+    const notAttempted = { error: new DicomReadError('read_timeout'), notAttempted: true };
+    expect(await reported([outside, notAttempted])).toEqual([]);
+  });
+
+  it('is not drawn from missing files when the topic may name deleted ones', async () => {
+    const failures = [
+      { error: new DicomReadError('file_missing'), systemCode: 'ENOENT' },
+      { error: new DicomReadError('read_failed'), systemCode: 'EIO' },
+    ];
+    expect(await reported(failures, { judgeMissing: false })).toEqual([['failing', 'EIO']]);
   });
 });

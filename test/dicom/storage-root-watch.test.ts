@@ -117,32 +117,3 @@ describe('the watch over storage roots', () => {
     await expect.poll(pendingRootProbes).toBe(0);
   });
 });
-
-describe('a file', () => {
-  const faults: Readonly<Record<string, string>> = { '/lost': 'ENOENT', '/good/lost': 'ESTALE' };
-  const probe: RootProbe = (root) => Promise.resolve(faults[root]);
-
-  it('cannot be read because of its root when the innermost root above it is unusable', async () => {
-    const roots = start(['/lost', '/good', '/good/lost'], { probe });
-    expect(roots.isUnusable('/lost/a.dcm'), 'before the first check').toBe(false);
-    await reported(3);
-    expect(roots.isUnusable('/lost/study/a.dcm')).toBe(true);
-    expect(roots.isUnusable('/good/../lost/a.dcm')).toBe(true);
-    expect(roots.isUnusable('/good/lost/a.dcm')).toBe(true);
-  });
-
-  it('is not held back by another root, a sibling with the same prefix, or a path out of its root', async () => {
-    const roots = start(['/lost', '/good', '/good/lost'], { probe });
-    await reported(3);
-    expect(roots.isUnusable('/good/a.dcm')).toBe(false);
-    expect(roots.isUnusable('/good/lost-and-found/a.dcm')).toBe(false);
-    expect(roots.isUnusable('/lost/../good/a.dcm')).toBe(false);
-    expect(roots.isUnusable('/elsewhere/a.dcm')).toBe(false);
-  });
-
-  it('is held back under a path that names no root only when every root is unusable', async () => {
-    const roots = start(['/lost'], { probe });
-    await reported(1);
-    expect(roots.isUnusable('/alias/of/lost/a.dcm')).toBe(true);
-  });
-});

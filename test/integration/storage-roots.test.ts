@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { BindMount, canMount } from '../support/mounts.ts';
 import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
@@ -47,47 +46,28 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
 
   it.skipIf(!canMount())(
     'dead-letters nothing while its mount is lost under load, and goes on when it is back',
-    {
-      timeout: 180 * SECONDS,
-    },
+    { timeout: 180 * SECONDS },
     async () => {
       await using pipeline = await Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
       const storage = join(pipeline.folder, 'nas');
       mkdirSync(storage);
-      let mounted = false;
-      const mount = () => {
-        execFileSync('mount', ['--bind', storage, pipeline.store]);
-        mounted = true;
-      };
-      const unmount = () => {
-        // Lazy, because the service may have files open.
-        execFileSync('umount', ['--lazy', pipeline.store]);
-        mounted = false;
-      };
-      mount();
-      try {
-        const first = await pipeline.publish({ count: 200, seed: 1 });
-        const service = pipeline.start({ FILE_WAIT: '6s' });
-        await pipeline.untilCommitted(60 * SECONDS);
-        service.pause();
-        const second = await pipeline.publish({ count: 600, seed: 2 });
-        unmount();
-        service.resume();
-        const url = urlOf(pipeline);
-        await expect.poll(() => metric(url, 'wado_records_waiting'), { timeout: 60 * SECONDS }).toBe(second.length);
-        // Twice file_wait.
-        await new Promise((resolve) => setTimeout(resolve, 12 * SECONDS));
-        expect(await (await fetch(`${url}/ready`)).text()).toContain(
-          `"${FIELD}.0","connected":false,"error":"not_mounted"`,
-        );
-        expect(await metric(url, 'wado_records_waiting')).toBe(second.length);
-        mount();
-        await pipeline.untilCommitted(30 * SECONDS);
-        expect((await service.signal('SIGTERM')).code).toBe(0);
-        expect(differences(await pipeline.endState(), expectedState([...first, ...second]))).toEqual([]);
-      } finally {
-        if (mounted) unmount();
-      }
+      using nas = new BindMount(storage, pipeline.store);
+      const load = await pipeline.publish({ count: 12_000, fileBytes: 256 });
+      const service = pipeline.start({ FILE_WAIT: '6s' });
+      await pipeline.untilAtWork(60 * SECONDS);
+      nas.unmount();
+      const url = urlOf(pipeline);
+      await expect.poll(() => metric(url, 'wado_records_waiting'), { timeout: 60 * SECONDS }).toBeGreaterThan(2_000);
+      // Twice file_wait.
+      await new Promise((resolve) => setTimeout(resolve, 12 * SECONDS));
+      expect(await (await fetch(`${url}/ready`)).text()).toContain(
+        `"${FIELD}.0","connected":false,"error":"not_mounted","since":"20`,
+      );
+      expect(await metric(url, 'wado_storage_root_unusable_seconds{.*}')).toBeGreaterThan(10);
+      nas.mount();
+      await pipeline.untilCommitted(60 * SECONDS);
+      expect((await service.signal('SIGTERM')).code).toBe(0);
+      expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
     },
   );
 
@@ -106,20 +86,6 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
   });
 });
-
-/** Mounting needs root, and a container that allows it. */
-function canMount(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'can-mount-'));
-  try {
-    execFileSync('mount', ['--bind', folder, folder], { stdio: 'ignore' });
-    execFileSync('umount', [folder]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 function linesWith(pipeline: Pipeline, text: string): readonly Record<string, unknown>[] {
   const lines = pipeline.hasStarted() ? pipeline.logText().split('\n') : [];

@@ -62,6 +62,7 @@ function snapshot(): DashboardSnapshot {
     ready: true,
     input: { ...node, topics: ['t'], group: 'g', lag: 0 },
     outputs: [],
+    storageRoots: [],
     records: { consumed: acked, acked, deadLettered: 0, released: 0, inFlight: 0, waiting: 0 },
     deadLetters: {},
     totals: {},

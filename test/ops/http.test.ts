@@ -12,6 +12,8 @@ const POSTGRES = { label: 'postgres', path: 'root.output.reject_errored.broker.o
 
 const open: AdminServer[] = [];
 
+const STORAGE_ROOT = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
+
 afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.close()));
 });
@@ -24,6 +26,7 @@ async function start(rootPath = '/benthos') {
     nodes: {
       input: { ...INPUT, topics: ['storage_queue'], group: 'dicom-consumer-group' },
       outputs: [{ ...POSTGRES, kind: 'database', target: 'postgres' }],
+      storageRoots: [STORAGE_ROOT],
     },
     version,
     metrics,
@@ -142,6 +145,8 @@ describe('the admin server', () => {
   it('shows the nodes, their counts and the dead letters on the dashboard', async () => {
     const { get, metrics, health, dashboard } = await start();
     health.component(INPUT).connected();
+    const since = new Date('2026-01-01T00:00:00Z');
+    health.alternatives([STORAGE_ROOT, { label: '', path: 'other' }])[0]?.failed('files_missing', since);
     const input = metrics.input(INPUT);
     input.received(50);
     input.lag('storage_queue', 0, 3);
@@ -153,7 +158,8 @@ describe('the admin server', () => {
     dashboard.totals({ studies: 7 });
     expect(await (await get('/dashboard.json')).json()).toMatchObject({
       version: '1.2.3',
-      ready: true,
+      ready: false,
+      storageRoots: [{ ...STORAGE_ROOT, connected: false, error: 'files_missing', since: '2026-01-01T00:00:00.000Z' }],
       input: { ...INPUT, connected: true, count: 50, lag: 7, topics: ['storage_queue'], group: 'dicom-consumer-group' },
       outputs: [{ ...POSTGRES, connected: false, count: 48, kind: 'database', target: 'postgres' }],
       records: { deadLettered: 2 },

@@ -123,16 +123,19 @@ describe('the metrics', () => {
     expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['read_timeout', 'read_timeout', 'died']);
   });
 
-  it('report a storage root as usable once it was found usable', async () => {
+  it('report whether a storage root is usable, and for how long it is not', async () => {
     const metrics = createMetrics({ process: false });
     const root = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
     const report = metrics.storageRoot(root);
-    const value = async () => (await metrics.series('wado_storage_root_usable')).map((each) => each.value);
-    expect(await value()).toEqual([0]);
-    report(true);
-    expect(await value()).toEqual([1]);
-    report(false);
-    expect(await value()).toEqual([0]);
+    const values = (name: string) => async () =>
+      (await metrics.series(`wado_storage_root_${name}`)).map((each) => each.value);
+    const [usable, seconds] = [values('usable'), values('unusable_seconds')];
+    expect([...(await usable()), ...(await seconds())]).toEqual([0, 0]);
+    report(undefined);
+    expect([...(await usable()), ...(await seconds())]).toEqual([1, 0]);
+    report(performance.now() - 90_000);
+    expect(await usable()).toEqual([0]);
+    expect((await seconds())[0]).toBeGreaterThanOrEqual(90);
   });
 
   it('are separate for each registry of a process', async () => {

@@ -1,5 +1,5 @@
 /** Reads the files of a batch: one by one from fast storage, concurrently from slow storage. */
-import type { DicomReadError } from '../../errors.ts';
+import { DicomReadError, systemCode } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
 import { type OnProgress, runConcurrently } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
@@ -34,7 +34,7 @@ export class BatchReader {
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
     this.#onFile(-1);
     const latest = new LatestPerKey(request, timestampsJson(new Date()));
-    const failures: FailureLists = { indexes: [], codes: [], attributes: [], incomplete: [] };
+    const failures: FailureLists = { indexes: [], codes: [], attributes: [], systemCodes: [], incomplete: [] };
     // Newest first, so that the JSON of an older version is never built.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
     const done = this.#readWhileFast(request, order, latest, failures);
@@ -70,7 +70,7 @@ export class BatchReader {
       this.#speed.record(performance.now() - start);
       latest.offer(index, slot.header);
     } catch (error) {
-      addFailure(failures, index, toReadError(error), isIncomplete(slot, request.sizes[index]));
+      addFailure(failures, index, error, isIncomplete(slot, request.sizes[index]));
     }
   }
 
@@ -96,7 +96,7 @@ export class BatchReader {
             use();
           } catch (error) {
             try {
-              addFailure(failures, index, toReadError(error), isIncomplete(slot, request.sizes[index]));
+              addFailure(failures, index, error, isIncomplete(slot, request.sizes[index]));
             } catch (bug) {
               reject(bug);
               return;
@@ -130,9 +130,12 @@ function isIncomplete({ size }: FileHeader, announced = 0): boolean {
   return size !== NOT_KNOWN && size < announced;
 }
 
-function addFailure(failures: FailureLists, index: number, error: DicomReadError, incomplete: boolean): void {
+/** Throws errors that no file can cause. */
+function addFailure(failures: FailureLists, index: number, error: unknown, incomplete: boolean): void {
+  const { code, attribute } = toReadError(error);
   failures.indexes.push(index);
-  failures.codes.push(error.code);
-  failures.attributes.push(error.attribute);
+  failures.codes.push(code);
+  failures.attributes.push(attribute);
+  failures.systemCodes.push(error instanceof DicomReadError ? undefined : systemCode(error));
   failures.incomplete.push(incomplete);
 }

@@ -1,30 +1,90 @@
-import type { DicomReadErrorCode } from '../../errors.ts';
-import type { HeaderFailure, HeaderReader } from '../../ports.ts';
-import type { StorageRootWatch } from './storage-root-watch.ts';
+import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
+import type { HeaderBatch, HeaderFailure, HeaderReader } from '../../ports.ts';
+import type { FileToRead } from '../../records/records.ts';
+import type { Outcome } from './root-outcomes.ts';
+import { isNeverTheFile } from './storage-errors.ts';
+import type { StorageOutages } from './storage-outages.ts';
 
-/** The errors for files below a directory that is missing, denied or failing. */
-const OUTAGE_CODES: ReadonlySet<DicomReadErrorCode> = new Set([
-  'file_missing',
-  'file_unreadable',
-  'read_failed',
-  'read_timeout',
-]);
+/** What an error says about the file's root. Other errors don't say anything, or show that the file was opened. */
+const OUTCOMES: Partial<Readonly<Record<DicomReadErrorCode, Outcome>>> = {
+  file_missing: 'missing',
+  file_unreadable: 'missing',
+  read_failed: 'failing',
+  read_timeout: 'failing',
+};
+
+/** What the wrapper needs of the roots' state. */
+export type Outages = Pick<StorageOutages, 'any' | 'isUnusable' | 'mayTry' | 'add' | 'update'>;
+
+/** Settings of the wrapper. */
+export interface HoldOptions {
+  /** Whether missing files say anything about their root. Default true. */
+  readonly judgeMissing?: boolean;
+}
 
 /**
- * Marks failed files below an unusable storage root as not attempted: they are retried without a time limit until the
- * root can be used again, instead of being dead-lettered as missing.
+ * Marks failed files as not attempted when their storage root is at fault: they are retried without a time limit until the
+ * root can be used again, instead of being dead-lettered. Reports every attempt to `outages`. Most files that failed below
+ * an unusable root are not tried again before it works.
  */
-export function holdForRoots(reader: HeaderReader, roots: Pick<StorageRootWatch, 'isUnusable'>): HeaderReader {
+export function holdForRoots(
+  reader: HeaderReader,
+  outages: Outages,
+  { judgeMissing = true }: HoldOptions = {},
+): HeaderReader {
+  const isHeld = (failure: HeaderFailure, file: FileToRead) =>
+    OUTCOMES[failure.error.code] !== undefined && (isNeverTheFile(failure.systemCode) || outages.isUnusable(file.path));
+
   return {
     async read(files) {
-      const headers = await reader.read(files);
+      const wanted = outages.any ? files.flatMap((file, index) => (outages.mayTry(file) ? [index] : [])) : undefined;
+      const headers = await readSome(reader, files, wanted);
+      reportOutcomes(files, headers.failures, outages, judgeMissing);
       if (headers.failures.length === 0) return headers;
-      const held = (failure: HeaderFailure): HeaderFailure => {
-        const outage = OUTAGE_CODES.has(failure.error.code) && roots.isUnusable(files[failure.index]?.path ?? '');
-        return outage ? { ...failure, notAttempted: true } : failure;
-      };
-      return { ...headers, failures: headers.failures.map(held) };
+      const failures = headers.failures.map((failure) => {
+        const file = files[failure.index];
+        return file !== undefined && isHeld(failure, file) ? { ...failure, notAttempted: true } : failure;
+      });
+      return { ...headers, failures };
     },
     close: () => reader.close(),
   };
+}
+
+/** Reads the files with the indexes `wanted` [all]; the others are not attempted. */
+async function readSome(
+  reader: HeaderReader,
+  files: readonly FileToRead[],
+  wanted: readonly number[] | undefined,
+): Promise<HeaderBatch> {
+  if (wanted === undefined || wanted.length === files.length) return await reader.read(files);
+  const tried = new Set(wanted);
+  const error = new DicomReadError('read_timeout');
+  const skipped = files.flatMap((_, index) => (tried.has(index) ? [] : [{ index, error, notAttempted: true }]));
+  if (wanted.length === 0) return { states: [], images: [], failures: skipped };
+  const { states, images, failures } = await reader.read(wanted.flatMap((index) => files[index] ?? []));
+  const inFiles = <T extends { readonly index: number }>(each: T): T => ({ ...each, index: wanted[each.index] ?? 0 });
+  return {
+    states: states.map(inFiles),
+    images: images.map(inFiles),
+    failures: [...failures.map(inFiles), ...skipped],
+  };
+}
+
+function reportOutcomes(
+  files: readonly FileToRead[],
+  failures: readonly HeaderFailure[],
+  outages: Outages,
+  judgeMissing: boolean,
+): void {
+  const failed = new Map(failures.map((failure) => [failure.index, failure]));
+  files.forEach((file, index) => {
+    const failure = failed.get(index);
+    if (failure === undefined) outages.add(file, 'found');
+    else if (failure.notAttempted !== true && failure.error.code !== 'outside_storage_roots') {
+      const outcome = OUTCOMES[failure.error.code] ?? 'found';
+      if (outcome !== 'missing' || judgeMissing) outages.add(file, outcome, failure.systemCode ?? failure.error.code);
+    }
+  });
+  outages.update();
 }

@@ -50,6 +50,8 @@ export interface FailureLists {
   readonly indexes: number[];
   readonly codes: DicomReadErrorCode[];
   readonly attributes: (string | undefined)[];
+  /** The system's code of a failed call, such as `EIO`. */
+  readonly systemCodes: (string | undefined)[];
   /** Whether the file is shorter than the request said. */
   readonly incomplete: boolean[];
 }

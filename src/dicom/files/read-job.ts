@@ -2,7 +2,7 @@
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
 import type { HeaderBatch, HeaderFailure, HeaderRow, MissingIdentity } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
-import type { BatchRequest, RowLists, WorkerMessage } from './messages.ts';
+import type { BatchRequest, FailureLists, RowLists, WorkerMessage } from './messages.ts';
 
 /** Why a worker was replaced. */
 export type WorkerLoss = 'read_timeout' | 'died';
@@ -80,6 +80,7 @@ export class ReadJob {
       index: this.#indexes[position] ?? 0,
       error: new DicomReadError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
       incomplete: failures.incomplete[at] === true,
+      ...systemCodeOf(failures, at),
     }));
     this.#resolve({
       states: this.#rows(states, bytes),
@@ -102,4 +103,9 @@ export class ReadJob {
       };
     });
   }
+}
+
+function systemCodeOf({ systemCodes }: FailureLists, at: number): Pick<HeaderFailure, 'systemCode'> {
+  const systemCode = systemCodes[at];
+  return systemCode === undefined ? {} : { systemCode };
 }

@@ -1,6 +1,5 @@
 /** Checks at start and then every few seconds which storage roots can be used. */
 import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { systemCode } from '../../errors.ts';
 import { MountMemory } from './mount-points.ts';
 
@@ -63,19 +62,10 @@ export class StorageRootWatch {
     clearTimeout(this.#timer);
   }
 
-  /**
-   * Whether a file can't be read because of its root: the innermost root above its path was found unusable at the last
-   * check. A path that reaches a root through a symbolic link names no root; for it, all roots must be unusable.
-   */
-  isUnusable(file: string): boolean {
-    const { roots } = this.#options;
-    let innermost: number | undefined;
-    roots.forEach((root, index) => {
-      const longer = root.length > (roots[innermost ?? -1]?.length ?? -1);
-      if (longer && isUnder(root, path.normalize(file))) innermost = index;
-    });
-    if (innermost !== undefined) return isFault(this.#codes[innermost]);
-    return this.#codes.every(isFault);
+  /** Why the root with this index could not be used at its last check; undefined if it could, or wasn't checked yet. */
+  codeOf(index: number): string | undefined {
+    const code = this.#codes[index];
+    return code === UNCHECKED ? undefined : code;
   }
 
   async #checkAll(): Promise<void> {
@@ -123,12 +113,4 @@ function timeout(milliseconds: number): Promise<string> {
   return new Promise((resolve) => {
     setTimeout(() => resolve('ETIMEDOUT'), milliseconds).unref();
   });
-}
-
-function isFault(code: string | undefined): boolean {
-  return code !== undefined && code !== UNCHECKED;
-}
-
-function isUnder(root: string, file: string): boolean {
-  return file.startsWith(root.endsWith('/') ? root : `${root}/`);
 }

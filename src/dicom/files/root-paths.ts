@@ -1,0 +1,27 @@
+/** Finds the storage root of a file by its path. */
+import path from 'node:path';
+
+/** The storage roots, by their position in the configuration. */
+export class RootPaths {
+  readonly #prefixes: readonly string[];
+
+  /** Absolute paths, in the order of the configuration. */
+  constructor(roots: readonly string[]) {
+    this.#prefixes = roots.map((root) => (root.endsWith('/') ? root : `${root}/`));
+  }
+
+  /**
+   * The index of the innermost root above a file. Undefined for a path that names no root, for example one that reaches a
+   * root through a symbolic link.
+   */
+  indexOf(file: string): number | undefined {
+    // Normalising costs more than the search, and few paths need it.
+    const plain = file.includes('/.') || file.includes('//') ? path.normalize(file) : file;
+    let innermost: number | undefined;
+    this.#prefixes.forEach((prefix, index) => {
+      const longer = prefix.length > (this.#prefixes[innermost ?? -1]?.length ?? -1);
+      if (longer && plain.startsWith(prefix)) innermost = index;
+    });
+    return innermost;
+  }
+}

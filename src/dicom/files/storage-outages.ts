@@ -1,0 +1,118 @@
+/** The state of every storage root, from regular checks of the root itself and from the attempts to read its files. */
+import { type OutageLimits, type Outcome, RootOutcomes } from './root-outcomes.ts';
+import { RootPaths } from './root-paths.ts';
+import { type RootProbe, StorageRootWatch } from './storage-root-watch.ts';
+
+/** The roots, and when they count as lost. */
+export interface StorageOutagesOptions {
+  /** Absolute paths, in the order of the configuration. */
+  readonly roots: readonly string[];
+  readonly limits: OutageLimits;
+  /**
+   * Called after the first check of each root and after every change, with its index and the reason why it can't be used:
+   * a bare system code, `not_mounted` or `files_missing`; undefined when it can.
+   */
+  readonly onChange: (index: number, code: string | undefined) => void;
+  readonly probe?: RootProbe;
+  /** Pause between two rounds of checks, in milliseconds [2000]. */
+  readonly intervalMs?: number;
+  /** The clock in milliseconds [performance.now]. */
+  readonly now?: () => number;
+}
+
+/** Attempts per second and unusable root with files that were tried before. New files are always tried. */
+const RETRIES_PER_SECOND = 32;
+const SECOND_MS = 1_000;
+/** The reason of a root that doesn't answer: every attempt to open a file there blocks a thread. */
+const NO_ANSWER = 'ETIMEDOUT';
+
+/** Starts to check the roots. */
+export class StorageOutages {
+  readonly #paths: RootPaths;
+  readonly #outcomes: readonly RootOutcomes[];
+  readonly #watch: StorageRootWatch;
+  readonly #onChange: StorageOutagesOptions['onChange'];
+  readonly #now: () => number;
+  readonly #codes: (string | undefined)[];
+  readonly #retries: { since: number; left: number }[];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor({ roots, limits, onChange, probe, intervalMs, now = () => performance.now() }: StorageOutagesOptions) {
+    this.#paths = new RootPaths(roots);
+    this.#outcomes = roots.map(() => new RootOutcomes(limits, now));
+    this.#codes = roots.map(() => undefined);
+    this.#retries = roots.map(() => ({ since: Number.NEGATIVE_INFINITY, left: 0 }));
+    this.#onChange = onChange;
+    this.#now = now;
+    this.#watch = new StorageRootWatch({
+      roots,
+      onChange: (index) => this.#report(index, true),
+      ...(probe === undefined ? {} : { probe }),
+      ...(intervalMs === undefined ? {} : { intervalMs }),
+    });
+    this.#timer = setInterval(() => this.update(), SECOND_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#watch.close();
+  }
+
+  /** Whether any root can't be used. */
+  get any(): boolean {
+    return this.#codes.some((code) => code !== undefined);
+  }
+
+  /**
+   * Whether a file can't be read because of its root. For a path that names no root, all roots must be unusable.
+   */
+  isUnusable(file: string): boolean {
+    const index = this.#paths.indexOf(file);
+    return index === undefined ? this.#codes.every((code) => code !== undefined) : this.#codes[index] !== undefined;
+  }
+
+  /**
+   * Whether to try to read a file now. Below an unusable root only new files are tried, and some of those that failed
+   * before: enough to notice the end of the outage. `file` identifies the file in later attempts.
+   */
+  mayTry(file: { readonly path: string }): boolean {
+    const index = this.#paths.indexOf(file.path);
+    if (index === undefined || this.#codes[index] === undefined) return true;
+    if (this.#codes[index] === NO_ANSWER) return false;
+    if (this.#outcomes[index]?.hasTried(file) !== true) return true;
+    return this.#takeRetry(index);
+  }
+
+  /** Records an attempt. `code` is the system's error code, if the storage failed. */
+  add(file: { readonly path: string }, outcome: Outcome, code?: string): void {
+    const index = this.#paths.indexOf(file.path);
+    if (index !== undefined) this.#outcomes[index]?.add(file, outcome, code);
+  }
+
+  /** Updates the state of all roots from the recorded attempts. */
+  update(): void {
+    this.#outcomes.forEach((outcomes, index) => {
+      outcomes.update();
+      this.#report(index, false);
+    });
+  }
+
+  #takeRetry(index: number): boolean {
+    const retries = this.#retries[index];
+    if (retries === undefined) return false;
+    const now = this.#now();
+    if (now - retries.since >= SECOND_MS) {
+      retries.since = now;
+      retries.left = RETRIES_PER_SECOND;
+    }
+    return retries.left-- > 0;
+  }
+
+  /** `checked`: the root itself was checked, for the first time or with another result. */
+  #report(index: number, checked: boolean): void {
+    const code = this.#watch.codeOf(index) ?? this.#outcomes[index]?.lost;
+    const changed = code !== this.#codes[index];
+    this.#codes[index] = code;
+    if (changed || (checked && code === undefined)) this.#onChange(index, code);
+  }
+}
