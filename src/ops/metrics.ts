@@ -40,6 +40,8 @@ export interface InputMetrics extends ConnectionMetrics {
   batchCreated(mechanism: BatchMechanism): void;
   /** Records between the group's offset and the partition's end; undefined (NaN in the series) while unknown. */
   lag(topic: string, partition: number, records: number | undefined): void;
+  /** The number of acknowledged records above the committed offset that the commit's metadata doesn't list. */
+  unlisted(topic: string, partition: number, records: number): void;
   /** A partition continued at another offset than the group's. `skipped` records were deleted before they were consumed. */
   moved(reason: string, skipped: number): void;
   /** A partition isn't read although it has records. */
@@ -161,6 +163,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labelNames: [...LABELS, 'reason'],
       registers,
     }),
+    unlisted: new Gauge({
+      name: 'wado_commit_metadata_overflow_offsets',
+      help: "Acknowledged records above the committed offset that the commit's metadata does not list, for lack of space",
+      labelNames: [...LABELS, 'topic', 'partition'],
+      registers,
+    }),
     // Redpanda Connect renamed kafka_lag to redpanda_lag after 4.99. Both names are exported, for dashboards of both.
     lags: ['redpanda_lag', 'kafka_lag'].map(
       (name) =>
@@ -224,13 +232,15 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
           for (const gauge of input.lags)
             gauge.labels(label, path, topic, String(partition)).set(records ?? Number.NaN);
         },
+        unlisted: (topic, partition, records) =>
+          input.unlisted.labels(label, path, topic, String(partition)).set(records),
         moved: (reason, skipped) => {
           input.offsetResets.labels(label, path, reason).inc();
           input.skipped.labels(label, path, reason).inc(skipped);
         },
         stalled: () => stalls.inc(),
         lagGone: (topic, partition) => {
-          for (const gauge of input.lags) gauge.remove(label, path, topic, String(partition));
+          for (const gauge of [...input.lags, input.unlisted]) gauge.remove(label, path, topic, String(partition));
         },
       };
     },

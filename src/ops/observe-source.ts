@@ -2,7 +2,7 @@ import { tap } from 'rxjs';
 import type { InputConfig } from '../config/config.ts';
 import { partitionName } from '../kafka/client/types.ts';
 import type { SourceEvents } from '../kafka/consumer/events.ts';
-import type { SkipReason } from '../kafka/consumer/start-offsets.ts';
+import type { SkipReason, UnusableMetadata } from '../kafka/consumer/start-offsets.ts';
 import type { Source } from '../ports.ts';
 import type { BatchLog } from './batch-log.ts';
 import type { Health } from './health.ts';
@@ -33,6 +33,8 @@ export function sourceEvents(
   const problems = new RepeatedLog(REPEAT_AFTER_MS);
   const commitFailures = new RepeatedLog(REPEAT_AFTER_MS);
   let isUp = false;
+  let hasIgnoredMetadata = false;
+  let hasRefusedMetadata = false;
   let notReadySince = performance.now();
   const up = () => {
     if (isUp) return;
@@ -89,6 +91,24 @@ export function sourceEvents(
         `${partitionName({ topic, partition })} is not read although it has records: starting it again`,
       );
     },
+    alreadyDone: (records) => metrics.records.alreadyDone(records),
+    unlisted: ({ topic, partition }, records) => counts.unlisted(topic, partition, records),
+    metadataIgnored(partition, reason) {
+      if (hasIgnoredMetadata) return;
+      hasIgnoredMetadata = true;
+      logger.warn(
+        { partition: partitionName(partition), reason },
+        `the metadata of the committed offset ${UNUSABLE[reason]}: what is done above the offset is processed again`,
+      );
+    },
+    metadataRefused(maxBytes) {
+      if (hasRefusedMetadata) return;
+      hasRefusedMetadata = true;
+      logger.warn(
+        { max_bytes: maxBytes },
+        "the broker refuses the size of the commit's metadata (offset.metadata.max.bytes): committing without it, then with less",
+      );
+    },
     acked: (origins) => metrics.records.acked(origins),
     released: (records) => metrics.records.released(records),
     revoked(partitions, lost, unacked) {
@@ -112,6 +132,12 @@ const MOVED: Readonly<Record<SkipReason, string>> = {
   recreated: 'the topic was deleted and created again: consuming the new log from the beginning',
   retention: 'records were deleted before they were consumed: continuing at the log start offset',
   truncated: 'the log ends below the committed offset: consuming it from the beginning',
+};
+
+const UNUSABLE: Readonly<Record<UnusableMetadata, string>> = {
+  foreign: 'is not from this program',
+  damaged: 'is damaged or belongs to another offset',
+  truncated: 'lists offsets beyond the end of the log',
 };
 
 /** Counts each record in the ledger when the source emits it. */

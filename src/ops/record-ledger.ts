@@ -19,6 +19,8 @@ export interface RecordLedger {
    * Counts unacknowledged records that were dropped with their partition or by a restart. They are redelivered.
    */
   released(records: number): void;
+  /** Counts records that were delivered again and not passed to the topology, because they are already acknowledged. */
+  alreadyDone(records: number): void;
   /** Counts unknown fields of an accepted record. */
   unknownFields(fields: number): void;
   /** Counts an accepted record whose transfer_status is NeedTransfer. */
@@ -45,7 +47,7 @@ export interface LedgerFigures {
 /** Creates the ledger and registers its metrics. */
 export function createRecordLedger(registry: Registry): RecordLedger {
   const registers = [registry];
-  const counts = { consumed: 0, acked: 0, released: 0, unknownFields: 0, needTransfer: 0 };
+  const counts = { consumed: 0, acked: 0, released: 0, alreadyDone: 0, unknownFields: 0, needTransfer: 0 };
   const deadLetters = new Map<string, number>();
   const codes = new WeakMap<Origin, string>();
   const gauges = { inFlight: () => 0, waiting: () => 0 };
@@ -77,6 +79,11 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     'wado_records_released',
     'Unacknowledged records dropped by a revocation or a restart; they are redelivered',
     () => counts.released,
+  );
+  counter(
+    'wado_records_already_done',
+    'Records delivered again that the group had acknowledged above its committed offset; they are not consumed again',
+    () => counts.alreadyDone,
   );
   counter('wado_unknown_fields', 'Unknown fields in accepted records', () => counts.unknownFields);
   counter(
@@ -111,6 +118,9 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     },
     released: (records) => {
       counts.released += records;
+    },
+    alreadyDone: (records) => {
+      counts.alreadyDone += records;
     },
     needsTransfer: () => {
       counts.needTransfer++;

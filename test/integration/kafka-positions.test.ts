@@ -120,7 +120,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     await topics.recreate(topic);
     await topics.fill(topic, 2_000, 'new');
     // The broker deletes a topic's offsets with it; a member that committed after that has brought the old one back.
-    const metadata = encodeMetadata({ topicId: 'AAAAr6ldS7W9BlsRwOCikw', firstPartitions: 1 });
+    const metadata = encodeMetadata({ topicId: 'AAAAr6ldS7W9BlsRwOCikw', firstPartitions: 1 }, 0).text;
     await alterGroupOffsets({ 'bootstrap.servers': kafka.brokers }, topic, [
       { topic, partition: 0, offset: 600, metadata },
     ]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeMetadata, encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
+import { encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
 import { type StartFacts, startOffsetOf } from '../../src/kafka/consumer/start-offsets.ts';
 
 const PARTITION = { topic: 't', partition: 0 };
@@ -39,7 +39,7 @@ function start(given: Case, partition = 0) {
   );
 }
 
-const metadata = (topicId: string, firstPartitions = 1) => encodeMetadata({ topicId, firstPartitions });
+const metadata = (topicId: string, firstPartitions = 1) => encodeMetadata({ topicId, firstPartitions }, 0).text;
 
 describe('a start offset', () => {
   it.each([
@@ -126,17 +126,47 @@ describe('a start offset', () => {
   });
 });
 
-describe("a commit's metadata", () => {
-  it('is decoded as it was encoded, even with fields that a later release adds', () => {
-    const known = { topicId: ID, firstPartitions: 6 };
-    expect(decodeMetadata(encodeMetadata(known))).toEqual(known);
-    expect(decodeMetadata(JSON.stringify({ ...JSON.parse(encodeMetadata(known)), done: '0-3' }))).toEqual(known);
+describe('the processed offsets above a start offset', () => {
+  const at = (offset: number, done: readonly number[], id = ID) =>
+    encodeMetadata({ topicId: id, firstPartitions: 1 }, offset, done).text;
+
+  it('are those that were committed with it', () => {
+    expect(start({ committed: 40, metadata: at(40, [41, 50, 60, 100]) })).toMatchObject({
+      offset: 40,
+      reason: 'committed',
+      done: [41, 50, 60, 100],
+    });
   });
 
-  it.each([null, undefined, '', 'text', '{', 'null', '{"v":2,"topic":"a","first":1}', '{"v":1,"topic":"","first":1}'])(
-    'of another program or version is ignored: %s',
-    (text) => {
-      expect(decodeMetadata(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    ['were committed with another offset', { committed: 39, metadata: at(40, [41, 50]) }, 'damaged'],
+    ['are cut short', { committed: 40, metadata: `${at(40, [41, 50]).slice(0, -5)}"}` }, 'damaged'],
+    ['are no base64', { committed: 40, metadata: JSON.stringify({ v: 1, topic: ID, first: 1, done: 7 }) }, 'damaged'],
+    ["are another program's", { committed: 40, metadata: 'bVFLCMyBAA==' }, 'foreign'],
+    ['lie beyond the end of the log, which was truncated', { committed: 40, metadata: at(40, [41, 101]) }, 'truncated'],
+  ] as const)('are ignored, with a reason, if they %s', (_, given, unusable) => {
+    expect(start(given)).toMatchObject({ offset: given.committed, reason: 'committed', done: [], unusable });
+  });
+
+  it.each([
+    ['no metadata', { committed: 40 }],
+    ['metadata of a version without them', { committed: 40, metadata: at(40, []) }],
+    ['no committed offset', {}],
+    ['a recreated topic', { committed: 40, metadata: at(40, [41, 50], OTHER_ID) }],
+    ['brokers without topic ids', { committed: 40, metadata: at(40, [41, 50]), id: undefined }],
+  ] as const)('do not exist with %s, which is no reason for a warning', (_, given) => {
+    const found = start(given);
+    expect(found?.done).toEqual([]);
+    expect(found?.unusable).toBeUndefined();
+  });
+
+  it('are kept when retention deleted the start offset, and are not counted as skipped', () => {
+    expect(start({ committed: 3, begin: 20, metadata: at(3, [5, 8, 15, 30, 40, 41]) })).toMatchObject({
+      offset: 20,
+      reason: 'retention',
+      // 3 to 19 without 5 to 7 and 15 to 19.
+      skipped: 17 - 8,
+      done: [20, 30, 40, 41],
+    });
+  });
 });

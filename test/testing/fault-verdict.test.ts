@@ -117,6 +117,18 @@ describe("the fault suite's verdict", () => {
     ]);
   });
 
+  it('finds an offset that was listed as done before its record was everywhere', () => {
+    const evidence = honest();
+    const listed = (time: number) => ({
+      ...evidence,
+      commits: [{ partition: 0, offset: 1, time, done: [2, 3] }, ...evidence.commits.slice(1)],
+    });
+    expect(commitProblems(listed(150), LOAD)).toEqual([]);
+    const late = { ...listed(150), deadLetters: having(evidence.deadLetters, 'poison', 151) };
+    expect(commitProblems(late, LOAD)).toEqual(['partition 0: 1 was committed, with 2 (poison) as done before it was']);
+    expect(commitProblems({ ...late, commits: evidence.commits }, LOAD)).toEqual([]);
+  });
+
   it('finds a commit that went back, and that there is none at all', () => {
     const evidence = honest();
     const back = [...evidence.commits, { partition: 0, offset: 2, time: 300 }];

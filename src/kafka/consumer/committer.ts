@@ -1,17 +1,17 @@
-import type { PartitionOffset } from '../client/types.ts';
+import type { CommittableOffset } from './partition-offsets.ts';
 
 /** What the committer needs from the source. */
 export interface CommitterOptions {
   /** Time between two commits, in milliseconds. */
   readonly periodMs: number;
-  /** Returns the offsets that may be committed and were not returned before. */
-  readonly takeCommittable: () => readonly PartitionOffset[];
+  /** Returns what may be committed and has changed since the last call. */
+  readonly takeCommittable: () => readonly CommittableOffset[];
   /** Called when the commit of these offsets failed: `takeCommittable` must return them, or newer ones, again. */
-  readonly restore: (offsets: readonly PartitionOffset[]) => void;
+  readonly restore: (offsets: readonly CommittableOffset[]) => void;
   /** Sends the commit; the broker's answer arrives at `answered()`. May throw. */
-  readonly send: (offsets: readonly PartitionOffset[]) => void;
+  readonly send: (offsets: readonly CommittableOffset[]) => void;
   /** Called when the broker has accepted the commit of these offsets. */
-  readonly committed: (offsets: readonly PartitionOffset[]) => void;
+  readonly committed: (offsets: readonly CommittableOffset[]) => void;
   /** Called with the error of a failed commit. */
   readonly failed: (error: unknown) => void;
   /** Called when no answer arrived within ANSWER_TIMEOUT_MS. */
@@ -33,7 +33,7 @@ const ANSWER_TIMEOUT_MS = 5 * 60_000;
 export class Committer {
   readonly #options: CommitterOptions;
   #timer: NodeJS.Timeout | undefined;
-  #awaited: readonly PartitionOffset[] = [];
+  #awaited: readonly CommittableOffset[] = [];
   #sentAt = Number.NaN;
   /** Called with the next answer: true when the broker accepted the commit. */
   #waiting: ((accepted: boolean) => void)[] = [];

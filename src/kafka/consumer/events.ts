@@ -2,7 +2,7 @@ import type { Origin } from '../../records/records.ts';
 import type { Partition, PartitionOffset } from '../client/types.ts';
 import type { PartitionLag } from './group-monitor.ts';
 import type { Stall } from './stalled-partitions.ts';
-import type { SkipReason, StartOffset } from './start-offsets.ts';
+import type { SkipReason, StartOffset, UnusableMetadata } from './start-offsets.ts';
 
 /** What the source reports while it runs. Every callback is optional and must not throw. */
 export interface SourceEvents {
@@ -18,6 +18,8 @@ export interface SourceEvents {
    * once when it is (readiness.ts).
    */
   readiness?(problem: string | undefined): void;
+  /** The number of records of one poll that the group had acknowledged above its committed offset. They are not emitted. */
+  alreadyDone?(records: number): void;
   /** Partitions were assigned and start at these offsets. The client chooses the start of a partition without one. */
   assigned?(partitions: readonly Partition[], starts: readonly StartOffset[]): void;
   /** Origins of emitted records that are now acknowledged, each once. */
@@ -30,6 +32,12 @@ export interface SourceEvents {
   committed?(offsets: readonly PartitionOffset[]): void;
   /** A commit failed and will be retried. `detail` is librdkafka's name of the error. */
   commitFailed?(detail: string): void;
+  /** The metadata of a partition's committed offset is not used: what is done above the offset is processed again. */
+  metadataIgnored?(partition: Partition, reason: UnusableMetadata): void;
+  /** The broker refused the size of a commit's metadata. Later commits carry at most `maxBytes` of it. */
+  metadataRefused?(maxBytes: number): void;
+  /** The number of done records above the group's offset that a commit's metadata doesn't list, for lack of space. */
+  unlisted?(partition: Partition, records: number): void;
   /**
    * A partition continues at `to` instead of `from`, the group's offset. `skipped` records were deleted before they were consumed.
    */

@@ -1,13 +1,14 @@
 import { type OffsetRange, Origin, type RecordHeader } from '../../records/records.ts';
 import type { PartitionOffset } from '../client/types.ts';
-import type { Assignment, TrackedOffset } from './watermark.ts';
+import type { Assignment } from './partition-offsets.ts';
+import type { TrackedOffset } from './watermark.ts';
 
 /** The origin of a record that the Kafka source consumed. The source and its transactions accept no other origin. */
 export class KafkaOrigin extends Origin implements TrackedOffset {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** The assignment under which it was consumed, with the metadata to commit with its offset. */
+  /** The assignment under which it was consumed, with the log that it belongs to. */
   readonly assignment?: Assignment;
 
   constructor({ topic, partition, offset }: PartitionOffset, assignment?: Assignment) {

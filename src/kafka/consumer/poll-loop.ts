@@ -18,8 +18,6 @@ const FETCH = 200;
 const PAUSE_AFTER_MS = 5_000;
 /** How often the client's positions are read. */
 const POSITION_PERIOD_MS = 1_000;
-/** Bounds the number of acknowledged records above the watermark, which cost a few bytes each: times `checkpointLimit`. */
-const HELD_PER_LIMIT = 64;
 
 /** What the poll loop needs from the source. */
 export interface PollLoopOptions {
@@ -129,17 +127,20 @@ export class PollLoop {
 
   #room(): number {
     const { tracker, checkpointLimit } = this.#options;
-    return tracker.held < checkpointLimit * HELD_PER_LIMIT ? checkpointLimit - tracker.unacked : 0;
+    return checkpointLimit - tracker.unacked;
   }
 
   #emit(messages: readonly NativeMessage[]): void {
-    const { tracker, wanted, emit } = this.#options;
+    const { tracker, wanted, emit, events } = this.#options;
+    let done = 0;
     for (const message of messages) {
-      if (!wanted()) return;
-      // A poll may return records of a partition that was revoked meanwhile. They belong to its next owner.
+      if (!wanted()) break;
       const assignment = tracker.track(message);
-      if (assignment !== undefined) emit(toRecord(message, assignment));
+      if (assignment === 'done') done++;
+      // A poll may return records of a partition that was revoked meanwhile. They belong to its next owner.
+      else if (assignment !== undefined) emit(toRecord(message, assignment));
     }
+    if (done > 0) events.alreadyDone?.(done);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Offsets, Source } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
 import { type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
+import { CommitEncoder } from './commit-encoder.ts';
 import { Committer } from './committer.ts';
 import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
@@ -41,6 +42,7 @@ export class KafkaSource implements Source, Offsets {
   readonly #tracker: WatermarkTracker;
   /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
+  readonly #encoder = new CommitEncoder();
   readonly #unverified = new UnverifiedTopics();
   #rebalances: Rebalances;
   readonly #suspension: SuspensionDetector;
@@ -170,6 +172,7 @@ export class KafkaSource implements Source, Offsets {
           this.#events.received?.(records);
         },
         disconnected: (detail) => this.#disconnected(detail),
+        alreadyDone: (records) => this.#events.alreadyDone?.(records),
       },
       wanted: () => this.#isWanted,
       assignments: () => this.#rebalances.assignments,
@@ -283,7 +286,8 @@ export class KafkaSource implements Source, Offsets {
     try {
       const starts = (await this.#starts.resolve(partitions, () => this.#isWanted)) ?? [];
       for (const start of starts) {
-        const { reason, left, offset, skipped } = start;
+        const { reason, left, offset, skipped, unusable } = start;
+        if (unusable !== undefined) this.#events.metadataIgnored?.(start, unusable);
         if (isSkip(reason)) this.#events.moved?.(start, reason, left, offset, skipped);
       }
       return starts;
@@ -371,13 +375,22 @@ export class KafkaSource implements Source, Offsets {
         return this.#unverified.any ? [] : tracker.takeCommittable();
       },
       restore: (offsets) => tracker.restore(offsets),
-      send: (offsets) => this.#consumer?.commit(offsets.map((each) => ({ ...each }))),
+      send: (committable) => {
+        const { offsets, unlisted } = this.#encoder.encode(committable);
+        this.#consumer?.commit([...offsets]);
+        for (const each of unlisted) this.#events.unlisted?.(each, each.records);
+      },
       committed: (offsets) => {
         tracker.committed(offsets);
+        if (this.#encoder.isIncomplete) tracker.restore(offsets);
         this.#readiness.works();
         this.#events.committed?.(offsets);
       },
-      failed: (error) => this.#events.commitFailed?.(errorName(error)),
+      failed: (error) => {
+        if (errorCode(error) === ERRORS.ERR_OFFSET_METADATA_TOO_LARGE)
+          this.#events.metadataRefused?.(this.#encoder.refused());
+        else this.#events.commitFailed?.(errorName(error));
+      },
       unanswered: () => this.#pollLoop?.fail(new SourceError('unavailable', 'a commit was never answered')),
     });
   }

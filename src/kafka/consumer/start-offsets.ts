@@ -1,6 +1,7 @@
 import { type NativeConfig, type Partition, type PartitionOffset, partitionName } from '../client/types.ts';
-import { decodeMetadata } from './commit-metadata.ts';
+import { decodeMetadata, doneRangesOf } from './commit-metadata.ts';
 import type { CommittedOffset } from './committed-offsets.ts';
+import { countOf, type DoneRanges } from './done-ranges.ts';
 import type { LogRange, TopicState } from './group-queries.ts';
 
 /** `start_offset`: where a group without a committed offset starts. With `committed`, it fails to start. */
@@ -23,15 +24,25 @@ export interface StartOffset extends PartitionOffset {
   readonly reason: StartReason;
   /** The committed offset that is not used; only with a SkipReason, and if there was one. */
   readonly left?: number;
-  /** The number of records that were deleted before they were consumed; 0 except with `retention`. */
+  /** The number of records that were deleted before they were processed; 0 except with `retention`. */
   readonly skipped: number;
   /** The topic's id; undefined where the brokers have none (before Kafka 2.8). */
   readonly topicId: string | undefined;
-  /** See CommitMetadata. */
+  /** See LogIdentity. */
   readonly firstPartitions: number;
   /** Whether this offset is already the committed one. */
   readonly isCommitted: boolean;
+  /** The offsets above `offset` that the group has processed. */
+  readonly done: DoneRanges;
+  /** Why the metadata of the committed offset is not used. */
+  readonly unusable?: UnusableMetadata;
 }
+
+/**
+ * Why metadata is not used: `foreign` (not in our format), `damaged` (the done offsets can't be decoded, or belong to another offset),
+ * `truncated` (the log ends below them).
+ */
+export type UnusableMetadata = 'foreign' | 'damaged' | 'truncated';
 
 /** What the brokers and this process know when partitions are assigned. */
 export interface StartFacts {
@@ -60,7 +71,8 @@ export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts
   const topicId = facts.topics.get(topic)?.id;
   const found = facts.committed.get(name);
   const firstPartitions = firstPartitionsOf(topic, facts);
-  const start = (offset: number, reason: StartReason, skipped = 0): StartOffset => ({
+  const { done: committedDone, ...unusable } = processedAbove(found, topicId, end);
+  const start = (offset: number, reason: StartReason, done: DoneRanges = [], skipped = 0): StartOffset => ({
     topic,
     partition,
     offset,
@@ -69,6 +81,8 @@ export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts
     topicId,
     firstPartitions,
     isCommitted: offset === found?.offset && reason === 'committed',
+    done,
+    ...unusable,
     ...(found === undefined || offset === found.offset ? {} : { left: found.offset }),
   });
   const consumedId = decodeMetadata(found?.metadata)?.topicId ?? facts.consumedIds.get(topic);
@@ -78,10 +92,42 @@ export function startOffsetOf({ topic, partition }: Partition, facts: StartFacts
     if (facts.policy === 'committed') return undefined;
     return start(facts.policy === 'earliest' ? begin : end, facts.policy);
   }
-  if (found.offset < begin) return start(begin, 'retention', begin - found.offset);
+  if (found.offset < begin) {
+    const left = rangesFrom(committedDone, begin);
+    const processed = countOf(committedDone) - countOf(left);
+    return start(begin, 'retention', left, begin - found.offset - processed);
+  }
   // It is unknown which records were replaced, so the whole log is consumed.
   if (found.offset > end) return start(begin, 'truncated');
-  return start(found.offset, 'committed');
+  return start(found.offset, 'committed', committedDone);
+}
+
+/** The processed offsets above the committed one, if they belong to this log. */
+function processedAbove(
+  found: CommittedOffset | undefined,
+  topicId: string | undefined,
+  end: number,
+): { readonly done: DoneRanges; readonly unusable?: UnusableMetadata } {
+  const metadata = decodeMetadata(found?.metadata);
+  if (found === undefined || metadata === undefined) return found?.metadata ? { done: [], unusable: 'foreign' } : NONE;
+  // A start offset of the other log is chosen for another reason.
+  if (metadata.topicId !== topicId) return NONE;
+  const done = doneRangesOf(metadata, found.offset);
+  if (done === undefined) return { done: [], unusable: 'damaged' };
+  // The log was truncated, and other records may have got these offsets.
+  return (done.at(-1) ?? 0) > end ? { done: [], unusable: 'truncated' } : { done };
+}
+
+const NONE = { done: [] } as const;
+
+/** The parts of the ranges from `first` on. */
+function rangesFrom(ranges: DoneRanges, first: number): DoneRanges {
+  const left: number[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    const to = ranges[i + 1] ?? 0;
+    if (to > first) left.push(Math.max(first, ranges[i] ?? 0), to);
+  }
+  return left;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../errors.ts';
 import { type Partition, partitionName } from '../client/types.ts';
-import { encodeMetadata } from './commit-metadata.ts';
 import type { GroupQueries, TopicState } from './group-queries.ts';
 import { type StartOffset, type StartPolicy, startOffsetOf } from './start-offsets.ts';
 import type { TrackedStart } from './watermark.ts';
@@ -121,7 +120,8 @@ export function toTracked({
   isCommitted,
   topicId,
   firstPartitions,
+  done,
 }: StartOffset): TrackedStart {
-  const start = { topic, partition, offset, isCommitted };
-  return topicId === undefined ? start : { ...start, metadata: encodeMetadata({ topicId, firstPartitions }) };
+  const start = { topic, partition, offset, isCommitted, done };
+  return topicId === undefined ? start : { ...start, log: { topicId, firstPartitions } };
 }

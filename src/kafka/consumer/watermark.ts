@@ -1,26 +1,17 @@
 import type { Partition, PartitionOffset } from '../client/client.ts';
+import type { LogIdentity } from './commit-metadata.ts';
+import type { DoneRanges } from './done-ranges.ts';
+import { type Assignment, type CommittableOffset, PartitionOffsets } from './partition-offsets.ts';
 
-/** Where an assigned partition starts, and the metadata that is committed with its offsets. */
+/** Where an assigned partition starts, and what is committed with its offsets. */
 export interface TrackedStart extends Partition {
   /** The first offset to consume; without one the client chooses. */
   readonly offset?: number;
-  /** Whether `offset` is already the committed one. Otherwise it is committed with the next commit. */
+  /** Whether `offset` is already the committed one (default). Otherwise it is committed with the next commit. */
   readonly isCommitted?: boolean;
-  readonly metadata?: string;
-}
-
-/** An offset to commit. */
-export interface CommittableOffset extends PartitionOffset {
-  readonly metadata?: string;
-}
-
-/**
- * Identifies one assignment of a partition. Each restart of tracking creates a new object, and an acknowledgement counts only with the
- * object under which its record was tracked.
- */
-export interface Assignment {
-  /** Committed with every offset of the assignment (commit-metadata.ts). */
-  readonly metadata?: string;
+  readonly log?: LogIdentity;
+  /** The offsets above `offset` that are done. */
+  readonly done?: DoneRanges;
 }
 
 /** The offset of a tracked record. Without an assignment, it counts for the current one. */
@@ -28,44 +19,17 @@ export interface TrackedOffset extends PartitionOffset {
   readonly assignment?: Assignment;
 }
 
-/** One assigned partition, with its emitted offsets above the watermark, oldest first. */
-interface PartitionState {
-  readonly topic: string;
-  readonly partition: number;
-  readonly assignment: Assignment;
-  offsets: number[];
-  acked: boolean[];
-  /** Index of the oldest offset in the two arrays. They are rarely compacted, since that copies them. */
-  head: number;
-  unacked: number;
-  /** The offset to commit next, or -1 before it is known. */
-  watermark: number;
-  /** The watermark that `takeCommittable` returned last, or -1. */
-  taken: number;
-  /** The group's offset: the start offset, then each committed one; -1 while it is unknown. */
-  committed: number;
-  /** The client's position after a poll: every record below it was emitted. -1 before the first poll. */
-  position: number;
-  /** The offset of the last emitted record, or -1. */
-  last: number;
-  /** A position of an earlier assignment that the client may still report, or -1. */
-  stale: number;
-}
-
-const COMPACT_AT = 4096;
-
 /**
- * Computes the committable offset of each partition, the watermark: every record below it is acknowledged. Acknowledgements may come in
- * any order. The Committer commits the offsets. Records of a partition are tracked in ascending order of their offsets; gaps (compaction,
- * transaction markers) are normal.
+ * Tracks the acknowledgements of emitted records. They may come in any order. What may be committed of a partition is its watermark, below
+ * which every record is acknowledged, with the done offsets above it. The Committer commits it. Records of a partition are tracked in
+ * ascending order of their offsets.
  */
 export class WatermarkTracker {
   // By topic, then by partition: a combined key would cost two strings per record.
-  readonly #states = new Map<string, Map<number, PartitionState>>();
+  readonly #states = new Map<string, Map<number, PartitionOffsets>>();
   #waiting: (() => void)[] = [];
   readonly #released: (records: number) => void;
   #unacked = 0;
-  #held = 0;
 
   /** `released` is called with the number of unacknowledged records of partitions that are no longer tracked. */
   constructor(released: (records: number) => void = () => undefined) {
@@ -77,30 +41,12 @@ export class WatermarkTracker {
     return this.#unacked;
   }
 
-  /** The number of emitted records above the watermark, including those acknowledged out of order. */
-  get held(): number {
-    return this.#held;
-  }
-
   /** Starts to track partitions. Tracking restarts for a partition that is already tracked. */
   assign(partitions: readonly TrackedStart[]): void {
     this.forget(partitions);
-    for (const { topic, partition, offset = -1, isCommitted = true, ...rest } of partitions) {
-      const state = {
-        topic,
-        partition,
-        assignment: rest.metadata === undefined ? {} : { metadata: rest.metadata },
-        offsets: [],
-        acked: [],
-        head: 0,
-        unacked: 0,
-        watermark: isCommitted ? -1 : offset,
-        taken: -1,
-        committed: offset,
-        position: -1,
-        last: -1,
-        stale: -1,
-      };
+    for (const { topic, partition, offset = -1, isCommitted = true, log, done = [] } of partitions) {
+      const assignment = log === undefined ? {} : { log };
+      const state = new PartitionOffsets(topic, partition, assignment, { offset, isCommitted, done });
       const states = this.#states.get(topic);
       if (states === undefined) this.#states.set(topic, new Map([[partition, state]]));
       else states.set(partition, state);
@@ -114,7 +60,6 @@ export class WatermarkTracker {
       if (state === undefined) continue;
       this.#unacked -= state.unacked;
       if (state.unacked > 0) this.#released(state.unacked);
-      this.#held -= state.offsets.length - state.head;
       this.#states.get(topic)?.delete(partition);
     }
     this.#wake();
@@ -129,23 +74,19 @@ export class WatermarkTracker {
   }
 
   /**
-   * To be called for each emitted record. Returns the assignment to acknowledge it with. Returns undefined and tracks nothing when its
-   * partition isn't assigned.
+   * To be called for each delivered record. Returns the assignment to emit and acknowledge it with; `done` when an earlier assignment has
+   * acknowledged it, so that it must not be emitted; undefined when its partition isn't assigned.
    */
-  track({ topic, partition, offset }: PartitionOffset): Assignment | undefined {
+  track({ topic, partition, offset }: PartitionOffset): Assignment | 'done' | undefined {
     let state = this.#state(topic, partition);
     if (state === undefined) return undefined;
     if (offset <= state.last) {
-      // The offset moved backwards: the log was truncated or recreated.
+      // The offset moved backwards: the log was truncated or recreated, so nothing of it is known to be done.
       this.assign([{ topic, partition, offset, ...state.assignment }]);
       state = this.#state(topic, partition) ?? state;
     }
-    state.last = offset;
-    state.offsets.push(offset);
-    state.acked.push(false);
-    state.unacked++;
+    if (!state.track(offset)) return 'done';
     this.#unacked++;
-    this.#held++;
     return state.assignment;
   }
 
@@ -154,17 +95,16 @@ export class WatermarkTracker {
    * ignored. Returns the records that were unacknowledged until now.
    */
   ack<T extends TrackedOffset>(records: readonly T[]): readonly T[] {
+    const changed = new Set<PartitionOffsets>();
     const awaited = records.filter(({ topic, partition, offset, assignment }) => {
       const state = this.#state(topic, partition);
       if (state === undefined || (assignment !== undefined && assignment !== state.assignment)) return false;
-      const index = indexOf(state, offset);
-      if (index < 0 || state.acked[index] === true) return false;
-      state.acked[index] = true;
-      state.unacked--;
+      if (!state.ack(offset)) return false;
+      changed.add(state);
       this.#unacked--;
       return true;
     });
-    for (const state of this.#allStates()) this.#advance(state);
+    for (const state of changed) state.acknowledged();
     this.#wake();
     return awaited;
   }
@@ -175,12 +115,8 @@ export class WatermarkTracker {
    * acknowledged.
    */
   reached(positions: readonly (Partition & { readonly offset?: number })[]): void {
-    for (const { topic, partition, offset = -1 } of positions) {
-      const state = this.#state(topic, partition);
-      if (state === undefined || offset < 0 || (state.last < 0 && offset === state.stale)) continue;
-      state.position = offset;
-      this.#advance(state);
-    }
+    for (const { topic, partition, offset = -1 } of positions)
+      if (offset >= 0) this.#state(topic, partition)?.reached(offset);
   }
 
   /**
@@ -204,7 +140,7 @@ export class WatermarkTracker {
 
   /** Marks all watermarks as committed. A transaction commits them before it acknowledges its records. */
   commitAll(): void {
-    for (const state of this.#allStates()) if (state.watermark >= 0) state.committed = state.watermark;
+    for (const state of this.#allStates()) state.commit();
   }
 
   /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
@@ -214,35 +150,22 @@ export class WatermarkTracker {
 
   /** The assigned partitions with the next offset to emit of each; -1 while it is unknown. */
   next(): readonly PartitionOffset[] {
-    return this.#allStates().map(({ topic, partition, last, committed }) => {
-      return { topic, partition, offset: last >= 0 ? last + 1 : committed };
-    });
+    return this.#allStates().map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
   }
 
   /** The assigned partitions with the next offset to read of each, which is behind records that are never delivered; -1 while unknown. */
   positions(): readonly PartitionOffset[] {
-    return this.#allStates().map(({ topic, partition, last, committed, position }) => {
-      return { topic, partition, offset: Math.max(last >= 0 ? last + 1 : committed, position) };
-    });
+    return this.#allStates().map(({ topic, partition, nextToRead }) => ({ topic, partition, offset: nextToRead }));
   }
 
-  /** The watermarks that moved since the last call: the offsets to commit. */
-  takeCommittable(): CommittableOffset[] {
-    const moved: CommittableOffset[] = [];
-    for (const state of this.#allStates()) {
-      if (state.watermark <= state.taken) continue;
-      state.taken = state.watermark;
-      moved.push({ topic: state.topic, partition: state.partition, offset: state.watermark, ...state.assignment });
-    }
-    return moved;
+  /** What changed since the last call: the offsets to commit. */
+  takeCommittable(): readonly CommittableOffset[] {
+    return this.#allStates().flatMap((state) => state.takeCommittable() ?? []);
   }
 
   /** The commit of these offsets failed: the next `takeCommittable()` returns them again, or newer ones. */
   restore(offsets: readonly Partition[]): void {
-    for (const { topic, partition } of offsets) {
-      const state = this.#state(topic, partition);
-      if (state !== undefined) state.taken = -1;
-    }
+    for (const { topic, partition } of offsets) this.#state(topic, partition)?.restore();
   }
 
   /** The number of unacknowledged records of these partitions. */
@@ -261,31 +184,12 @@ export class WatermarkTracker {
     this.#wake();
   }
 
-  #state(topic: string, partition: number): PartitionState | undefined {
+  #state(topic: string, partition: number): PartitionOffsets | undefined {
     return this.#states.get(topic)?.get(partition);
   }
 
-  #allStates(): PartitionState[] {
+  #allStates(): PartitionOffsets[] {
     return [...this.#states.values()].flatMap((states) => [...states.values()]);
-  }
-
-  #advance(state: PartitionState): void {
-    let head = state.head;
-    while (state.acked[head] === true) head++;
-    if (head !== state.head) {
-      this.#held -= head - state.head;
-      // Kafka commits the next offset to read, not the last one read.
-      state.watermark = (state.offsets[head - 1] ?? state.watermark) + 1;
-      state.head = head;
-      if (head >= COMPACT_AT && head * 2 >= state.offsets.length) {
-        state.offsets = state.offsets.slice(head);
-        state.acked = state.acked.slice(head);
-        state.head = 0;
-      }
-    }
-    const isDrained = state.head === state.offsets.length;
-    const known = Math.max(state.watermark, state.committed);
-    if (isDrained && state.position > known) state.watermark = state.position;
   }
 
   #wake(): void {
@@ -293,18 +197,4 @@ export class WatermarkTracker {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-/** Binary search: the offsets ascend, and there may be thousands. */
-function indexOf(state: PartitionState, offset: number): number {
-  let low = state.head;
-  let high = state.offsets.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = state.offsets[middle] ?? Number.NaN;
-    if (found === offset) return middle;
-    if (found < offset) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }

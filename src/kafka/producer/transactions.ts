@@ -15,8 +15,9 @@ import {
   type PartitionOffset,
   partitionName,
 } from '../client/client.ts';
+import type { NativeCommit } from '../consumer/commit-encoder.ts';
+import { encodeMetadata } from '../consumer/commit-metadata.ts';
 import { kafkaOrigin } from '../consumer/origin.ts';
-import type { CommittableOffset } from '../consumer/watermark.ts';
 import { Delivery } from './delivery.ts';
 import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
@@ -249,13 +250,14 @@ export function transactionalIdOf(group: string, instanceId: string | undefined)
 }
 
 /** Per partition, the offset after the last record. All records before it are in these batches or committed. */
-function nextOffsets(batches: readonly StoredBatch[]): CommittableOffset[] {
-  const next = new Map<string, CommittableOffset>();
+function nextOffsets(batches: readonly StoredBatch[]): NativeCommit[] {
+  const next = new Map<string, NativeCommit>();
   for (const origin of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
     const { topic, partition, offset, assignment } = origin;
     const key = partitionName(origin);
-    if (offset + 1 > (next.get(key)?.offset ?? 0))
-      next.set(key, { topic, partition, offset: offset + 1, ...assignment });
+    if (offset + 1 <= (next.get(key)?.offset ?? 0)) continue;
+    const metadata = assignment?.log === undefined ? {} : { metadata: encodeMetadata(assignment.log, offset + 1).text };
+    next.set(key, { topic, partition, offset: offset + 1, ...metadata });
   }
   return [...next.values()];
 }

@@ -3,6 +3,7 @@
  * Formats: Kafka's OffsetCommitKey.json (versions 0, 1) and OffsetCommitValue.json (3, 4).
  */
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
+import { decodeMetadata, doneRangesOf } from '../../../src/kafka/consumer/commit-metadata.ts';
 
 export interface Commit {
   readonly partition: number;
@@ -12,6 +13,8 @@ export interface Commit {
   readonly time: number;
   /** The id of the topic whose log the offset belongs to, from the commit's metadata. */
   readonly topicId?: string;
+  /** The offsets above `offset` that its metadata lists as done: first and last + 1 of each range, alternating. */
+  readonly done?: readonly number[];
 }
 
 const TOPIC = '__consumer_offsets';
@@ -51,9 +54,13 @@ function readValue(value: Buffer): Omit<Commit, 'partition'> {
   const offset = Number(value.readBigInt64BE(2));
   // Then come the leader's epoch, the metadata and the time.
   if (version !== 3 && version !== 4) throw new Error(`OffsetCommitValue version ${version} is unknown`);
-  const next = version === 3 ? readString(value, 14).next : behindCompactString(value, 14);
-  const topicId = /"topic":"([^"]+)"/.exec(value.toString('utf8', 14, next))?.[1];
-  return { offset, time: Number(value.readBigInt64BE(next)), ...(topicId === undefined ? {} : { topicId }) };
+  const { text, next } = version === 3 ? readString(value, 14) : readCompactString(value, 14);
+  const metadata = decodeMetadata(text);
+  const time = Number(value.readBigInt64BE(next));
+  if (metadata === undefined) return { offset, time };
+  const done = doneRangesOf(metadata, offset);
+  if (done === undefined) throw new Error(`the metadata that was committed with offset ${offset} is damaged`);
+  return { offset, time, topicId: metadata.topicId, done };
 }
 
 function readString(from: Buffer, at: number): { text: string; next: number } {
@@ -62,11 +69,14 @@ function readString(from: Buffer, at: number): { text: string; next: number } {
 }
 
 /** A compact string begins with its length plus one, as a varint. */
-function behindCompactString(from: Buffer, at: number): number {
+function readCompactString(from: Buffer, at: number): { text: string; next: number } {
   let length = 0;
   for (let i = 0; ; i++) {
     const byte = from.readUInt8(at + i);
     length |= (byte & 0x7f) << (7 * i);
-    if (byte < 0x80) return at + i + Math.max(1, length);
+    if (byte >= 0x80) continue;
+    const first = at + i + 1;
+    const next = first + Math.max(0, length - 1);
+    return { text: from.toString('utf8', first, next), next };
   }
 }

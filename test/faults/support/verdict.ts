@@ -76,7 +76,8 @@ function neverCommitted({ input, commits }: Evidence): string[] {
 }
 
 /**
- * Promises 3 and 4: when a commit was accepted, every record below it was durable everywhere. No commit goes back, or beyond the end of the
+ * Promises 3 and 4: when a commit was accepted, every record below it, and every record that its metadata lists as done, was durable
+ * everywhere. No commit goes back, or beyond the end of the
  * log that it was made for: a commit that was meant for the log of a deleted topic does both.
  */
 export function commitProblems(evidence: Evidence, load: readonly LoadRecord[]): readonly string[] {
@@ -104,7 +105,7 @@ function commitsOf(log: InputLog, since: number, commits: readonly Commit[]): re
 function logProblems(log: InputLog, commits: readonly Commit[], durableSince: (key: string) => number): string[] {
   const problems: string[] = [];
   const last = new Map<number, number>();
-  for (const { partition, offset, time } of commits) {
+  for (const { partition, offset, time, done = [] } of commits) {
     const where = `partition ${partition}`;
     const before = last.get(partition) ?? 0;
     const content = log.partitions.get(partition);
@@ -112,6 +113,11 @@ function logProblems(log: InputLog, commits: readonly Commit[], durableSince: (k
     if (content !== undefined && offset > content.end)
       problems.push(`${where}: ${offset} was committed, and the log ends at ${content.end}`);
     last.set(partition, offset);
+    for (const record of content?.records ?? []) {
+      if (!isListed(record.offset, done) || durableSince(record.key) <= time) continue;
+      if (content !== undefined && isTruncated(content, record.offset)) continue;
+      problems.push(`${where}: ${offset} was committed, with ${record.offset} (${record.key}) as done before it was`);
+    }
     for (const record of content?.records ?? []) {
       if (record.offset >= offset) break;
       if (record.offset < before || (content !== undefined && isTruncated(content, record.offset))) continue;
@@ -124,6 +130,10 @@ function logProblems(log: InputLog, commits: readonly Commit[], durableSince: (k
     }
   }
   return problems;
+}
+
+function isListed(offset: number, ranges: readonly number[]): boolean {
+  return ranges.some((from, i) => i % 2 === 0 && offset >= from && offset < (ranges[i + 1] ?? from));
 }
 
 /** Since when the output of a record is in every place that it belongs to; Infinity while one of them lacks it. */

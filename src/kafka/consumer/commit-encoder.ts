@@ -1,0 +1,60 @@
+import type { PartitionOffset } from '../client/types.ts';
+import { encodeMetadata, METADATA_BYTES } from './commit-metadata.ts';
+import type { DoneRanges } from './done-ranges.ts';
+import type { CommittableOffset } from './partition-offsets.ts';
+
+/** An offset as the client commits it. */
+export interface NativeCommit extends PartitionOffset {
+  readonly metadata?: string;
+}
+
+/** Offsets ready to be committed. */
+export interface EncodedCommit {
+  readonly offsets: readonly NativeCommit[];
+  /** Per offset, the number of done offsets above it that the metadata doesn't list. After a restart they are processed again. */
+  readonly unlisted: readonly (PartitionOffset & { readonly records: number })[];
+}
+
+/** Below this, metadata could list almost nothing. */
+const LEAST_BYTES = 256;
+
+/** Adds the metadata to offsets, within the size that the broker accepts (`offset.metadata.max.bytes`). */
+export class CommitEncoder {
+  #maxBytes = METADATA_BYTES;
+  /** Whether the next commit carries no done offsets: after a refusal, nothing may delay the offsets themselves. */
+  #isPlain = false;
+  #wasPlain = false;
+
+  /** Whether the last commit carried no done offsets although the broker accepts some: it must be followed by another. */
+  get isIncomplete(): boolean {
+    return this.#wasPlain && this.#maxBytes > 0;
+  }
+
+  encode(offsets: readonly CommittableOffset[]): EncodedCommit {
+    const maxBytes = this.#isPlain ? 0 : this.#maxBytes;
+    this.#wasPlain = this.#isPlain;
+    this.#isPlain = false;
+    const encoded: NativeCommit[] = [];
+    const unlisted: (PartitionOffset & { records: number })[] = [];
+    for (const { topic, partition, offset, log, done } of offsets) {
+      const metadata = log === undefined ? undefined : encodeMetadata(log, offset, done, maxBytes);
+      encoded.push({ topic, partition, offset, ...(metadata === undefined ? {} : { metadata: metadata.text }) });
+      unlisted.push({ topic, partition, offset, records: countFrom(done, metadata?.listedTo ?? 0) });
+    }
+    return { offsets: encoded, unlisted };
+  }
+
+  /** The broker refused the size of the metadata: the next commit lists nothing, later ones list half as much. Returns that size. */
+  refused(): number {
+    this.#isPlain = true;
+    this.#maxBytes = this.#maxBytes / 2 < LEAST_BYTES ? 0 : Math.floor(this.#maxBytes / 2);
+    return this.#maxBytes;
+  }
+}
+
+function countFrom(ranges: DoneRanges, first: number): number {
+  let count = 0;
+  for (let i = 0; i < ranges.length; i += 2)
+    if ((ranges[i] ?? 0) >= first) count += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0);
+  return count;
+}

@@ -1,0 +1,138 @@
+import { expect, it } from 'vitest';
+import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
+import { decodeMetadata, doneRangesOf } from '../../src/kafka/consumer/commit-metadata.ts';
+import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
+import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
+import type { Origin } from '../../src/records/records.ts';
+import { freshName } from './support/fresh.ts';
+import { type MemberOptions, TestTopics, until } from './support/kafka-topics.ts';
+import { OwnKafka } from './support/own-kafka.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const LONG = { timeout: 90 * SECONDS };
+
+await describeWith(['kafka'], 'records acknowledged above the committed offset', ({ kafka }) => {
+  const connection = { 'bootstrap.servers': kafka.brokers };
+  const topics = new TestTopics(kafka.brokers);
+
+  async function topicOf(records: number): Promise<string> {
+    const topic = freshName('done');
+    await topics.create(topic);
+    await topics.fill(topic, records);
+    return topic;
+  }
+
+  /** A member that acknowledges all but the records at these offsets, until `end` of them are consumed. */
+  async function consume(topic: string, waiting: (offset: number) => boolean, options: MemberOptions = {}) {
+    const member = topics.member(topic, { acknowledges: () => false, ...options });
+    const acked: Origin[] = [];
+    await until(() => member.seen.length > 0, 30 * SECONDS, 'records are consumed');
+    return {
+      member,
+      async ackUntil(count: number) {
+        await until(() => member.seen.length >= count, 30 * SECONDS, `${count} records are consumed`);
+        const ready = member.origins.filter(
+          (origin) => !waiting(kafkaOrigin(origin).offset) && !acked.includes(origin),
+        );
+        acked.push(...ready);
+        member.source.ack(ready);
+      },
+    };
+  }
+
+  async function committed(group: string, topic: string) {
+    const queries = new GroupQueries({ ...connection, 'group.id': group });
+    const [found] = await queries.committed([{ topic, partition: 0 }]);
+    await queries.close();
+    const metadata = decodeMetadata(found?.metadata);
+    return { offset: found?.offset, done: metadata && doneRangesOf(metadata, found?.offset ?? -1) };
+  }
+
+  const offsets = (values: readonly { readonly value: string }[]) => values.map(({ value }) => Number(value.slice(1)));
+
+  it('are committed within the commit period, and after it are not emitted again', LONG, async () => {
+    const topic = await topicOf(1_000);
+    const waits = new Set([10, 500]);
+    let skipped = 0;
+    {
+      const { member, ackUntil } = await consume(topic, (offset) => waits.has(offset));
+      await ackUntil(1_000);
+      await until(
+        async () => (await committed(topic, topic)).done?.at(-1) === 1_000,
+        10 * SECONDS,
+        'the commit with the done offsets',
+      );
+      // Nothing else is committed: it ends as if it was killed.
+      await member[Symbol.asyncDispose]();
+    }
+    expect(await committed(topic, topic)).toEqual({ offset: 10, done: [11, 500, 501, 1_000] });
+    await using next = topics.member(topic, {
+      events: {
+        alreadyDone: (records) => {
+          skipped += records;
+        },
+      },
+    });
+    await topics.fill(topic, 5, 'w');
+    await until(() => next.values('w') === 5, 30 * SECONDS, 'the new records are consumed');
+    expect(offsets(next.seen).slice(0, 2)).toEqual([10, 500]);
+    expect(next.seen).toHaveLength(7);
+    expect(skipped).toBe(988);
+    await until(async () => (await committed(topic, topic)).offset === 1_005, 10 * SECONDS, 'the end is committed');
+  });
+
+  it(
+    'are repeated by a consumer that does not know the metadata, which continues at the committed offset',
+    LONG,
+    async () => {
+      const topic = await topicOf(20);
+      const { member, ackUntil } = await consume(topic, (offset) => offset === 10);
+      await ackUntil(20);
+      await until(async () => (await committed(topic, topic)).done?.length === 2, 10 * SECONDS, 'the commit');
+      await member[Symbol.asyncDispose]();
+      const plain = await committed(topic, topic);
+      // What another program commits has no such metadata.
+      await alterGroupOffsets(connection, topic, [{ topic, partition: 0, offset: plain.offset ?? -1 }]);
+      await using next = topics.member(topic);
+      await until(() => next.seen.length === 10, 30 * SECONDS, 'all records from the committed offset on');
+      expect(offsets(next.seen)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    },
+  );
+
+  it('are emitted again after another program committed metadata of its own, which is reported', LONG, async () => {
+    const topic = await topicOf(20);
+    await alterGroupOffsets(connection, topic, [{ topic, partition: 0, offset: 5, metadata: 'bVFLCMyBAA==' }]);
+    const ignored: string[] = [];
+    await using next = topics.member(topic, { events: { metadataIgnored: (_, reason) => ignored.push(reason) } });
+    await until(() => next.seen.length === 15, 30 * SECONDS, 'all records from the committed offset on');
+    expect(ignored).toEqual(['foreign']);
+  });
+
+  it('do not keep the offset itself from being committed at a broker that accepts less metadata', LONG, async () => {
+    await using own = await OwnKafka.start(['offset.metadata.max.bytes=300']);
+    const topic = freshName('done-small');
+    const its = new TestTopics(own.brokers);
+    await its.create(topic);
+    await its.fill(topic, 4_000);
+    const refused: number[] = [];
+    const member = its.member(topic, {
+      acknowledges: () => false,
+      events: { metadataRefused: (bytes) => refused.push(bytes) },
+    });
+    await until(() => member.seen.length === 4_000, 30 * SECONDS, 'all records are consumed');
+    // Every fifth record waits, from 10 on: this needs more than 300 bytes.
+    member.source.ack(member.origins.filter((_, offset) => offset < 10 || offset % 5 !== 0));
+    const queries = new GroupQueries({ 'bootstrap.servers': own.brokers, 'group.id': topic });
+    const found = async () => (await queries.committed([{ topic, partition: 0 }]))[0];
+    await until(async () => (await found())?.offset === 10, 10 * SECONDS, 'the watermark is committed');
+    await until(async () => ((await found())?.metadata ?? '').includes('done'), 10 * SECONDS, 'a list that fits');
+    const metadata = decodeMetadata((await found())?.metadata);
+    const done = metadata === undefined ? [] : (doneRangesOf(metadata, 10) ?? []);
+    expect(done.slice(0, 2)).toEqual([11, 15]);
+    expect(done.at(-1)).toBeLessThan(4_000);
+    expect(refused).toEqual([2_048, 1_024, 512, 256]);
+    await queries.close();
+    await member[Symbol.asyncDispose]();
+  });
+});
