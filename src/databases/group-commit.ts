@@ -73,7 +73,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   };
   const idle = [...writers];
   const queue: WaitingBatch[] = [];
-  const progresses = new WeakMap<BatchToStore, BatchProgress>();
+  // Only of batches whose last write failed: an entry for every batch would cost the garbage collector too much.
+  const failed = new WeakMap<BatchToStore, BatchProgress>();
   let closed = false;
   let patience: NodeJS.Timeout | undefined;
   let lingering: NodeJS.Timeout | undefined;
@@ -151,14 +152,6 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     else waiting.reject(error);
   }
 
-  function progressOf(batch: BatchToStore): BatchProgress {
-    const known = progresses.get(batch);
-    if (known !== undefined) return known;
-    const progress = new BatchProgress(batch);
-    progresses.set(batch, progress);
-    return progress;
-  }
-
   /** While the database is out of order, tries one record, a different one each time. Rejects unless it is stored. */
   async function probe(progress: BatchProgress, outOfOrder: SinkError): Promise<void> {
     await progress.complete();
@@ -182,7 +175,16 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   async function write(batch: BatchToStore): Promise<readonly Rejection[]> {
     if (closed) throw new SinkError(name, 'unavailable', 'closed');
-    const progress = progressOf(batch);
+    const progress = failed.get(batch) ?? new BatchProgress(batch);
+    try {
+      return await writeRest(progress);
+    } catch (error) {
+      failed.set(batch, progress);
+      throw error;
+    }
+  }
+
+  async function writeRest(progress: BatchProgress): Promise<readonly Rejection[]> {
     const { outOfOrder } = shared.breaker;
     if (outOfOrder !== undefined && !progress.done) await probe(progress, outOfOrder);
     if (progress.done) return progress.rejections;

@@ -33,27 +33,30 @@ interface Sending {
 
 /** Publishes the state or the image records of each batch. A batch that is written again sends only what was not acknowledged. */
 export function createTopicSink({ name, topic, publishes, producer }: TopicSinkOptions): Sink {
-  const sendings = new WeakMap<GroupedBatch, Sending>();
+  // Only of batches whose last write failed: an entry for every batch would cost the garbage collector more than the sending itself.
+  const failed = new WeakMap<GroupedBatch, Sending>();
 
-  function sendingOf(batch: GroupedBatch): Sending {
-    const known = sendings.get(batch);
-    if (known !== undefined) return known;
+  function newSending(batch: GroupedBatch): Sending {
     const all = publications(batch, topic, publishes);
-    const sending = { files: all.map(({ file }) => file), delivery: new Delivery(all.map(({ record }) => record)) };
-    sendings.set(batch, sending);
-    return sending;
+    return { files: all.map(({ file }) => file), delivery: new Delivery(all.map(({ record }) => record)) };
   }
 
   return {
     name,
     connect: () => producer.connect(topic),
     async write(batch) {
-      const { files, delivery } = sendingOf(batch);
-      const refused = await producer.deliver(delivery);
-      return refused.flatMap(({ index, error }) => {
-        const file = files[index];
-        return file === undefined ? [] : [{ file, error }];
-      });
+      const sending = failed.get(batch) ?? newSending(batch);
+      const { files, delivery } = sending;
+      try {
+        const refused = await producer.deliver(delivery);
+        return refused.flatMap(({ index, error }) => {
+          const file = files[index];
+          return file === undefined ? [] : [{ file, error }];
+        });
+      } catch (error) {
+        failed.set(batch, sending);
+        throw error;
+      }
     },
     // build-nodes closes the producer, which the sinks share.
     close: async () => undefined,
