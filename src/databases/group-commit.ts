@@ -2,6 +2,7 @@
  * Group commit: batches that wait while every connection is busy share the next statement. This combines the latency of small batches
  * with the throughput of large ones.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SinkError } from '../errors.ts';
 import type { Rejection } from '../records/records.ts';
 import { BatchProgress, type BatchToStore } from './batch-progress.ts';
@@ -38,6 +39,8 @@ export interface GroupCommitOptions {
   readonly lingerBytes?: number;
   /** or after its oldest batch has waited this long, in milliseconds [0: at once]. */
   readonly lingerMs?: number;
+  /** How long close() waits for statements in progress, in milliseconds [2000]. */
+  readonly drainMs?: number;
 }
 
 /** The write side of a database sink. */
@@ -47,7 +50,7 @@ export interface GroupCommit {
    * A retry with the same batch object continues where the failed attempt ended.
    */
   write(batch: BatchToStore): Promise<readonly Rejection[]>;
-  /** Rejects the batches that still wait, and closes the connections. */
+  /** Waits for the statements in progress, at most for `drainMs`, rejects the batches that still wait, and closes the connections. */
   close(): Promise<void>;
 }
 
@@ -56,6 +59,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const STATEMENT_TIMEOUT_MS = 20_000;
 const REFUSED_IN_A_ROW = 20;
 const HOLD_MS = 10_000;
+const DRAIN_MS = 2_000;
 
 /** Starts with all connections idle. */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
@@ -72,6 +76,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     size: new StatementSize(options.maxRows ?? MAX_ROWS, options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS),
   };
   const idle = [...writers];
+  const running = new Set<Promise<void>>();
   const queue: WaitingBatch[] = [];
   // Only of batches whose last write failed: an entry for every batch would cost the garbage collector too much.
   const failed = new WeakMap<BatchToStore, BatchProgress>();
@@ -114,7 +119,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function useIdleWriter(): void {
     const writer = idle.pop();
-    if (writer !== undefined) void run(writer, takeParts(queue, { maxRows: shared.size.rows, maxBytes }));
+    if (writer === undefined) return;
+    const statement = run(writer, takeParts(queue, { maxRows: shared.size.rows, maxBytes }));
+    running.add(statement);
+    void statement.finally(() => running.delete(statement));
   }
 
   function waitingRows(): number {
@@ -134,13 +142,18 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       for (const part of parts) fail(part.of, error);
     } finally {
       idle.push(writer);
-      fillIdleWriters();
+      if (!closed) fillIdleWriters();
     }
+  }
+
+  function isClosed(): SinkError {
+    return new SinkError(name, 'unavailable', 'closed');
   }
 
   function settle(waiting: WaitingBatch): void {
     waiting.running = false;
     if (waiting.progress.done) waiting.resolve(waiting.progress.rejections);
+    else if (closed) waiting.reject(isClosed());
   }
 
   // The caller retries the batch, which then writes the records that are left.
@@ -174,7 +187,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   async function write(batch: BatchToStore): Promise<readonly Rejection[]> {
-    if (closed) throw new SinkError(name, 'unavailable', 'closed');
+    if (closed) throw isClosed();
     const progress = failed.get(batch) ?? new BatchProgress(batch);
     try {
       return await writeRest(progress);
@@ -201,7 +214,12 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       closed = true;
       clearTimeout(patience);
       clearTimeout(lingering);
-      for (const waiting of queue.splice(0)) waiting.reject(new SinkError(name, 'unavailable', 'closed'));
+      // A batch of which a part is in a statement settles with it.
+      for (const waiting of queue.splice(0)) if (!waiting.running) waiting.reject(isClosed());
+      const drained = new AbortController();
+      const deadline = sleep(options.drainMs ?? DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined);
+      await Promise.race([Promise.all(running), deadline]);
+      drained.abort();
       await Promise.all(writers.map((writer) => writer.close()));
     },
   };

@@ -4,8 +4,8 @@ import type { DatabaseWriter } from '../../src/databases/database-writer.ts';
 import { StatementError } from '../../src/databases/statement-error.ts';
 import { SinkError } from '../../src/errors.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/sinks/memory.ts';
-import { sinkContract } from '../../src/testing/sink-contract.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
+import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
 
 /** A driver of another project: a writer over a database in memory whose columns hold 64 characters. */
 function toyWriter(name: string, database: MemoryDatabase): DatabaseWriter {
@@ -13,7 +13,7 @@ function toyWriter(name: string, database: MemoryDatabase): DatabaseWriter {
     async store(records) {
       for (const { image } of records) {
         const { sop_class_uid = '' } = image === null ? {} : JSON.parse(String(image.json));
-        if (sop_class_uid.length > 64) throw new StatementError(name, 'rejected', 'TOO_LONG', { about: 'value' });
+        if ([...sop_class_uid].length > 64) throw new StatementError(name, 'rejected', 'TOO_LONG', { about: 'value' });
       }
       await database.write({ origins: [], grouped: records, poison: [], closedAt: 0 });
       return [];
@@ -22,16 +22,21 @@ function toyWriter(name: string, database: MemoryDatabase): DatabaseWriter {
   };
 }
 
-function toySink(connections: number, migrate = false, checkSchema = async () => undefined as undefined) {
-  const database = createMemoryDatabase();
+interface ToyOptions {
+  readonly database?: MemoryDatabase;
+  readonly migrate?: boolean;
+  readonly checkSchema?: () => Promise<void>;
+}
+
+function toySink({ database = createMemoryDatabase(), migrate = false, checkSchema }: ToyOptions = {}) {
   const calls: string[] = [];
   const sink = createDatabaseSink(
-    { name: 'toy', connections, migrate },
+    { name: 'toy', connections: 3, migrate },
     {
       migrate: async () => calls.push('migrate'),
       checkSchema: async () => {
         calls.push('check');
-        await checkSchema();
+        await checkSchema?.();
       },
       createWriter: () => toyWriter('toy', database),
     },
@@ -40,39 +45,39 @@ function toySink(connections: number, migrate = false, checkSchema = async () =>
 }
 
 describe('a sink of any database, made of the shared parts', () => {
-  const cases = sinkContract(async () => {
-    const { sink, database } = toySink(3);
+  itKeepsTheSinkContract(async () => {
+    const { sink, database } = toySink();
     await sink.connect();
     const tables = { object: database.objects, state: database.states, image: database.images };
     return {
       sink,
       rows: async (table) => [...tables[table].values()].map((row) => JSON.parse(String(row.json))),
+      another: async () => toySink({ database }).sink,
       dispose: () => sink.close(),
     };
-  });
-  for (const { title, run } of cases) it(title, run);
+  }, ['storing', 'order', 'limits', 'refusals']);
 });
 
 describe('connect()', () => {
   it('migrates if configured, then checks the tables', async () => {
-    const asked = toySink(1, true);
+    const asked = toySink({ migrate: true });
     await asked.sink.connect();
     expect(asked.calls).toEqual(['migrate', 'check']);
-    const notAsked = toySink(1);
+    const notAsked = toySink();
     await notAsked.sink.connect();
     expect(notAsked.calls).toEqual(['check']);
   });
 
   it('rejects with the reason why the tables do not fit', async () => {
     const missing = new SinkError('toy', 'misconfigured', 'dicom_object_meta:missing, run wado-consumer migrate');
-    const { sink } = toySink(1, false, () => Promise.reject(missing));
+    const { sink } = toySink({ checkSchema: () => Promise.reject(missing) });
     await expect(sink.connect()).rejects.toBe(missing);
   });
 });
 
 describe('close()', () => {
   it('refuses later batches', async () => {
-    const { sink } = toySink(1);
+    const { sink } = toySink();
     await sink.close();
     await expect(sink.write(batchOf([{}]))).rejects.toMatchObject({ code: 'unavailable', detail: 'closed' });
   });

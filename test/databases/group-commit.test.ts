@@ -214,13 +214,35 @@ describe('createGroupCommit', () => {
     const commits = createGroupCommit({ ...LIMITS, writers: [writer] });
     const running = commits.write(batch(units(1)));
     const waiting = commits.write(batch(units(1)));
-    await Promise.all([
-      commits.close(),
-      expect(waiting).rejects.toMatchObject({ code: 'unavailable', detail: 'closed' }),
-    ]);
+    const closing = commits.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'unavailable', detail: 'closed' });
     await expect(commits.write(batch(units(1)))).rejects.toMatchObject({ code: 'unavailable', detail: 'closed' });
-    expect(closed()).toBe(true);
+    await settled();
+    // The connection stays open for the statement in progress, whose rows are then acknowledged.
+    expect(closed()).toBe(false);
     statements[0]?.commit();
     await expect(running).resolves.toEqual([]);
+    await closing;
+    expect(closed()).toBe(true);
+    expect(statements).toHaveLength(1);
+  });
+
+  it('settles a batch of which only a part was in a statement when it closed', async () => {
+    const { writer, statements } = heldWriter();
+    const commits = createGroupCommit({ ...LIMITS, maxRows: 1, writers: [writer] });
+    const written = commits.write(batch(units(2)));
+    const closing = commits.close();
+    statements[0]?.commit();
+    await expect(written).rejects.toMatchObject({ code: 'unavailable', detail: 'closed' });
+    await closing;
+    expect(statements).toHaveLength(1);
+  });
+
+  it('closes a connection whose statement does not end', async () => {
+    const { writer, closed } = heldWriter();
+    const commits = createGroupCommit({ ...LIMITS, writers: [writer], drainMs: 10 });
+    void commits.write(batch(units(1)));
+    await commits.close();
+    expect(closed()).toBe(true);
   });
 });

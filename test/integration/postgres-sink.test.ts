@@ -1,22 +1,47 @@
-import { it } from 'vitest';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
-import { sinkContract } from '../../src/testing/sink-contract.ts';
+import { startTcpProxy } from '../../src/testing/proxy.ts';
+import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
 import { freshPostgres } from './postgres-database.ts';
+import { nativeServer } from './support/native-server.ts';
 import { describeWith } from './support/services.ts';
 
-await describeWith(['postgres'], 'the PostgreSQL sink', ({ postgres }) => {
-  const cases = sinkContract(async () => {
-    const database = await freshPostgres(postgres.dsn);
-    const sink = createPostgresSink({ name: 'postgres', dsn: () => database.dsn, migrate: true });
-    await sink.connect();
-    return {
-      sink,
-      rows: (table) => database.rows(table),
-      dispose: async () => {
-        await sink.close();
-        await database.drop();
-      },
-    };
-  });
-  for (const { title, run } of cases) it(title, run);
+const DEADLOCKS = 'select deadlocks as count from pg_stat_database where datname = current_database()';
+
+await describeWith(['postgres'], 'the PostgreSQL sink', async ({ postgres }) => {
+  const server = await nativeServer('postgres', postgres.dsn);
+  itKeepsTheSinkContract(
+    async () => {
+      const database = await freshPostgres(postgres.dsn);
+      const { hostname: host, port, pathname } = new URL(database.dsn);
+      const network = await startTcpProxy({ target: { host, port: Number(port) } });
+      const through = new URL(database.dsn);
+      through.host = `127.0.0.1:${network.port}`;
+      through.pathname = pathname;
+      const connect = async (dsn: string, migrate: boolean) => {
+        const sink = createPostgresSink({ name: 'postgres', dsn: () => dsn, migrate, statementTimeoutMs: 5_000 });
+        await sink.connect();
+        return sink;
+      };
+      const sink = await connect(through.href, true);
+      return {
+        sink,
+        rows: database.rows,
+        another: () => connect(database.dsn, false),
+        deadlocks: async () => {
+          const [row] = await database.query(DEADLOCKS);
+          return Number(row?.count);
+        },
+        network,
+        ...(server === undefined ? {} : { server }),
+        dispose: async () => {
+          await sink.close();
+          await network.close();
+          await database.drop();
+        },
+      };
+    },
+    CONTRACT_GROUPS,
+    server === undefined ? { server: 'scripts/services.sh did not start this PostgreSQL' } : {},
+  );
 });

@@ -1,19 +1,17 @@
-import { describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
-import { sinkContract } from '../../src/testing/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
 
+/** It accepts any row, and has no server. */
 describe('the memory database', () => {
-  const cases = sinkContract(
-    async () => {
-      const sink = createMemoryDatabase();
-      const tables = { object: sink.objects, state: sink.states, image: sink.images };
-      return {
-        sink,
-        rows: async (table) => [...tables[table].values()].map((row) => JSON.parse(String(row.json))),
-        dispose: () => sink.close(),
-      };
-    },
-    { refusesBadRows: false },
-  );
-  for (const { title, run } of cases) it(title, run);
+  itKeepsTheSinkContract(async () => {
+    const sink = createMemoryDatabase();
+    const tables = { object: sink.objects, state: sink.states, image: sink.images };
+    return {
+      sink,
+      rows: async (table) => [...tables[table].values()].map((row) => JSON.parse(String(row.json))),
+      another: async () => sink,
+      dispose: () => sink.close(),
+    };
+  }, ['storing', 'order', 'limits']);
 });

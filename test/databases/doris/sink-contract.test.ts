@@ -1,7 +1,7 @@
-import { describe, it } from 'vitest';
-import { sinkContract } from '../../../src/testing/sink-contract.ts';
+import { describe } from 'vitest';
 import { openDorisUnderTest } from '../../support/doris/under-test.ts';
+import { itKeepsTheSinkContract } from '../../support/sink-contract.ts';
 
 describe('the Doris sink', () => {
-  for (const { title, run } of sinkContract(() => openDorisUnderTest())) it(title, run);
+  itKeepsTheSinkContract(() => openDorisUnderTest(), ['storing', 'order', 'limits', 'refusals']);
 });

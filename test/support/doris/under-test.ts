@@ -14,11 +14,22 @@ export async function openDorisUnderTest(
   options: Partial<DorisSinkOptions> = {},
 ): Promise<SinkUnderTest & { readonly double: DorisDouble }> {
   const double = await startDorisDouble();
-  const sink = createDorisSink({ name: 'doris', dsn: () => double.dsn(), migrate: true, loadPeriodMs: 5, ...options });
-  await sink.connect();
+  const connect = async () => {
+    const sink = createDorisSink({
+      name: 'doris',
+      dsn: () => double.dsn(),
+      migrate: true,
+      loadPeriodMs: 5,
+      ...options,
+    });
+    await sink.connect();
+    return sink;
+  };
+  const sink = await connect();
   return {
     sink,
     double,
+    another: connect,
     rows: async (table) => contractRows(double, table),
     dispose: async () => {
       await sink.close();
