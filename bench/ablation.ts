@@ -119,7 +119,7 @@ function folderOf(variant: string): string {
 function copyPackage(variant: string): string {
   const folder = folderOf(variant);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['dist/src', 'dist/topology', 'drizzle', 'package.json'])
+  for (const part of ['dist/src', 'dist/topology', 'drizzle', 'package.json', 'redpanda.yaml'])
     cpSync(part, join(folder, part), { recursive: true });
   return folder;
 }

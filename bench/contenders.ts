@@ -40,8 +40,13 @@ export const CONTENDERS: readonly Contender[] = [
 // `batch committed` is the line's name in earlier versions, which can be measured too.
 const BATCH = /"batch (?:acknowledged|committed)"/;
 
+/** The service as built in another checkout, with that checkout's configuration. */
+export function baseline(folder: string): Contender {
+  return { name: 'baseline', run: (arena) => runService(arena, { package: folder }) };
+}
+
 export interface ServiceOptions {
-  /** Folder of the built package. Default: this one. */
+  /** Folder of the built package, whose redpanda.yaml is used. Default: this one. */
   readonly package?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -59,11 +64,18 @@ export async function runService(
     ...passedOn('READER_WORKERS', 'NODE_OPTIONS', 'LOG_LEVEL', 'MALLOC_ARENA_MAX'),
     ...options.env,
   };
-  const program = join(options.package ?? '.', 'dist/src/cli/wado-consumer.cjs');
-  const service = target.start(env, [], { command: [...NODE_AS_IN_THE_IMAGE, program] });
+  const folder = options.package ?? '.';
+  const service = target.start(env, [], {
+    command: [...NODE_AS_IN_THE_IMAGE, join(folder, 'dist/src/cli/wado-consumer.cjs')],
+    config: join(folder, 'redpanda.yaml'),
+  });
   const usage = watch(service.pid);
+  const ended = service.exited.then(({ code }) => {
+    throw new Error(`the service ended with exit code ${code}: ${target.logText().trim().split('\n').at(-1)}`);
+  });
   // Poll rarely: the query uses CPU of the machine that is measured.
-  await source.untilGroupCommitted(target.group, 600_000, 1_000);
+  await Promise.race([source.untilGroupCommitted(target.group, 600_000, 1_000), ended]);
+  ended.catch(() => undefined);
   const loopDelayMs = await loopDelay('http://127.0.0.1:4295/metrics');
   const { cpuSeconds, rssMb } = usage();
   await service.signal('SIGTERM');

@@ -2,10 +2,11 @@
  * Throughput of the built service on real Kafka and PostgreSQL, compared with other implementations over the same records and files.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 3] [--only prototype,service]
+ *     [--baseline DIR]
  *
  * A rate is measured from the first to the last batch, as the contender reports it. CPU is that of the whole process, including its start.
  * Rates, ratios and CPU are medians of the rounds, ratios with minimum and maximum; memory and delay are the worst round. One round is not
- * enough: a machine's speed varies by a fifth between two rounds.
+ * enough: a machine's speed varies by a fifth between two rounds. `--baseline` adds the service as built in another checkout.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -13,14 +14,19 @@ import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import type { LoadRecord } from '../src/testing/load.ts';
 import { Pipeline } from '../test/support/pipeline.ts';
-import { CONTENDERS, type Contender, type Result } from './contenders.ts';
+import { baseline, CONTENDERS, type Contender, type Result } from './contenders.ts';
 import { markdown } from './markdown.ts';
 import { median } from './median.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
-    options: { records: { type: 'string' }, rounds: { type: 'string' }, only: { type: 'string' } },
+    options: {
+      records: { type: 'string' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      baseline: { type: 'string' },
+    },
   });
   const records = Number(values.records ?? 100_000);
   const brokers = process.env.WADO_TEST_KAFKA_BROKERS;
@@ -31,7 +37,10 @@ export async function run(args: readonly string[]): Promise<void> {
   console.error(`writing and publishing ${records} records with their files`);
   const load = await source.publish({ count: records });
   const only = values.only?.split(',');
-  const contenders = CONTENDERS.filter(({ name }) => only === undefined || only.includes(name)).filter(isThere);
+  const all = values.baseline === undefined ? CONTENDERS : [baseline(values.baseline), ...CONTENDERS];
+  const contenders = all
+    .filter(({ name }) => name === 'baseline' || only === undefined || only.includes(name))
+    .filter(isThere);
 
   const results: Result[] = [];
   for (let round = 0; round < Number(values.rounds ?? 3); round++) {
@@ -48,7 +57,17 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   console.log(
     markdown(
-      ['contender', 'records/s', '× plain', '× prototype', 'CPU µs/record', 'RSS MB', 'loop delay p99 ms'],
+      [
+        'contender',
+        'records/s',
+        '× plain',
+        '× prototype',
+        '× baseline',
+        'CPU µs/record',
+        'CPU × baseline',
+        'RSS MB',
+        'loop delay p99 ms',
+      ],
       rows(results),
     ),
   );
@@ -81,10 +100,12 @@ function row(results: readonly Result[], name: string): string[] {
   const mine = results.filter((result) => result.name === name);
   return [
     name,
-    String(Math.round(median(ratesOf(results, name)))),
+    String(Math.round(median(mine.map((result) => result.rate)))),
     timesAsFast(results, name, 'plain'),
     timesAsFast(results, name, 'prototype'),
+    timesAsFast(results, name, 'baseline'),
     String(Math.round(median(mine.map((result) => result.cpuMicros)))),
+    ratios(results, name, 'baseline', ({ cpuMicros }) => cpuMicros),
     String(Math.round(Math.max(...mine.map((result) => result.rssMb)))),
     mine.some((result) => result.loopDelayMs === undefined)
       ? ''
@@ -92,16 +113,17 @@ function row(results: readonly Result[], name: string): string[] {
   ];
 }
 
-/** The median of the rounds' ratios, with minimum and maximum. Ratios are taken within a round because the machine's speed varies. */
 function timesAsFast(results: readonly Result[], name: string, other: string): string {
-  const others = ratesOf(results, other);
-  if (others.length === 0) return '';
-  const ratios = ratesOf(results, name).map((rate, round) => rate / (others[round] ?? Number.NaN));
-  const middle = median(ratios).toFixed(2);
-  if (name === other || ratios.length === 1) return middle;
-  return `${middle} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
+  return ratios(results, name, other, ({ rate }) => rate);
 }
 
-function ratesOf(results: readonly Result[], name: string): number[] {
-  return results.filter((result) => result.name === name).map((result) => result.rate);
+/** The median of the rounds' ratios, with minimum and maximum. Ratios are taken within a round because the machine's speed varies. */
+function ratios(results: readonly Result[], name: string, other: string, figure: (result: Result) => number): string {
+  const figuresOf = (contender: string) => results.filter((result) => result.name === contender).map(figure);
+  const others = figuresOf(other);
+  if (others.length === 0) return '';
+  const each = figuresOf(name).map((value, round) => value / (others[round] ?? Number.NaN));
+  const middle = median(each).toFixed(2);
+  if (name === other || each.length === 1) return middle;
+  return `${middle} (${Math.min(...each).toFixed(2)} to ${Math.max(...each).toFixed(2)})`;
 }

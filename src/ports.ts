@@ -78,6 +78,9 @@ export interface HeaderFailure {
  */
 export type MissingIdentity = 'use_message' | 'dead_letter';
 
+/** Why a reader thread was replaced: its storage calls made no progress for `read_timeout`, or it died. */
+export type WorkerLoss = 'read_timeout' | 'died';
+
 /** Reads DICOM headers, one batch per call, outside the main thread. */
 export interface HeaderReader {
   /** Rejects only when the reader itself fails, e.g. because no worker starts; errors of single files are in `failures`. */

@@ -6,6 +6,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
+import type { WorkerLoss } from '../ports.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createStorageRootMetrics, type SetUnusableSince } from './storage-root-metrics.ts';
 import { createThrottling, type Throttling } from './throttling.ts';
@@ -62,9 +63,6 @@ export interface ProcessorMetrics {
   /** Counts a replaced reader thread: it died, or its storage calls made no progress for read_timeout. */
   workerLost(reason: WorkerLoss): void;
 }
-
-/** Why a reader thread was replaced. */
-export type WorkerLoss = 'read_timeout' | 'died';
 
 /** The metrics of a sink. */
 export interface OutputMetrics extends ConnectionMetrics {

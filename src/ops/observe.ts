@@ -1,12 +1,13 @@
 /** Wrappers that report metrics and health of nodes. Each implements the port of the node that it wraps. */
+
 import { SinkError } from '../errors.ts';
 import type { Transactions } from '../kafka/producer/transactions.ts';
-import type { HeaderReader, Sink } from '../ports.ts';
+import type { HeaderReader, Sink, WorkerLoss } from '../ports.ts';
 import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 import type { ComponentHealth } from './health.ts';
 import type { Logger } from './logger.ts';
-import type { OutputMetrics, ProcessorMetrics, WorkerLoss } from './metrics.ts';
+import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
 import type { RecordLedger } from './record-ledger.ts';
 
 /** Where a sink is observed. */

@@ -1,11 +1,11 @@
 /** Reads headers in worker threads, so that the main thread never waits for a file (port `HeaderReader`). */
 import { createRequire } from 'node:module';
-import type { HeaderBatch, HeaderReader, MissingIdentity } from '../../ports.ts';
+import type { HeaderBatch, HeaderReader, MissingIdentity, WorkerLoss } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
 import type { WorkerMessage } from './messages.ts';
 import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
-import { ReadJob, type WorkerLoss } from './read-job.ts';
+import { ReadJob } from './read-job.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
 /** The settings of the pool. */

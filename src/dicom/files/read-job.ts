@@ -1,11 +1,8 @@
 /** One batch of files in the pool: its request to a worker, the files that failed so far, and its result. */
 import { DicomReadError, type DicomReadErrorCode } from '../../errors.ts';
-import type { HeaderBatch, HeaderFailure, HeaderRow, MissingIdentity } from '../../ports.ts';
+import type { HeaderBatch, HeaderFailure, HeaderRow, MissingIdentity, WorkerLoss } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import type { BatchRequest, FailureLists, RowLists, WorkerMessage } from './messages.ts';
-
-/** Why a worker was replaced. */
-export type WorkerLoss = 'read_timeout' | 'died';
 
 /** A batch of files that the pool reads. */
 export class ReadJob {
