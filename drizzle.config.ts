@@ -1,4 +1,4 @@
-import { defineConfig } from 'drizzle-kit';
+import { type Config, defineConfig } from 'drizzle-kit';
 import { DATABASE_DRIVERS } from './src/databases/registry.ts';
 
 /**
@@ -10,4 +10,4 @@ const driver = Object.entries(DATABASE_DRIVERS).find(([known]) => known === name
 const migrations = driver?.description.drizzle;
 if (migrations === undefined) throw new Error(`DRIVER: expected one of ${Object.keys(DATABASE_DRIVERS).join(', ')}`);
 
-export default defineConfig(migrations);
+export default defineConfig(migrations as Config);

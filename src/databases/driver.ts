@@ -29,7 +29,8 @@ export interface DatabaseDescription {
   readonly title: string;
   /** Paths of the schema and the migrations for drizzle-kit, relative to the repository's root. Undefined if drizzle has no dialect for it. */
   readonly drizzle?: {
-    readonly dialect: 'postgresql' | 'mysql';
+    /** drizzle-kit's name of the dialect. */
+    readonly dialect: string;
     readonly schema: string;
     readonly out: string;
   };

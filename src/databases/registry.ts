@@ -2,10 +2,11 @@
 
 import { doris } from './doris/driver.ts';
 import type { DatabaseDriver } from './driver.ts';
+import { mysql } from './mysql/driver.ts';
 import { postgres } from './postgres/driver.ts';
 
 /** The drivers by their names in the configuration. */
-export const DATABASE_DRIVERS = { postgres, doris } as const satisfies Readonly<Record<string, DatabaseDriver>>;
+export const DATABASE_DRIVERS = { postgres, mysql, doris } as const satisfies Readonly<Record<string, DatabaseDriver>>;
 
 /** The name of a supported driver. */
 export type DatabaseDriverName = keyof typeof DATABASE_DRIVERS;

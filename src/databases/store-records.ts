@@ -1,6 +1,6 @@
 /** Stores the records of several batches on one connection, and divides a statement that fails for some of them. */
 import { SinkError } from '../errors.ts';
-import type { StoredFile } from '../records/records.ts';
+import type { GroupedRecord, StoredFile } from '../records/records.ts';
 import type { BatchProgress } from './batch-progress.ts';
 import type { DatabaseWriter } from './database-writer.ts';
 import type { HeldUpRows } from './held-up-rows.ts';
@@ -42,6 +42,8 @@ class Division {
   readonly #before: Accepted;
   readonly #failures = new Map<BatchProgress, unknown>();
   readonly #refused: { readonly unit: Unit; readonly error: StatementError }[] = [];
+  /** Records that the server identified as bad. */
+  #named = 0;
   /** Records that waited too long, each alone, without a record accepted between them. */
   #waitedInARow = 0;
   #lastWait: StatementError | undefined;
@@ -72,7 +74,8 @@ class Division {
     }
     const error = await this.#tryAll(units);
     if (error === undefined) return;
-    if (units.length === 1) {
+    if (error instanceof Map) await this.#storeOthers(units, error);
+    else if (units.length === 1) {
       for (const unit of units) await this.#failed(unit, error);
     } else if (error.code === 'timeout') await this.#storeSmaller(units);
     else {
@@ -84,24 +87,23 @@ class Division {
     }
   }
 
-  /** Resolves to the server's error if smaller statements may succeed; rejects with any other error. */
-  async #tryAll(units: readonly Unit[]): Promise<StatementError | undefined> {
+  /**
+   * Resolves to the server's error if smaller statements may succeed, or to the error of each record that the server identified; rejects
+   * with any other error.
+   */
+  async #tryAll(units: readonly Unit[]): Promise<StatementError | NamedRecords | undefined> {
     const { breaker, heldUp, size } = this.#shared;
     const records = units.flatMap(({ progress, file }) => progress.recordOf(file) ?? []);
     if (records.length === 0) return undefined;
     const start = performance.now();
     try {
       const rejections = await this.#writer.store(records);
-      const refused = new Map(rejections.map(({ file, error }) => [file, error]));
+      if (rejections.length > 0) return new Map(rejections.map(({ file, error }) => [file, asStatementError(error)]));
       this.#waitedInARow = 0;
       size.succeeded(records.length, performance.now() - start);
-      breaker.accepted(refused.size === 0 ? records : records.filter(({ file }) => !refused.has(file)));
+      breaker.accepted(records);
       for (const record of records) heldUp.remove(record);
-      for (const unit of units) {
-        const error = refused.get(unit.file);
-        if (error === undefined) unit.progress.stored(unit.file);
-        else await this.#failed(unit, asStatementError(error));
-      }
+      for (const unit of units) unit.progress.stored(unit.file);
       return undefined;
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
@@ -110,6 +112,22 @@ class Division {
       if (error instanceof StatementError && DIVISIBLE.has(error.code)) return error;
       throw error;
     }
+  }
+
+  /**
+   * Stores all but the records that the server identified. Only now, when these are known to be refused, can the rows that theirs superseded
+   * be stored. A statement with many bad records is divided too, because each costs a whole statement.
+   */
+  async #storeOthers(units: readonly Unit[], named: NamedRecords): Promise<void> {
+    for (const unit of units) {
+      const error = named.get(unit.file);
+      if (error !== undefined) await this.#failed(unit, error);
+    }
+    const others = units.filter(({ file }) => !named.has(file));
+    this.#named += named.size;
+    const middle = this.#named > MANY_NAMED ? Math.ceil(others.length / 2) : others.length;
+    await this.#store(others.slice(0, middle));
+    await this.#store(others.slice(middle));
   }
 
   /** Stores in pieces of the current statement size. */
@@ -130,7 +148,8 @@ class Division {
         this.#failures.set(unit.progress, this.#lastWait);
         continue;
       }
-      const error = await this.#tryAll([unit]);
+      const outcome = await this.#tryAll([unit]);
+      const error = outcome instanceof Map ? outcome.get(unit.file) : outcome;
       if (error === undefined) continue;
       await this.#failed(unit, error);
       if (error.code === 'rejected') continue;
@@ -175,11 +194,10 @@ class Division {
     const record = progress.recordOf(file);
     if (record === undefined) return undefined;
     try {
-      const [rejection] = await this.#writer.store([record]);
-      if (rejection !== undefined) return asStatementError(rejection.error);
+      const refusal = await this.#storeOne(record);
+      if (refusal !== undefined) return refusal;
     } catch (error) {
       if (!(error instanceof StatementError && DIVISIBLE.has(error.code))) throw error;
-      if (error.code === 'rejected') return error;
       this.#failures.set(progress, error);
       return undefined;
     }
@@ -200,11 +218,17 @@ class Division {
   async #storeLastAcceptedAgain(refusal: StatementError): Promise<void> {
     const { breaker } = this.#shared;
     const record = breaker.lastAccepted;
-    if (record === undefined) return;
+    if (record !== undefined && (await this.#storeOne(record)) !== undefined) throw breaker.trip(refusal.reason);
+  }
+
+  /** Resolves to the error if the record is refused; rejects with any other error. */
+  async #storeOne(record: GroupedRecord): Promise<StatementError | undefined> {
     try {
-      await this.#writer.store([record]);
+      const [rejection] = await this.#writer.store([record]);
+      return rejection === undefined ? undefined : asStatementError(rejection.error);
     } catch (error) {
-      throw error instanceof SinkError && error.code === 'rejected' ? breaker.trip(refusal.reason) : error;
+      if (error instanceof SinkError && error.code === 'rejected') return asStatementError(error);
+      throw error;
     }
   }
 
@@ -220,6 +244,12 @@ class Division {
     return breaker.trip(reason);
   }
 }
+
+/** The records that the server identified as bad, with the error of each. */
+type NamedRecords = Map<StoredFile, StatementError>;
+
+/** After this number of records that the server identified, statements are divided as well. */
+const MANY_NAMED = 8;
 
 /** After so many records that waited too long one after the other, an attempt ends: the table is locked, not a row. */
 const MAX_WAITS = 2;

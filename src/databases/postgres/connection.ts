@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { SinkError, type SinkOperation } from '../../errors.ts';
+import { withDeadline } from '../deadline.ts';
 import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.ts';
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, type PostgresFailure } from './errors.ts';
@@ -263,21 +264,13 @@ class LiveConnection implements PostgresConnection {
     return error instanceof SinkError ? error : classifyPostgresError(error);
   }
 
-  async #within<T>(ms: number, detail: string, work: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.destroy();
-        reject(
-          new SinkError(this.#options.name, 'timeout', detail, { operation: this.#operation, address: this.#address }),
-        );
-      }, ms);
-    });
-    try {
-      return await Promise.race([work(), deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(ms: number, detail: string, work: () => Promise<T>): Promise<T> {
+    const expired = () => {
+      this.destroy();
+      const context = { operation: this.#operation, address: this.#address };
+      return new SinkError(this.#options.name, 'timeout', detail, context);
+    };
+    return withDeadline(ms, expired, work);
   }
 }
 

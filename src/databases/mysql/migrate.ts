@@ -1,0 +1,94 @@
+/** Creates and updates the tables that the service needs. Several processes may do so concurrently. */
+import { SinkError } from '../../errors.ts';
+import type { Migration } from '../driver.ts';
+import { type DatedMigration, migrationsFolder, readMigrations } from '../migrations-folder.ts';
+import { type MysqlConnection, openMysql } from './connection.ts';
+import { classifyMysqlError } from './errors.ts';
+
+const TABLE = 'wado_consumer_migrations';
+
+// While a migration waits for a table lock, every later statement queues behind it. Give up and retry instead.
+const LOCK_TIMEOUT_S = 10;
+// Changing the collation of a key rewrites the table.
+const MIGRATION_TIMEOUT_MS = 10 * 60_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Options of a migration. */
+export interface MigrateMysqlOptions {
+  /** The sink's name in errors [`mysql`]. */
+  readonly name?: string;
+  /** Connect timeout in milliseconds [5000]. */
+  readonly connectTimeoutMs?: number;
+  /** How long to wait for locks of other sessions, in seconds [10]. */
+  readonly lockTimeoutS?: number;
+  /** Changes nothing [false]. */
+  readonly dryRun?: boolean;
+}
+
+/**
+ * Applies the missing migrations of `drizzle/mysql` and resolves to them. A second run applies none and needs only read privileges.
+ * Works on an empty database and on the table that upstream's script creates (docs/contract.md, "Tables"). Rejects with a SinkError:
+ * `conflict` when another session has locked the tables, `misconfigured` when a privilege is missing.
+ */
+export async function migrateMysql(dsn: string, options: MigrateMysqlOptions = {}): Promise<readonly Migration[]> {
+  const name = options.name ?? 'mysql';
+  const connection = await openMysql({
+    name,
+    dsn,
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: MIGRATION_TIMEOUT_MS,
+    operation: 'migrate',
+  });
+  const deadline = setTimeout(() => connection.destroy(), MIGRATION_TIMEOUT_MS);
+  try {
+    if (options.dryRun === true) return await pending(connection);
+    return await migrateOn(connection, name, options.lockTimeoutS ?? LOCK_TIMEOUT_S);
+  } finally {
+    clearTimeout(deadline);
+    await connection.close();
+  }
+}
+
+async function migrateOn(
+  connection: MysqlConnection,
+  name: string,
+  lockTimeoutS: number,
+): Promise<readonly Migration[]> {
+  if ((await pending(connection)).length === 0) return [];
+  await connection.query(`set lock_wait_timeout = ${lockTimeoutS}`);
+  // Other processes wait here until the lock is released, and then find no pending migration. Names of locks count for the whole server.
+  // The end of the session releases it.
+  const [lock] = await connection.query(
+    `select get_lock(concat('wado-consumer ', left(sha2(database(), 256), 32)), ${lockTimeoutS}) as held`,
+  );
+  if (Number(lock?.held) !== 1) throw new SinkError(name, 'conflict', 'migration_lock', { operation: 'migrate' });
+  const missing = await pending(connection);
+  if (missing.length > 0) await applyAll(connection, name);
+  return missing;
+}
+
+async function applyAll(connection: MysqlConnection, name: string): Promise<void> {
+  // Loaded here, so that a service whose tables are up to date doesn't load it.
+  const [{ drizzle }, { migrate }] = await Promise.all([
+    import('drizzle-orm/mysql2'),
+    import('drizzle-orm/mysql2/migrator'),
+  ]);
+  const where = { migrationsFolder: migrationsFolder('mysql'), migrationsTable: TABLE };
+  try {
+    await migrate(drizzle({ client: connection.client }), where);
+  } catch (error) {
+    const { code, detail } = classifyMysqlError(error);
+    throw new SinkError(name, code === 'rejected' ? 'misconfigured' : code, detail, { operation: 'migrate' });
+  }
+}
+
+// Checked first, because drizzle's migrate() always tries to create its table, for which the service may lack the privilege.
+async function pending(connection: MysqlConnection): Promise<readonly DatedMigration[]> {
+  const migrations = readMigrations('mysql');
+  const [there] = await connection.query(
+    `select count(*) as tables from information_schema.tables where table_schema = database() and table_name = '${TABLE}'`,
+  );
+  if (Number(there?.tables) === 0) return migrations;
+  const [last] = await connection.query(`select max(created_at) as at from ${TABLE}`);
+  return migrations.filter(({ at }) => at > Number(last?.at ?? 0));
+}

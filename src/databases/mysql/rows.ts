@@ -1,0 +1,61 @@
+/**
+ * The text of one write: a transaction of one INSERT per table that has rows. It is sent in one packet, so a write costs one round trip.
+ *
+ * A value of a record is a string literal in double quotes, in which `"` and `\` are escaped by `\`, a number, or null. That is safe while
+ * ANSI_QUOTES and NO_BACKSLASH_ESCAPES are off and the connection's character set is utf8mb4, so every write sets both first, in case a
+ * proxy has moved the session to another server connection.
+ */
+import type { StatementRows } from '../coalesce.ts';
+import { RowValues, StatementBuffer } from '../row-values.ts';
+import { type Dialect, FIXED_VALUES, insertInto, WRITTEN_TABLES, type WrittenTable } from './write-statement.ts';
+
+/** Strict, so that a value that doesn't fit is refused, not changed. Without ANSI_QUOTES and NO_BACKSLASH_ESCAPES. */
+export const SQL_MODE =
+  'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+const BEGIN = `set names utf8mb4,sql_mode='${SQL_MODE}';start transaction;`;
+/** The number of statements in BEGIN. */
+const STATEMENTS_BEFORE = 2;
+const COMMIT = 'commit';
+
+/** A write, ready to be sent. */
+export interface WriteText {
+  readonly sql: string;
+  /** In bytes. */
+  readonly size: number;
+  /** The table of a statement of the text; undefined for BEGIN and COMMIT. */
+  tableOf(statement: number): WrittenTable | undefined;
+}
+
+/** Builds the texts of the writes of one connection, in memory that it reuses. */
+export class WriteTextBuilder {
+  readonly #buffer = new StatementBuffer();
+  readonly #tables = WRITTEN_TABLES.map((table) => ({ table, values: new RowValues(table.values, FIXED_VALUES) }));
+
+  /** Returns the write of `rows`. Throws a RowError. */
+  build(rows: StatementRows, dialect: Dialect): WriteText {
+    const buffer = this.#buffer;
+    buffer.clear();
+    buffer.writeText(BEGIN);
+    const written: WrittenTable[] = [];
+    for (const { table, values } of this.#tables) {
+      const some = rows[`${table.kind}s`];
+      if (some.length === 0) continue;
+      written.push(table);
+      const { head, tail } = insertInto(table, dialect);
+      buffer.writeText(head);
+      for (const [position, row] of some.entries()) {
+        buffer.writeText(position === 0 ? '(' : ',(');
+        values.write(row, buffer);
+        buffer.writeText(')');
+      }
+      buffer.writeText(`${tail};`);
+    }
+    buffer.writeText(COMMIT);
+    return {
+      sql: buffer.written.toString('utf8'),
+      size: buffer.end,
+      tableOf: (statement) => written[statement - STATEMENTS_BEFORE],
+    };
+  }
+}

@@ -1,0 +1,71 @@
+import mysql from 'mysql2/promise';
+import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
+import { freshName } from './support/fresh.ts';
+
+export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
+
+/** An empty database of one's own on MySQL or MariaDB, looked at from outside the service. */
+export interface MysqlDatabase {
+  readonly name: string;
+  readonly dsn: string;
+  readonly query: Query;
+  /** Runs `work` on one connection of its own: for what lives in a session, such as locks and transactions. */
+  session(work: (query: Query) => Promise<void>): Promise<void>;
+  /** All rows of a table by the wire's names and forms: dates and times are text. */
+  rows(table: TableName): Promise<readonly StoredRow[]>;
+  /** The DSN with another user and password. */
+  as(user: string, password: string): string;
+  drop(): Promise<void>;
+}
+
+/** `options`: what follows `create database NAME`. */
+export async function freshMysql(server: string, options = 'character set utf8mb4'): Promise<MysqlDatabase> {
+  const name = freshName('test');
+  const admin = await mysql.createConnection(server);
+  await admin.query(`create database ${name} ${options}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const pool = mysql.createPool({ uri: url.href, dateStrings: true, supportBigNumbers: true, connectionLimit: 3 });
+  const on =
+    (connection: Pick<mysql.Connection, 'query'>): Query =>
+    async (text, values = []) => {
+      const [rows] = await connection.query(text, [...values]);
+      return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : [];
+    };
+  const query = on(pool);
+  return {
+    name,
+    dsn: url.href,
+    query,
+    session: async (work) => {
+      const connection = await mysql.createConnection({ uri: url.href, dateStrings: true });
+      try {
+        await work(on(connection));
+      } finally {
+        connection.destroy();
+      }
+    },
+    rows: async (table) => (await query(`select * from dicom_${table}_meta`)).map(onTheWire),
+    as: (user, password) => {
+      const other = new URL(url);
+      other.username = user;
+      other.password = password;
+      return other.href;
+    },
+    drop: async () => {
+      await pool.end();
+      await admin.query(`drop database if exists ${name}`);
+      await admin.end();
+    },
+  };
+}
+
+/** `2026-01-01 00:00:00.123456` → `2026-01-01T00:00:00.123456`; other values unchanged. */
+function onTheWire(row: Record<string, unknown>): StoredRow {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'string' && name.endsWith('_time') ? value.replace(/^(\d{4}-\d\d-\d\d) /, '$1T') : value,
+    ]),
+  );
+}
