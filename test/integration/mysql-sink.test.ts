@@ -1,27 +1,52 @@
-import { it } from 'vitest';
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
-import { sinkContract } from '../../src/testing/sink-contract.ts';
+import { startTcpProxy } from '../../src/testing/proxy.ts';
+import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
 import { freshMysql } from './mysql-database.ts';
+import { nativeServer } from './support/native-server.ts';
 import { describeWith } from './support/services.ts';
+
+const DEADLOCKS = "select count from information_schema.innodb_metrics where name = 'lock_deadlocks'";
 
 for (const [name, title] of [
   ['mysql', 'the MySQL sink on MySQL'],
   ['mariadb', 'the MySQL sink on MariaDB'],
 ] as const) {
-  await describeWith([name], title, (services) => {
-    const cases = sinkContract(async () => {
-      const database = await freshMysql(services[name].dsn);
-      const sink = createMysqlSink({ name: 'mysql', dsn: () => database.dsn, migrate: true });
-      await sink.connect();
-      return {
-        sink,
-        rows: (table) => database.rows(table),
-        dispose: async () => {
-          await sink.close();
-          await database.drop();
-        },
-      };
-    });
-    for (const { title: sentence, run } of cases) it(sentence, run);
+  await describeWith([name], title, async (services) => {
+    const { dsn: address } = services[name];
+    const server = await nativeServer(name, address);
+    itKeepsTheSinkContract(
+      async () => {
+        const database = await freshMysql(address);
+        const { hostname: host, port } = new URL(database.dsn);
+        const network = await startTcpProxy({ target: { host, port: Number(port) } });
+        const through = new URL(database.dsn);
+        through.host = `127.0.0.1:${network.port}`;
+        const connect = async (dsn: string, migrate: boolean) => {
+          const sink = createMysqlSink({ name: 'mysql', dsn: () => dsn, migrate, statementTimeoutMs: 5_000 });
+          await sink.connect();
+          return sink;
+        };
+        const sink = await connect(through.href, true);
+        return {
+          sink,
+          rows: database.rows,
+          another: () => connect(database.dsn, false),
+          deadlocks: async () => {
+            const [row] = await database.query(DEADLOCKS);
+            return Number(row?.count);
+          },
+          network,
+          ...(server === undefined ? {} : { server }),
+          dispose: async () => {
+            await sink.close();
+            await network.close();
+            await database.drop();
+          },
+        };
+      },
+      CONTRACT_GROUPS,
+      server === undefined ? { server: `scripts/services.sh did not start this ${name}` } : {},
+    );
   });
 }
