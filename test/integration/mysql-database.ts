@@ -21,8 +21,7 @@ export interface MysqlDatabase {
 /** `options`: what follows `create database NAME`. */
 export async function freshMysql(server: string, options = 'character set utf8mb4'): Promise<MysqlDatabase> {
   const name = freshName('test');
-  const admin = await mysql.createConnection(server);
-  await admin.query(`create database ${name} ${options}`);
+  await statement(server, `create database ${name} ${options}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   const pool = mysql.createPool({ uri: url.href, dateStrings: true, supportBigNumbers: true, connectionLimit: 3 });
@@ -54,10 +53,18 @@ export async function freshMysql(server: string, options = 'character set utf8mb
     },
     drop: async () => {
       await pool.end();
-      await admin.query(`drop database if exists ${name}`);
-      await admin.end();
+      await statement(server, `drop database if exists ${name}`);
     },
   };
+}
+
+async function statement(dsn: string, sql: string): Promise<void> {
+  const connection = await mysql.createConnection(dsn);
+  try {
+    await connection.query(sql);
+  } finally {
+    await connection.end();
+  }
 }
 
 /** `2026-01-01 00:00:00.123456` → `2026-01-01T00:00:00.123456`; other values unchanged. */

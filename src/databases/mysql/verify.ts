@@ -102,7 +102,10 @@ async function findIndexFault(connection: MysqlConnection, table: WrittenTable):
       ` where t.table_schema = database() and t.table_name = '${table.name}' group by s.index_name`,
   );
   if (rows.some(({ engine }) => !/^innodb$/i.test(String(engine)))) return `${table.name}:engine, needs InnoDB`;
-  const indexes = rows.map(({ name, columns_of }) => ({ name: String(name), columns: String(columns_of).split(',') }));
+  const indexes = rows
+    // A table without a unique index has one row without a name.
+    .filter(({ name }) => name !== null)
+    .map(({ name, columns_of }) => ({ name: String(name), columns: String(columns_of).split(',') }));
   const wider = indexes.find(({ columns }) => !table.key.every((column) => columns.includes(column)));
   if (wider !== undefined)
     return `${table.name} ${wider.name}:unique_index, it lacks a part of the key ${table.key.join(', ')}`;
