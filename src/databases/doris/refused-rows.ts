@@ -39,20 +39,39 @@ export function reasonOf(log: string | undefined, table: DorisTable): Reason {
 export function refusedRows(
   log: string | undefined,
   count: number,
-  rows: readonly Row[],
+  { table, rows }: { readonly table: DorisTable; readonly rows: readonly Row[] },
 ): ReadonlySet<Row> | undefined {
   const lines = linesOf(log ?? '');
   if (lines.length !== count || lines.length > MAX_LINES) return undefined;
   const refused = new Set<Row>();
   for (const line of lines) {
-    // Words of UIDs, trace ids and plain tenant names. A key with other characters is never found, and the load is divided.
-    const words = new Set(line.split(/[^\w.-]+/));
-    const matching = rows.filter(({ identity }) => identity.split('\0').every((part) => words.has(part)));
+    const matching = rows.filter(quotedIn(line, table));
     const [row] = matching;
     if (row === undefined || matching.length > 1 || refused.has(row)) return undefined;
     refused.add(row);
   }
   return refused;
+}
+
+/** Whether a line quotes a row: its JSON, or else all parts of its key. */
+function quotedIn(line: string, table: DorisTable): (row: Row) => boolean {
+  const quoted = objectIn(line);
+  if (quoted !== undefined) {
+    const identity = table.key.map((column) => String(quoted[column])).join('\0');
+    return (row) => row.identity === identity;
+  }
+  // Words of UIDs, trace ids and plain tenant names. A key with other characters is never found, and the load is divided.
+  const words = new Set(line.split(/[^\w.-]+/));
+  return ({ identity }) => identity.split('\0').every((part) => words.has(part));
+}
+
+function objectIn(line: string): Readonly<Record<string, unknown>> | undefined {
+  const [, json = ''] = /src line \[(\{.*\})\]/.exec(line) ?? [];
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 function linesOf(log: string): readonly string[] {

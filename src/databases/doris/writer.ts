@@ -91,7 +91,7 @@ export function createDorisWriter({ name, loader, turns, openSession }: DorisWri
     const { detail, column, about } = reasonOf(result.errorLog, table);
     const place = column === undefined ? table.name : `${table.name}.${column}`;
     const error = new StatementError(name, 'rejected', detail, { table: table.kind, place, about });
-    return new RefusedRows(error, refusedRows(result.errorLog, result.rows, rows));
+    return new RefusedRows(error, refusedRows(result.errorLog, result.rows, { table, rows }));
   }
 
   /** Loads the rows of `records`. Objects last: a record that another table refuses then has none. */
