@@ -1,6 +1,6 @@
 /** Stores records with one load per table. Doris has no transaction over several tables: see docs/dispositions.md. */
 import { SinkError } from '../../errors.ts';
-import type { GroupedRecord, Rejection, Row } from '../../records/records.ts';
+import type { GroupedRecord, Row } from '../../records/records.ts';
 import { coalesceRows } from '../coalesce.ts';
 import type { DatabaseWriter } from '../database-writer.ts';
 import { StatementError } from '../statement-error.ts';
@@ -113,19 +113,14 @@ export function createDorisWriter({ name, loader, turns, openSession }: DorisWri
 
   return {
     async store(records) {
-      const rejections: Rejection[] = [];
-      for (let left = records; ; ) {
-        const refused = await loadAll(left);
-        if (refused === undefined) return rejections;
-        const { rows, error } = refused;
-        const bad = left.filter(({ object, state, image }) =>
-          [object, state, image].some((row) => row !== null && rows?.has(row)),
-        );
-        if (bad.length === 0 || left.length === 1) throw error;
-        for (const { file } of bad) rejections.push({ file, error });
-        left = left.filter((record) => !bad.includes(record));
-        if (left.length === 0) return rejections;
-      }
+      const refused = await loadAll(records);
+      if (refused === undefined) return [];
+      const { rows, error } = refused;
+      const bad = records.filter((record) =>
+        [record.object, record.state, record.image].some((row) => row !== null && rows?.has(row)),
+      );
+      if (bad.length === 0 || records.length === 1) throw error;
+      return bad.map(({ file }) => ({ file, error }));
     },
     async close() {
       closed = true;

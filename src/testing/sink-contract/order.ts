@@ -125,12 +125,12 @@ function comparable(rows: readonly StoredRow[], wanted: readonly StoredRow[], ta
   return rows.map((row) => JSON.stringify(names.map((name) => row[name]))).sort();
 }
 
-/** Trace ids are unique, and differ only in characters whose order depends on the encoding. */
+/** Trace ids are unique, and differ first in characters whose order depends on the encoding. */
 function fileOf({ second, series, instance, patient }: Fact, n: number, tenant: string): FileFacts {
   const characters = [Math.floor(n / CHARACTERS.length), n % CHARACTERS.length].map((at) => CHARACTERS[at]).join('');
   return {
     tenant_id: tenant,
-    trace_id: `${tenant.padEnd(30, '-')}${characters}`,
+    trace_id: `${characters}${tenant.padEnd(30, '-')}`,
     created_time: `2026-01-01T00:00:0${second}.000`,
     patient_id: `P${patient}`,
     study_uid: '1.2',

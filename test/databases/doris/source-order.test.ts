@@ -58,6 +58,19 @@ describe('the sequence column of states and images', () => {
     expect(sourceOrder({ time: at, traceId: first ?? '' })).not.toBe(sourceOrder({ time: at, traceId: second ?? '' }));
   });
 
+  it('tells apart texts of any form by their first eight bytes', () => {
+    const at = '2026-01-01T00:00:00.000001';
+    const text = fc.string({ unit: 'binary', minLength: 8, maxLength: 36 });
+    fc.assert(
+      fc.property(fc.oneof(text, nearUuid), text, (a, b) => {
+        const same = sourceOrder({ time: at, traceId: a }) === sourceOrder({ time: at, traceId: b });
+        const [first, second] = [a, b].map((each) => Buffer.from(each).subarray(0, 8));
+        if (same) expect(first).toEqual(second);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('fits into a LARGEINT and is not negative', () => {
     const greatest = sourceOrder({ time: '9999-12-31T23:59:59.999999', traceId: '\u{10ffff}'.repeat(36) });
     expect(BigInt(greatest)).toBeLessThan(2n ** 127n);
