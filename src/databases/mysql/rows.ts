@@ -2,8 +2,9 @@
  * The text of one write: a transaction of one INSERT per table that has rows. It is sent in one packet, so a write costs one round trip.
  *
  * A value of a record is a string literal in double quotes, in which `"` and `\` are escaped by `\`, a number, or null. That is safe while
- * ANSI_QUOTES and NO_BACKSLASH_ESCAPES are off and the connection's character set is utf8mb4, so every write sets both first, in case a
- * proxy has moved the session to another server connection.
+ * ANSI_QUOTES and NO_BACKSLASH_ESCAPES are off, so every write sets the modes first, in case a proxy has moved the session to another server
+ * connection. The character set must be UTF-8 when the packet arrives: the server reads all of it in one character set, and in GBK a
+ * backslash may be the second half of a character. The login and the session's first statement set it.
  */
 import type { StatementRows } from '../coalesce.ts';
 import { RowValues, StatementBuffer } from '../row-values.ts';
@@ -13,7 +14,7 @@ import { type Dialect, FIXED_VALUES, insertInto, WRITTEN_TABLES, type WrittenTab
 export const SQL_MODE =
   'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
-const BEGIN = `set names utf8mb4,sql_mode='${SQL_MODE}';start transaction;`;
+const BEGIN = `set sql_mode='${SQL_MODE}';start transaction;`;
 /** The number of statements in BEGIN. */
 const STATEMENTS_BEFORE = 2;
 const COMMIT = 'commit';
