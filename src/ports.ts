@@ -108,17 +108,23 @@ export interface Sink {
   close(): Promise<void>;
 }
 
+/** Which records a transaction can commit. Records in neither set are not to be committed: their partition was revoked. */
+export interface Admission {
+  readonly now: ReadonlySet<Origin>;
+  /** Records that it can commit only after older ones of their partition. */
+  readonly later: ReadonlySet<Origin>;
+}
+
 /** Commits output records and offsets atomically: both become visible to read_committed consumers, or neither. */
 export interface Transaction {
   /** The node's name in errors and logs. */
   readonly name: string;
   /**
-   * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. Batches
-   * must be passed in each partition's order of consumption, without a gap. Resolves to each batch's offsets for the log.
-   * Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
+   * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. All
+   * records must be admitted; their order doesn't matter. Resolves to each batch's offsets for the log. Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
    * refused single records. With `unknown`, the transaction may have been committed, so it must not be repeated.
    */
   commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
-  /** Names the partition of a record. Offsets are per partition, so the records of one must be committed in order. */
-  partitionOf(origin: Origin): string;
+  /** Says which of these records one transaction can commit now. */
+  admit(origins: readonly Origin[]): Admission;
 }

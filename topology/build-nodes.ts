@@ -188,9 +188,7 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
       })),
     ],
     deadLetters: { name: nameOf(dead), topic: dead.topic },
-    consumer: () => kafka.consumer,
-    offsets: kafka,
-    committed: (offsets) => operations.batchLog.committed(offsets),
+    source: kafka,
   });
   const observations = [
     publication(operations, state, 'state'),

@@ -12,7 +12,6 @@ import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { holdRefused } from '../src/operators/hold-refused.ts';
-import { inOrder } from '../src/operators/in-order.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
 import type { HeaderReader, Offsets, Sink, Source, Transaction } from '../src/ports.ts';
@@ -75,8 +74,8 @@ export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
 
 /**
  * The exactly-once topology: one Kafka transaction publishes a batch's output records and commits its offsets, after the
- * databases have stored the batch. A transaction commits offsets, not single records, so batches keep the order of
- * consumption. Batches that arrive during a transaction share the next one.
+ * databases have stored the batch. The commit says which records are done, so batches need no order. Batches that arrive
+ * during a transaction share the next one.
  */
 export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
@@ -84,12 +83,8 @@ export function exactlyOnceTopology(
 ): Observable<AcknowledgedBatch> {
   const options = forkOptions(settings);
   return batches(source, settings).pipe(
-    inOrder((batch$) =>
-      batch$.pipe(
-        groupDicomState(reader, { ...settings, together: true }),
-        forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
-      ),
-    ),
+    groupDicomState(reader, settings),
+    forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
     commitTogether(transaction, options.retry),
   );
 }

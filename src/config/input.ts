@@ -66,10 +66,7 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
   const at = (...path: (string | number)[]) => [...component.body, ...path];
 
   if (!fields.unordered_processing.enabled) {
-    document.report(
-      at('unordered_processing', 'enabled'),
-      'expected true: batches are always processed concurrently and committed in order',
-    );
+    document.report(at('unordered_processing', 'enabled'), 'expected true: batches are always processed concurrently');
   }
   if (fields.heartbeat_interval * 2 > fields.session_timeout) {
     document.report(

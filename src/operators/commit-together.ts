@@ -3,21 +3,22 @@ import type { Transaction } from '../ports.ts';
 import type { AcknowledgedBatch, PoisonRecord, StoredBatch } from '../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../records/refusals.ts';
 import { summaryOf } from './acknowledge-records.ts';
+import { originsOf, partsOf } from './batch-parts.ts';
 import { withoutRejected } from './fork-to.ts';
-import { createHeldPartitions } from './held-partitions.ts';
 import { backoff, isTransient, type RetryPolicy } from './retry-transient.ts';
 
 /** Maximum number of records per transaction. Larger ones gain little, and an aborted one is repeated as a whole. */
 const MAX_RECORDS = 5_000;
-/** How often the partitions whose dead letters a topic refused are retried. */
+/** How often the records whose dead letters a topic refused are retried. */
 const HELD_RETRY_MS = 5_000;
 
 /**
- * Commits batches in transactions, one at a time. Batches that arrive during a transaction go into the next one. After a transient
- * failure the batches are retried, in the same order, with half as many records per transaction: a throttled broker may complete a
- * smaller one before it times out.
+ * Commits batches in transactions, one at a time and in any order. Batches that arrive during a transaction go into the next one. After a
+ * transient failure the batches are retried with half as many records per transaction: a throttled broker may complete a smaller one before
+ * it times out.
  *
- * A dead letter that its topic refuses holds back its partition only. When the source completes, held records stay uncommitted.
+ * A record whose dead letter is refused by its topic is held back alone. Records that the transaction can't commit yet wait for the next
+ * one. When the source completes, both stay uncommitted.
  */
 export function commitTogether(
   transaction: Transaction,
@@ -26,7 +27,10 @@ export function commitTogether(
   return (batches$) =>
     new Observable<AcknowledgedBatch>((subscriber) => {
       const waiting: StoredBatch[] = [];
-      const held = createHeldPartitions((origin) => transaction.partitionOf(origin));
+      /** The transaction has no room for them until older records are committed. */
+      let deferred: readonly StoredBatch[] = [];
+      /** A topic refused their dead letters. */
+      let held: readonly StoredBatch[] = [];
       const stopped$ = new Subject<void>();
       let maxRecords = MAX_RECORDS;
       let failures = 0;
@@ -39,8 +43,18 @@ export function commitTogether(
       const pause = (milliseconds: number) =>
         firstValueFrom(timer(milliseconds, retry.scheduler).pipe(takeUntil(stopped$), defaultIfEmpty(0)));
 
+      /** Returns the records that can be committed now, and defers the others. Records of revoked partitions are dropped. */
+      function admitted(batches: readonly StoredBatch[]): readonly StoredBatch[] {
+        const { now, later } = transaction.admit(originsOf(batches));
+        if (now.size === batches.reduce((sum, { origins }) => sum + origins.length, 0)) return batches;
+        deferred = [...deferred, ...partsOf(batches, (origin) => later.has(origin))];
+        return partsOf(batches, (origin) => now.has(origin));
+      }
+
       async function commit(batches: readonly StoredBatch[]): Promise<void> {
         const ranges = await transaction.commit(batches);
+        waiting.unshift(...deferred);
+        deferred = [];
         batches.forEach((batch, i) => void subscriber.next(summaryOf(batch, ranges[i] ?? [])));
       }
 
@@ -52,12 +66,13 @@ export function commitTogether(
           maxRecords = Math.min(MAX_RECORDS, maxRecords * 2);
         } catch (error) {
           if (error instanceof RefusedOutputs) {
-            for (const batch of batches.toReversed()) waiting.unshift(await withDeadLetters(batch, error.poison));
+            for (const batch of batches) waiting.unshift(await withDeadLetters(batch, error.poison));
           } else if (error instanceof RefusedDeadLetters) {
             heldSince = performance.now();
             retry.onRetry?.({ sink: error.sink, error, attempt: 1, delayMs: HELD_RETRY_MS });
-            held.hold(error.poison.map(({ source }) => source.origin));
-            waiting.unshift(...batches);
+            const [refused, rest] = split(batches, error.poison);
+            held = [...held, ...refused];
+            waiting.unshift(...rest);
           } else {
             if (!isTransient(error)) throw error;
             waiting.unshift(...batches);
@@ -70,13 +85,17 @@ export function commitTogether(
       }
 
       async function commitHeld(): Promise<void> {
-        const batches = takeSome([...held.batches], MAX_RECORDS);
+        const batches = admitted(held);
+        held = [];
+        if (batches.length === 0) return;
         try {
           await commit(batches);
-          held.committed(batches.length);
           heldFailures = 0;
         } catch (error) {
           if (!isTransient(error)) throw error;
+          const [refused, rest] = split(batches, error instanceof RefusedDeadLetters ? error.poison : undefined);
+          held = refused;
+          waiting.unshift(...rest);
           heldSince = performance.now();
           retry.onRetry?.({ sink: error.sink, error, attempt: ++heldFailures + 1, delayMs: HELD_RETRY_MS });
         }
@@ -85,15 +104,17 @@ export function commitTogether(
       async function run(): Promise<void> {
         if (running) return;
         running = true;
+        waiting.unshift(...deferred);
+        deferred = [];
         while (!subscriber.closed) {
-          if (held.batches.length > 0 && !ended && performance.now() - heldSince >= HELD_RETRY_MS) await commitHeld();
-          const batches = held.keep(takeSome(waiting, maxRecords));
+          if (held.length > 0 && !ended && performance.now() - heldSince >= HELD_RETRY_MS) await commitHeld();
+          if (waiting.length === 0) break;
+          const batches = admitted(takeSome(waiting, maxRecords));
           if (batches.length > 0) await commitNext(batches);
-          else if (waiting.length === 0) break;
         }
         running = false;
         if (ended) subscriber.complete();
-        else if (held.batches.length > 0 && !heldTimer) {
+        else if (held.length > 0 && !heldTimer) {
           heldTimer = true;
           void pause(HELD_RETRY_MS).then(() => {
             heldTimer = false;
@@ -130,6 +151,16 @@ async function withDeadLetters(batch: StoredBatch, refused: readonly PoisonRecor
   if (poison.length === 0) return batch;
   const rest = await withoutRejected(batch, new Set(poison.map(({ source }) => source.origin)));
   return { ...rest, poison: [...batch.poison, ...poison] };
+}
+
+/** The refused records and the others; without a refusal, all are in the first part. */
+function split(batches: readonly StoredBatch[], refused: readonly PoisonRecord[] | undefined) {
+  if (refused === undefined) return [batches, []] as const;
+  const origins = new Set(refused.map(({ source }) => source.origin));
+  return [
+    partsOf(batches, (origin) => origins.has(origin)),
+    partsOf(batches, (origin) => !origins.has(origin)),
+  ] as const;
 }
 
 function recordsOf(batches: readonly StoredBatch[]): number {

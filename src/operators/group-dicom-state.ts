@@ -26,19 +26,12 @@ export interface GroupOptions {
   /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
-  /**
-   * Whether a batch waits as a whole for its last file, so that batches can be kept in order. Default false: the other
-   * records continue.
-   */
-  readonly together?: boolean;
   /** Called with the change whenever the number of records that wait for their file changes. */
   readonly onWaiting?: (change: number) => void;
 }
 
 /** One attempt to read a batch's files. */
 interface Attempt extends Grouping {
-  /** The records of this attempt. */
-  readonly records: readonly ParsedRecord[];
   readonly waitedMs: number;
 }
 
@@ -56,10 +49,9 @@ export function groupDicomState(
   reader: HeaderReader,
   options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
-  const { concurrency, fileWaitMs, scheduler, together = false, onWaiting } = options;
+  const { concurrency, fileWaitMs, scheduler, onWaiting } = options;
   const attempt = async (records: readonly ParsedRecord[], waitedMs: number, closedAt: number): Promise<Attempt> => ({
     ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs, closedAt })),
-    records,
     waitedMs,
   });
 
@@ -80,19 +72,13 @@ export function groupDicomState(
         tap({ complete: () => ended$.next() }),
         map((records) => ({ records, closedAt: performance.now() })),
         mergeMap(({ records, closedAt }) => attempt(records, 0, closedAt), concurrency),
-        expand(({ batch: { closedAt }, records, waiting, notAttempted, waitedMs }) => {
+        expand(({ batch: { closedAt }, waiting, notAttempted, waitedMs }) => {
           const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
-          if (together) {
-            const held = [...waiting, ...notAttempted];
-            const [pause, waited] = notAttempted.length > 0 ? [LONGEST_WAIT_MS, 0] : [pauseMs, pauseMs];
-            return retry(held, pause, () => attempt(records, waitedMs + waited, closedAt));
-          }
           return merge(
             retry(waiting, pauseMs, () => attempt(waiting, waitedMs + pauseMs, closedAt)),
             retry(notAttempted, LONGEST_WAIT_MS, () => attempt(notAttempted, waitedMs, closedAt)),
           );
         }),
-        filter(({ waiting, notAttempted }) => !together || waiting.length + notAttempted.length === 0),
         map(({ batch }) => batch),
         filter((batch) => batch.origins.length > 0),
       );

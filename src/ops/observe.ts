@@ -64,7 +64,7 @@ export function observeTransactions(
         () => transactions.commit(batches),
       )();
     },
-    partitionOf: (origin) => transactions.partitionOf(origin),
+    admit: (origins) => transactions.admit(origins),
     close: () => transactions.close(),
   };
 }

@@ -140,8 +140,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
         transactionalId: topic,
         outputsOf: () => [],
         deadLetters: { name: 'test', topic: 'none' },
-        consumer: () => member.source.consumer,
-        offsets: member.source,
+        source: member.source,
       });
       await transactions.commit([{ origins: member.origins, grouped: [], poison: [], closedAt: 0 }]);
       await transactions.close();

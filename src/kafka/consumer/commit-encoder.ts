@@ -36,12 +36,23 @@ export class CommitEncoder {
     this.#isPlain = false;
     const encoded: NativeCommit[] = [];
     const unlisted: (PartitionOffset & { records: number })[] = [];
-    for (const { topic, partition, offset, log, done } of offsets) {
-      const metadata = log === undefined ? undefined : encodeMetadata(log, offset, done, maxBytes);
-      encoded.push({ topic, partition, offset, ...(metadata === undefined ? {} : { metadata: metadata.text }) });
-      unlisted.push({ topic, partition, offset, records: countFrom(done, metadata?.listedTo ?? 0) });
+    for (const each of offsets) {
+      const { commit, listedTo } = this.encodeOne(each, maxBytes);
+      encoded.push(commit);
+      unlisted.push({ ...commit, records: countFrom(each.done, listedTo) });
     }
     return { offsets: encoded, unlisted };
+  }
+
+  /** One offset with its metadata. Every done offset below `listedTo` is listed; Infinity when all are. */
+  encodeOne(
+    { topic, partition, offset, log, done }: CommittableOffset,
+    maxBytes = this.#maxBytes,
+  ): { readonly commit: NativeCommit; readonly listedTo: number } {
+    if (log === undefined)
+      return { commit: { topic, partition, offset }, listedTo: done[0] ?? Number.POSITIVE_INFINITY };
+    const { text, listedTo } = encodeMetadata(log, offset, done, maxBytes);
+    return { commit: { topic, partition, offset, metadata: text }, listedTo };
   }
 
   /** The broker refused the size of the metadata: the next commit lists nothing, later ones list half as much. Returns that size. */

@@ -1,4 +1,6 @@
-import type { PartitionOffset } from '../client/types.ts';
+import { type PartitionOffset, partitionName } from '../client/types.ts';
+import type { GroupQueries } from './group-queries.ts';
+import type { SkipReason } from './start-offsets.ts';
 
 /** An offset at which the client found no record, so it moved to the beginning of the log. */
 export type OffsetReset = PartitionOffset;
@@ -13,4 +15,20 @@ export function toOffsetReset(line: unknown): OffsetReset | undefined {
   const [, topic, partition, offset] = RESET.exec(line.message) ?? [];
   if (topic === undefined) return undefined;
   return { topic, partition: Number(partition), offset: Number(offset) };
+}
+
+/**
+ * Why the client reset a partition, where its log begins, and the number of records that were deleted before they were consumed. Undefined
+ * for a partition that doesn't exist any more. Rejects with a SourceError.
+ */
+export async function explainReset(
+  { topic, partition, offset }: OffsetReset,
+  queries: Pick<GroupQueries, 'ranges'>,
+): Promise<{ readonly reason: SkipReason; readonly begin: number; readonly skipped: number } | undefined> {
+  const range = (await queries.ranges([{ topic, partition }])).get(partitionName({ topic, partition }));
+  if (range === undefined) return undefined;
+  const { begin } = range;
+  return offset < begin
+    ? { reason: 'retention', begin, skipped: begin - offset }
+    : { reason: 'truncated', begin, skipped: 0 };
 }

@@ -111,6 +111,12 @@ export class PartitionOffsets {
     return true;
   }
 
+  /** Whether the offset was emitted and is not acknowledged. */
+  isAwaited(offset: number): boolean {
+    const index = this.#indexOf(offset);
+    return index >= 0 && this.#acked[index] === false;
+  }
+
   /** Returns false when the offset was not waiting for an acknowledgement. */
   ack(offset: number): boolean {
     const index = this.#indexOf(offset);
@@ -133,11 +139,6 @@ export class PartitionOffsets {
     if (this.#last < 0 && position === this.stale) return;
     this.#position = position;
     this.#advance();
-  }
-
-  /** Marks the watermark as committed. */
-  commit(): void {
-    if (this.#watermark >= 0) this.committed = this.#watermark;
   }
 
   /** What to commit, if it changed since the last call. */

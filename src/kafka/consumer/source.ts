@@ -3,14 +3,14 @@ import { SourceError } from '../../errors.ts';
 import type { Offsets, Source } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
-import { type NativeConsumer, type Partition, partitionName } from '../client/types.ts';
+import type { NativeConsumer, Partition } from '../client/types.ts';
 import { CommitEncoder } from './commit-encoder.ts';
 import { Committer } from './committer.ts';
 import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
 import { GroupMonitor } from './group-monitor.ts';
 import { GroupQueries, type TopicState } from './group-queries.ts';
-import type { OffsetReset } from './offset-reset.ts';
+import { explainReset, type OffsetReset } from './offset-reset.ts';
 import { kafkaOrigin, offsetRanges } from './origin.ts';
 import { Lifecycle } from './phase.ts';
 import { PollLoop, pollUntil } from './poll-loop.ts';
@@ -22,6 +22,7 @@ import { isSkip, policyOf, type StartOffset } from './start-offsets.ts';
 import { StartQueries } from './start-queries.ts';
 import { fetchesOf, isReachable, type Statistics } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
+import { TransactionOffsets } from './transaction-offsets.ts';
 import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
 
@@ -40,6 +41,8 @@ export class KafkaSource implements Source, Offsets {
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
   readonly #tracker: WatermarkTracker;
+  /** What a transaction commits. */
+  readonly transactionOffsets: TransactionOffsets;
   /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
   readonly #encoder = new CommitEncoder();
@@ -69,6 +72,7 @@ export class KafkaSource implements Source, Offsets {
     // With the `consumer` protocol, each commit carries the member's epoch and the broker refuses a stale one: no detection needed.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
+    this.transactionOffsets = new TransactionOffsets(this.#tracker, this.#encoder, this.#events);
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
     this.#rebalances = this.#createRebalances();
     this.#readiness = new Readiness((problem) => this.#events.readiness?.(problem));
@@ -112,7 +116,6 @@ export class KafkaSource implements Source, Offsets {
     const offsets = origins.map(kafkaOrigin);
     // Hoisted: `?.()` skips its arguments when there is no listener.
     const awaited = this.#tracker.ack(offsets);
-    if (this.#options.commits === 'transaction') this.#tracker.commitAll();
     this.#events.acked?.(awaited);
     return offsetRanges(offsets);
   }
@@ -268,15 +271,12 @@ export class KafkaSource implements Source, Offsets {
   }
 
   /** Reports why the client reset a partition to the beginning of its log. */
-  async #reportReset({ topic, partition, offset }: OffsetReset): Promise<void> {
+  async #reportReset(reset: OffsetReset): Promise<void> {
     // The topic may have been recreated.
     this.#monitor.check();
     try {
-      const range = (await this.#queries.ranges([{ topic, partition }])).get(partitionName({ topic, partition }));
-      if (range === undefined) return;
-      const [reason, skipped] =
-        offset < range.begin ? (['retention', range.begin - offset] as const) : (['truncated', 0] as const);
-      this.#events.moved?.({ topic, partition }, reason, offset, range.begin, skipped);
+      const found = await explainReset(reset, this.#queries);
+      if (found !== undefined) this.#events.moved?.(reset, found.reason, reset.offset, found.begin, found.skipped);
     } catch (error) {
       this.#disconnected(errorName(error));
     }

@@ -138,11 +138,6 @@ export class WatermarkTracker {
     }
   }
 
-  /** Marks all watermarks as committed. A transaction commits them before it acknowledges its records. */
-  commitAll(): void {
-    for (const state of this.#allStates()) state.commit();
-  }
-
   /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[] {
     return this.#allStates().map(({ topic, partition, committed }) => ({ topic, partition, offset: committed }));
@@ -166,6 +161,18 @@ export class WatermarkTracker {
   /** The commit of these offsets failed: the next `takeCommittable()` returns them again, or newer ones. */
   restore(offsets: readonly Partition[]): void {
     for (const { topic, partition } of offsets) this.#state(topic, partition)?.restore();
+  }
+
+  /** Whether this record still waits for its acknowledgement under its assignment. */
+  isAwaited({ topic, partition, offset, assignment }: TrackedOffset): boolean {
+    const state = this.#state(topic, partition);
+    if (state === undefined || (assignment !== undefined && assignment !== state.assignment)) return false;
+    return state.isAwaited(offset);
+  }
+
+  /** What could be committed of a partition if these offsets were acknowledged, too; undefined when it isn't assigned. */
+  preview({ topic, partition }: Partition, offsets: ReadonlySet<number>): CommittableOffset | undefined {
+    return this.#state(topic, partition)?.preview(offsets);
   }
 
   /** The number of unacknowledged records of these partitions. */

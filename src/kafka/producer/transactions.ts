@@ -13,11 +13,8 @@ import {
   type NativeProducer,
   newProducer,
   type PartitionOffset,
-  partitionName,
 } from '../client/client.ts';
-import type { NativeCommit } from '../consumer/commit-encoder.ts';
-import { encodeMetadata } from '../consumer/commit-metadata.ts';
-import { kafkaOrigin } from '../consumer/origin.ts';
+import type { TransactionOffsets } from '../consumer/transaction-offsets.ts';
 import { Delivery } from './delivery.ts';
 import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
@@ -34,14 +31,18 @@ export interface TransactionsOptions {
   readonly transactionalId: string;
   /** Returns the records that a batch publishes, dead letters included. */
   readonly outputsOf: (batch: StoredBatch) => readonly TransactionOutput[];
-  /** Returns the member of the group whose offsets are committed. */
-  readonly consumer: () => NativeConsumer;
-  readonly offsets: Offsets;
-  /** Called with the offsets of each committed transaction. */
-  readonly committed?: (offsets: readonly PartitionOffset[]) => void;
+  /** The source whose offsets are committed. */
+  readonly source: TransactionSource;
   /** The names of the dead-letter output and its topic, for the error when the topic refuses a dead letter. */
   readonly deadLetters: { readonly name: string; readonly topic: string };
   readonly onThrottle?: ThrottleListener;
+}
+
+/** What transactions need from the source. */
+export interface TransactionSource extends Offsets {
+  /** The member of the group whose offsets are committed. Throws a SourceError while there is none. */
+  readonly consumer: NativeConsumer;
+  readonly transactionOffsets: TransactionOffsets;
 }
 
 /** A record that a transaction publishes, and the consumed record that it comes from. */
@@ -184,9 +185,10 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     await call(producer, 'beginTransaction', (done) => producer.beginTransaction(done));
     const outputs = batches.flatMap(options.outputsOf);
     if (outputs.length > 0) await publish(client, outputs);
-    const offsets = nextOffsets(batches);
+    const offsets = options.source.transactionOffsets.of(batches.flatMap(({ origins }) => origins));
+    if (offsets === undefined) throw new SinkError(options.name, 'unavailable', 'partitions revoked');
     await call(producer, 'sendOffsetsToTransaction', (done) =>
-      producer.sendOffsetsToTransaction(offsets, options.consumer(), CALL_TIMEOUT_MS, done),
+      producer.sendOffsetsToTransaction([...offsets], options.source.consumer, CALL_TIMEOUT_MS, done),
     );
     try {
       await callRepeatedly(producer, 'commitTransaction', withinTimeout(COMMIT_TIMEOUT_MS), (done) =>
@@ -209,10 +211,10 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       for (;;) {
         const client = await ready();
         try {
-          // Hoisted: `?.()` skips its arguments, and so the transaction, when there is no listener.
           const offsets = await transact(client, batches);
-          options.committed?.(offsets);
-          break;
+          const ranges = batches.map((batch) => options.source.ack(batch.origins));
+          options.source.transactionOffsets.committed(offsets);
+          return ranges;
         } catch (error) {
           const undecided = error instanceof UndecidedError;
           const cause = error instanceof PublishError ? error.failure.error : error;
@@ -220,6 +222,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
           if (undecided || isFatal(cause) || !(await aborted(client.native))) discard(client);
           // A retry could publish twice, so the topology restarts at the group's committed offsets.
           if (undecided) throw new SinkError(options.name, 'unknown', error.message);
+          if (errorCode(cause) === ERRORS.ERR_OFFSET_METADATA_TOO_LARGE) options.source.transactionOffsets.refused();
           if (!(error instanceof BatchRefusedError)) {
             const topic = error instanceof PublishError ? error.failure.topic : undefined;
             const context = { topic, client: client.native, cause: client.lastError };
@@ -228,9 +231,8 @@ export function createTransactions(options: TransactionsOptions): Transactions {
           aloneUntil = performance.now() + ALONE_MS;
         }
       }
-      return batches.map((batch) => options.offsets.ack(batch.origins));
     },
-    partitionOf: (origin) => partitionName(kafkaOrigin(origin)),
+    admit: (origins) => options.source.transactionOffsets.admit(origins),
     async close() {
       closed = true;
       // An open client would block the next process with the same id.
@@ -247,19 +249,6 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 /** The transactional id. Without an instance id it is unique, so only the timeout ends the open transaction of a killed process. */
 export function transactionalIdOf(group: string, instanceId: string | undefined): string {
   return `wado-consumer-${group}-${instanceId ?? `${hostname()}-${process.pid}-${Date.now().toString(36)}`}`;
-}
-
-/** Per partition, the offset after the last record. All records before it are in these batches or committed. */
-function nextOffsets(batches: readonly StoredBatch[]): NativeCommit[] {
-  const next = new Map<string, NativeCommit>();
-  for (const origin of batches.flatMap((batch) => batch.origins.map(kafkaOrigin))) {
-    const { topic, partition, offset, assignment } = origin;
-    const key = partitionName(origin);
-    if (offset + 1 <= (next.get(key)?.offset ?? 0)) continue;
-    const metadata = assignment?.log === undefined ? {} : { metadata: encodeMetadata(assignment.log, offset + 1).text };
-    next.set(key, { topic, partition, offset: offset + 1, ...metadata });
-  }
-  return [...next.values()];
 }
 
 /** The broker refused a batch of several records. Each is then sent alone, which shows which ones it refuses. */

@@ -1,51 +1,15 @@
-import { lastValueFrom, NEVER, of, Subject, toArray } from 'rxjs';
-import { delay, map, mergeMap, takeUntil } from 'rxjs/operators';
-import { describe, expect, it } from 'vitest';
+import { lastValueFrom, of, Subject, toArray, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
 import { ParseError, SinkError } from '../../src/errors.ts';
 import { commitTogether } from '../../src/operators/commit-together.ts';
-import { inOrder } from '../../src/operators/in-order.ts';
 import { DEFAULT_RETRY } from '../../src/operators/retry-transient.ts';
 import type { Origin, PoisonRecord, StoredBatch, StoredFile } from '../../src/records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../../src/records/refusals.ts';
 import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
-describe('inOrder', () => {
-  it('processes items concurrently and emits in their order', async () => {
-    const begun: number[] = [];
-    const results = lastValueFrom(
-      of(30, 20, 10).pipe(
-        inOrder((item$) =>
-          item$.pipe(
-            mergeMap((ms) =>
-              of(ms).pipe(
-                map((each) => begun.push(each) && each),
-                delay(ms),
-              ),
-            ),
-          ),
-        ),
-        toArray(),
-      ),
-    );
-    expect(begun).toEqual([30, 20, 10]);
-    expect(await results).toEqual([30, 20, 10]);
-  });
-
-  it('emits nothing after an item without a result, since no later item may overtake it', async () => {
-    const end$ = new Subject<void>();
-    const results = lastValueFrom(
-      of('a', 'waits', 'c').pipe(
-        inOrder((item$) => item$.pipe(mergeMap((item) => (item === 'waits' ? NEVER.pipe(takeUntil(end$)) : of(item))))),
-        toArray(),
-      ),
-    );
-    end$.next();
-    expect(await results).toEqual(['a']);
-  });
-});
-
 describe('commitTogether', () => {
-  const partitionOf = () => 'one';
+  /** Every record can be committed in any transaction. */
+  const admit = (origins: readonly Origin[]) => ({ now: new Set(origins), later: new Set<Origin>() });
   const numbers = new Map<Origin, number>();
   const batch = (number: number): StoredBatch => {
     const origin = new MemoryOrigin();
@@ -67,7 +31,7 @@ describe('commitTogether', () => {
               transactions.push(numbersOf(batches));
               return [];
             },
-            partitionOf,
+            admit,
           },
           DEFAULT_RETRY,
         ),
@@ -89,7 +53,7 @@ describe('commitTogether', () => {
     };
     await lastValueFrom(
       of(batch(1)).pipe(
-        commitTogether({ name: 'transaction', commit, partitionOf }, { ...DEFAULT_RETRY, initialDelayMs: 1 }),
+        commitTogether({ name: 'transaction', commit, admit }, { ...DEFAULT_RETRY, initialDelayMs: 1 }),
         toArray(),
       ),
     );
@@ -106,7 +70,7 @@ describe('commitTogether', () => {
     const batches$ = new Subject<StoredBatch>();
     const options = { ...DEFAULT_RETRY, initialDelayMs: 1 };
     const done = lastValueFrom(
-      batches$.pipe(commitTogether({ name: 'transaction', commit, partitionOf }, options), toArray()),
+      batches$.pipe(commitTogether({ name: 'transaction', commit, admit }, options), toArray()),
     );
     for (const number of [1, 2, 3, 4, 5]) batches$.next(batch(number));
     batches$.complete();
@@ -115,30 +79,93 @@ describe('commitTogether', () => {
     expect(attempts.slice(0, 4)).toEqual([[1], [2, 3, 4, 5], [2, 3], [2]]);
   });
 
-  it('holds back the partition of a dead letter that its topic refuses, and commits the others', async () => {
+  it('holds back a record alone whose dead letter is refused by its topic, and commits all others', async () => {
     const committed: unknown[][] = [];
-    const poisoned = batch(3);
-    const [origin] = poisoned.origins;
-    if (origin === undefined) throw new Error('a batch without a record');
-    const source = { origin, key: null, value: null, headers: [] };
-    const poison: PoisonRecord = { kind: 'poison', source, error: new ParseError('null_value', 'null value') };
+    const { origins } = batch(3);
+    const poison = origins.map((origin): PoisonRecord => {
+      const source = { origin, key: null, value: null, headers: [] };
+      return { kind: 'poison', source, error: new ParseError('null_value', 'null value') };
+    });
     const commit = async (batches: readonly StoredBatch[]) => {
       const refused = batches.flatMap((each) => each.poison);
       if (refused.length > 0) throw new RefusedDeadLetters('dlq', 'topic', refused, 'ERR_MSG_SIZE_TOO_LARGE');
       committed.push(numbersOf(batches));
       return [];
     };
-    const mixed = batch(4);
-    const all = [batch(1), batch(2), { ...poisoned, poison: [poison] }, batch(5), batch(6)];
-    const both = { ...mixed, origins: [...mixed.origins, ...batch(7).origins] };
-    const odd = (each: Origin) => ((numbers.get(each) ?? 0) % 2 === 1 ? 'odd' : 'even');
+    const mixed = { ...batch(4), origins: [...batch(5).origins, ...origins, ...batch(6).origins], poison };
     await lastValueFrom(
-      of(...all, both).pipe(
-        commitTogether({ name: 'transaction', commit, partitionOf: odd }, DEFAULT_RETRY),
+      of(batch(1), mixed, batch(7)).pipe(
+        commitTogether({ name: 'transaction', commit, admit }, DEFAULT_RETRY),
         toArray(),
       ),
     );
-    expect(committed.flat()).toEqual([1, 2, 6, 4]);
+    expect(committed.flat()).toEqual([1, 5, 6, 7]);
+  });
+
+  it('commits a held record when its dead letter is accepted, without those that are still refused', async () => {
+    const committed: unknown[][] = [];
+    const scheduler = new VirtualTimeScheduler();
+    const poisoned = (number: number): StoredBatch => {
+      const one = batch(number);
+      const poison = one.origins.map((origin): PoisonRecord => {
+        const source = { origin, key: null, value: null, headers: [] };
+        return { kind: 'poison', source, error: new ParseError('null_value', 'null value') };
+      });
+      return { ...one, poison };
+    };
+    let refuses = new Set([1, 2]);
+    const commit = async (batches: readonly StoredBatch[]) => {
+      const refused = batches
+        .flatMap((each) => each.poison)
+        .filter(({ source }) => refuses.has(numbers.get(source.origin) ?? 0));
+      if (refused.length > 0) throw new RefusedDeadLetters('dlq', 'topic', refused, 'ERR_MSG_SIZE_TOO_LARGE');
+      committed.push(numbersOf(batches));
+      return [];
+    };
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const batches$ = new Subject<StoredBatch>();
+    const subscription = batches$
+      .pipe(commitTogether({ name: 'transaction', commit, admit }, { ...DEFAULT_RETRY, scheduler }))
+      .subscribe();
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    for (const each of [poisoned(1), poisoned(2)]) batches$.next(each);
+    await settle();
+    expect(committed).toEqual([]);
+    refuses = new Set([2]);
+    vi.advanceTimersByTime(5_000);
+    scheduler.maxFrames = scheduler.frame + 5_000;
+    scheduler.flush();
+    await settle();
+    expect(committed).toEqual([[1]]);
+    subscription.unsubscribe();
+    vi.useRealTimers();
+  });
+
+  it('commits a record that has no room yet with a later transaction, and drops one of a revoked partition', async () => {
+    const committed: unknown[][] = [];
+    const commit = async (batches: readonly StoredBatch[]) => {
+      committed.push(numbersOf(batches));
+      return [];
+    };
+    const isOpen = (number: number) => number === 1 || committed.flat().includes(1);
+    const picky = (origins: readonly Origin[]) => {
+      const wanted = origins.filter((origin) => numbers.get(origin) !== 9);
+      return {
+        now: new Set(wanted.filter((origin) => isOpen(numbers.get(origin) ?? 0))),
+        later: new Set(wanted.filter((origin) => !isOpen(numbers.get(origin) ?? 0))),
+      };
+    };
+    const batches$ = new Subject<StoredBatch>();
+    const summaries = lastValueFrom(
+      batches$.pipe(commitTogether({ name: 'transaction', commit, admit: picky }, DEFAULT_RETRY), toArray()),
+    );
+    batches$.next({ ...batch(0), origins: [...batch(2).origins, ...batch(9).origins, ...batch(3).origins] });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(committed).toEqual([]);
+    batches$.next(batch(1));
+    batches$.complete();
+    expect((await summaries).map(({ records }) => records)).toEqual([1, 2]);
+    expect(committed).toEqual([[1], [2, 3]]);
   });
 
   it('dead-letters a record that an output topic refuses, and publishes the rest of its batch', async () => {
@@ -165,7 +192,7 @@ describe('commitTogether', () => {
     };
     await lastValueFrom(
       of({ origins, grouped, poison: [], closedAt: 0 }).pipe(
-        commitTogether({ name: 'transaction', commit, partitionOf }, DEFAULT_RETRY),
+        commitTogether({ name: 'transaction', commit, admit }, DEFAULT_RETRY),
       ),
     );
     expect(commits).toHaveLength(2);

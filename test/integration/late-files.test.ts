@@ -1,0 +1,86 @@
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { LoadRecord } from '../../src/testing/load.ts';
+import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { repetitions, timesPublished } from '../support/times-published.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const RECORDS = 4_000;
+const LATE_EVERY = 100;
+/** A longer wait than any of these tests takes. */
+const PATIENT = { FILE_WAIT: '5m' };
+
+await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, postgres }) => {
+  const create = () => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
+
+  /** Moves the file of every n-th record away. The returned function brings them back. */
+  function delayFiles(pipeline: Pipeline, load: readonly LoadRecord[]): () => void {
+    const moves = load
+      .filter((_, n) => n % LATE_EVERY === 7)
+      .map(({ value, key }) => {
+        const { file_path: path }: { file_path: string } = JSON.parse(value);
+        return [path, join(pipeline.folder, 'late', key)] as const;
+      });
+    mkdirSync(join(pipeline.folder, 'late'));
+    for (const [path, away] of moves) renameSync(path, away);
+    return () => {
+      for (const [path, away] of moves) {
+        mkdirSync(dirname(path), { recursive: true });
+        renameSync(away, path);
+      }
+    };
+  }
+
+  const published = async (pipeline: Pipeline) => await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
+
+  for (const [mode, args] of [
+    ['at least once', []],
+    ['exactly once', ['--exactly-once']],
+  ] as const) {
+    it(`the other records are processed, and after kill -9 none of them again (${mode})`, {
+      timeout: 120 * SECONDS,
+    }, async () => {
+      await using pipeline = await create();
+      const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1 });
+      const bringBack = delayFiles(pipeline, load);
+      const first = pipeline.start(PATIENT, args);
+      const others = RECORDS - RECORDS / LATE_EVERY;
+      await expect.poll(async () => (await published(pipeline)).size, { timeout: 60 * SECONDS }).toBe(others);
+      // Two periods of commit_period.
+      await sleep(2 * SECONDS);
+      await first.signal('SIGKILL');
+
+      const second = pipeline.start(PATIENT, args, { log: `${pipeline.log}.second` });
+      bringBack();
+      await pipeline.untilCommitted(90 * SECONDS);
+      expect((await second.signal('SIGTERM')).code).toBe(0);
+      expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+      expect(await repetitions(pipeline)).toEqual([]);
+    });
+  }
+
+  it('a reader of committed records sees each output once, through five kill -9 at full speed', {
+    timeout: 200 * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1, poisonEvery: 501 });
+    const bringBack = delayFiles(pipeline, load);
+    for (const share of [0.15, 0.3, 0.5, 0.65, 0.8]) {
+      const service = pipeline.start(PATIENT, ['--exactly-once']);
+      await expect
+        .poll(async () => (await published(pipeline)).size, { timeout: 60 * SECONDS, interval: 100 })
+        .toBeGreaterThan(RECORDS * share);
+      await service.signal('SIGKILL');
+    }
+    bringBack();
+    // Some of the records that can't be processed have no file: they become dead letters after a short wait.
+    const last = pipeline.start({}, ['--exactly-once'], { log: `${pipeline.log}.last` });
+    await pipeline.untilCommitted(90 * SECONDS);
+    expect((await last.signal('SIGTERM')).code).toBe(0);
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+    expect(await repetitions(pipeline)).toEqual([]);
+  });
+});
