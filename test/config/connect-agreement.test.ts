@@ -1,20 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of the configuration, not of this program
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isMap, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import { SourceText } from '../../src/config/source-text.ts';
+import { findConnect } from '../support/connect.ts';
 import { lintText, MINIMAL, minimalWith, writeText } from './fixture.ts';
-
-/** The engine that scripts/lint-with-connect.sh has built, if it has. */
-function findConnect(): string | undefined {
-  const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'wado-consumer', 'connect');
-  const built = existsSync(cache) ? readdirSync(cache).filter((name) => /^redpanda-connect-[\d-]+$/.test(name)) : [];
-  return built[0] === undefined ? undefined : path.join(cache, built[0]);
-}
 
 const connect = findConnect();
 

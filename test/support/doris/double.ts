@@ -1,6 +1,6 @@
 /**
  * A double of an Apache Doris cluster, written from Doris's documentation of Stream Load, the unique key model and the HTTP API: FEs, BEs and
- * one MySQL port on 127.0.0.1. It keeps its rows in memory. `test/integration/doris-clients.test.ts` runs Redpanda Connect's own Doris client
+ * one MySQL port on 127.0.0.1. It keeps its rows in memory. `test/databases/doris/connect-client.test.ts` runs Redpanda Connect's own client
  * against it.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
