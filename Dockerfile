@@ -40,7 +40,7 @@ COPY drizzle ./drizzle
 COPY redpanda.yaml /etc/wado-consumer/redpanda.yaml
 
 # The endpoints listen on all interfaces of the container; the host decides what is published.
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 MALLOC_ARENA_MAX=2 HTTP_ADDRESS=0.0.0.0:4195
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=160 MALLOC_ARENA_MAX=2 HTTP_ADDRESS=0.0.0.0:4195
 USER node
 EXPOSE 4195
 STOPSIGNAL SIGTERM

@@ -1,6 +1,6 @@
 /**
  * Reading DICOM headers. First on one thread: CPU time and files per second of this reader, dicom-parser and dcmjs, over the same files in
- * one run. Then this reader in worker threads: over warm files, cold files, and a file system that takes 5 ms per call.
+ * one run. Then this reader in worker threads: over warm files, cold files, and a file system that takes 5 or 50 ms per call.
  *
  *   npm run bench -- header [--files 200] [--rounds 3] [--without-peers]
  *
@@ -143,7 +143,7 @@ function workerThreads(folder: string, paths: readonly string[]): string {
     env: Readonly<Record<string, string>> = {},
   ): string[][] => {
     const script = join(SCRIPTS, 'header-pool.mjs');
-    const { UV_THREADPOOL_SIZE: threads = '16' } = process.env;
+    const { UV_THREADPOOL_SIZE: threads = '160' } = process.env;
     const options = { env: { ...process.env, UV_THREADPOOL_SIZE: threads, ...env }, encoding: 'utf8' } as const;
     const lines = execFileSync(process.execPath, [script, root, files, String(rounds)], options);
     return lines
@@ -161,9 +161,10 @@ function workerThreads(folder: string, paths: readonly string[]): string {
   }
   const library = delayLibrary(folder);
   if (library !== undefined) {
-    const slow = { LD_PRELOAD: library, DELAY_PREFIX: folder, DELAY_US: '5000', FILES: '600' };
-    rows.push(...pool('5 ms per call, the pool decides', 1, slow));
-    rows.push(...pool('5 ms per call, synchronous only', 1, { ...slow, READ_IN_PLACE: '1' }));
+    const slow = { LD_PRELOAD: library, DELAY_PREFIX: folder, DELAY_US: '5000' };
+    rows.push(...pool('5 ms per call, the pool decides', 3, slow));
+    rows.push(...pool('50 ms per call, the pool decides', 3, { ...slow, DELAY_US: '50000' }));
+    rows.push(...pool('5 ms per call, synchronous only', 1, { ...slow, FILES: '600', READ_IN_PLACE: '1' }));
   }
   return markdown(
     [

@@ -54,6 +54,7 @@ fields:
   - { name: storage_roots, type: string, kind: list }
   - { name: concurrency, type: int, default: 40 }
   - { name: workers, type: int, default: 2 }
+  - { name: reads_in_flight, type: int, default: 128 }
   - { name: file_wait, type: string, default: 60s }
   - { name: read_timeout, type: string, default: 10s }
   - { name: missing_files, type: string, default: wait }

@@ -3,6 +3,7 @@
  */
 import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
+import { readsThatFit } from '../src/config/environment.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
 import { deadLetter } from '../src/dead-letters/format.ts';
 import { holdForRoots, type Outages } from '../src/dicom/files/hold-for-roots.ts';
@@ -81,7 +82,11 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const kafka = buildSource(config, operations, options);
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);
-  const pool = createHeaderPool({ ...config.group, onWorkerLost: reportWorkerLoss(processor, logger) });
+  const pool = createHeaderPool({
+    ...config.group,
+    readsInFlight: readsThatFit(config.group.readsInFlight),
+    onWorkerLost: reportWorkerLoss(processor, logger),
+  });
   const reader = holdForRoots(observeReader(pool, processor), operations.storage, {
     judgeMissing: config.group.missingFiles === 'wait',
   });

@@ -124,6 +124,8 @@ export interface GroupConfig extends ComponentConfig {
   readonly concurrency: number;
   /** Worker threads that read headers. */
   readonly workers: number;
+  /** Maximum number of files that are read at the same time from slow storage. */
+  readonly readsInFlight: number;
   /** How long to wait for a file that is missing or still being written. */
   readonly fileWaitMs: number;
   /** How long a reader thread may make no progress before it is replaced. */

@@ -6,6 +6,19 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
+/** Threads of libuv's pool that stay free for Kafka's waiting calls, name lookups and checks of storage roots. */
+const THREADS_NOT_FOR_FILES = 16;
+/** libuv's default. */
+const DEFAULT_THREADS = 4;
+
+/** The number of files that can be read at the same time in libuv's threads, by UV_THREADPOOL_SIZE: `wanted` at most. */
+export function readsThatFit(wanted: number, environment: Environment = readEnvironment()): number {
+  const threads = Number(environment.UV_THREADPOOL_SIZE);
+  const size = Number.isInteger(threads) && threads > 0 ? threads : DEFAULT_THREADS;
+  // A small pool is shared half and half.
+  return Math.min(wanted, Math.max(1, Math.floor(size / 2), size - THREADS_NOT_FOR_FILES));
+}
+
 /** What a terminal program may do to its output. */
 export interface TerminalTraits {
   /** Colours are welcome. */

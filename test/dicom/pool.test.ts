@@ -101,11 +101,12 @@ describe('the number of threads', () => {
     const reading = async () => {
       while (performance.now() < end) await pool.read(files);
     };
-    await Promise.all(Array.from({ length: 8 }, reading));
+    // More than one thread takes at the same time.
+    await Promise.all(Array.from({ length: 40 }, reading));
   }
 
   it('grows on slow storage even while all CPUs are busy, as the threads only wait', async () => {
-    await load('slow', {});
+    await load('slow', { readsInFlight: 32 });
     expect(pool.threads).toBe(2);
   }, 60_000);
 
@@ -279,6 +280,19 @@ describe('a worker', () => {
     expect(bad?.images.map(({ index }) => index)).toEqual([1]);
     expect(bad?.failures).toMatchObject([{ index: 0, error: { code: 'read_failed' } }]);
     for (const { images, failures } of others) expect([images.length, failures.length]).toEqual([1, 0]);
+    expect(lost).toEqual(['died', 'died']);
+  });
+
+  it('that dies while it reads several batches on slow storage fails only the file that is the cause', async () => {
+    start({ workerScript: faultyWorker, workers: 1 });
+    const slow = (number: number) => file(store(`slow-${number}.dcm`, instance(number)));
+    // Lets the thread find out that the storage is slow.
+    await pool.read(Array.from({ length: 8 }, (_, number) => slow(number)));
+    const batches = Array.from({ length: 10 }, (_, batch) => [slow(100 + batch), slow(200 + batch)]);
+    batches[5]?.push(file(store('slow-die.dcm', instance(999))));
+    const found = await Promise.all(batches.map((batch) => pool.read(batch)));
+    expect(found.map(({ images }) => images.length)).toEqual(batches.map(() => 2));
+    expect(found.flatMap(({ failures }) => failures)).toMatchObject([{ index: 2, error: { code: 'read_failed' } }]);
     expect(lost).toEqual(['died', 'died']);
   });
 

@@ -78,7 +78,11 @@ describe('the newest file of a series, by time and code points,', () => {
     const path = join(folder, 'a.dcm');
     writeFileSync(path, buildDicomFile({ dataSet: SAMPLE }));
     const nothing = () => undefined;
-    const reader = new BatchReader(new StorageRoots([folder]), nothing, nothing);
+    const reader = new BatchReader(new StorageRoots([folder]), {
+      timeoutMs: 60_000,
+      onProgress: nothing,
+      onFile: nothing,
+    });
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(version, { minLength: 1, maxLength: 8 }), async (versions) => {
@@ -86,6 +90,7 @@ describe('the newest file of a series, by time and code points,', () => {
           const { states, jsons } = await reader.read({
             id: 1,
             sequential: false,
+            width: 32,
             tenantIds: each('t'),
             paths: each(path),
             sizes: each(1),

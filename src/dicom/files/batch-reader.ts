@@ -1,47 +1,55 @@
-/** Reads the files of a batch: one by one from fast storage, concurrently from slow storage. */
+/** Reads the files of a batch: one by one from fast storage, many at the same time from slow storage. */
 import { DicomReadError, systemCode } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
-import { type OnProgress, runConcurrently } from './file-calls.ts';
 import { toReadError } from './file-error.ts';
 import { FileHeader, NOT_KNOWN } from './file-header.ts';
 import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
 import { StorageSpeed } from './storage-speed.ts';
+import { WideReader } from './wide-reader.ts';
 
-/** Number of files that are read concurrently from slow storage. */
-const CONCURRENCY = 32;
+/** Settings and listeners of a reader. */
+export interface BatchReaderOptions {
+  /** A file that is read beside others fails when it takes longer than this, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Called after each file system call. */
+  readonly onProgress: () => void;
+  /** Called with the index of each file before a blocking read, and with -1 after it. */
+  readonly onFile: (index: number) => void;
+}
 
-/** Reads one batch at a time. */
+/** Reads batches; on slow storage several at the same time. */
 export class BatchReader {
   readonly #roots: StorageRoots;
-  readonly #onProgress: OnProgress;
-  readonly #onFile: (index: number) => void;
+  readonly #options: BatchReaderOptions;
   readonly #speed = new StorageSpeed();
-  /** Each slot has the buffers for one file and is reused for the next. The first also serves blocking reads. */
-  readonly #readSlots: FileHeader[] = [new FileHeader()];
+  readonly #blocking = new FileHeader();
+  readonly #wide: WideReader;
 
-  /**
-   * `onProgress` is called after each file system call. `onFile` is called with the index of each file before a blocking
-   * read, and with -1 before each batch.
-   */
-  constructor(roots: StorageRoots, onProgress: OnProgress, onFile: (index: number) => void) {
+  constructor(roots: StorageRoots, options: BatchReaderOptions) {
     this.#roots = roots;
-    this.#onProgress = onProgress;
-    this.#onFile = onFile;
+    this.#options = options;
+    this.#wide = new WideReader(roots, options);
   }
 
   /** Resolves to the rows and failures of the batch. Rejects only with errors that no file can cause. */
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
-    this.#onFile(-1);
     const latest = new LatestPerKey(request, timestampsJson(new Date()));
-    const failures: FailureLists = { indexes: [], codes: [], attributes: [], systemCodes: [], incomplete: [] };
+    const failures: FailureLists = {
+      indexes: [],
+      codes: [],
+      attributes: [],
+      systemCodes: [],
+      incomplete: [],
+      notAttempted: [],
+    };
     // Newest first, so that the JSON of an older version is never built.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
     const done = this.#readWhileFast(request, order, latest, failures);
-    if (done < order.length) await this.#readConcurrently(request, order.slice(done), latest, failures);
+    if (done < order.length) await this.#readWide(request, order.slice(done), latest, failures);
     this.#roots.releaseIdle();
-    const waitedForStorage = this.#speed.slow && !request.sequential;
-    return { kind: 'batch', id: request.id, waitedForStorage, ...latest.rows(), failures };
+    const width = request.sequential ? 0 : this.#speed.width(request.width);
+    return { kind: 'batch', id: request.id, width, ...latest.rows(), failures };
   }
 
   /** Reads files with blocking calls until the storage turns out to be slow. Returns the number of files read. */
@@ -51,9 +59,8 @@ export class BatchReader {
     latest: LatestPerKey,
     failures: FailureLists,
   ): number {
-    const inPlace = request.sequential ? order.length : this.#speed.startBatch();
     let next = 0;
-    while (next < order.length && (next < inPlace || !this.#speed.slow)) {
+    while (next < order.length && (request.sequential || this.#speed.readsInPlace())) {
       this.#readInPlace(request, order[next] ?? 0, latest, failures);
       next++;
     }
@@ -61,81 +68,85 @@ export class BatchReader {
   }
 
   #readInPlace(request: BatchRequest, index: number, latest: LatestPerKey, failures: FailureLists): void {
-    const slot = this.#readSlot(0);
-    slot.size = NOT_KNOWN;
-    this.#onFile(index);
+    const { onFile, onProgress } = this.#options;
+    const header = this.#blocking;
+    header.size = NOT_KNOWN;
+    onFile(index);
     const start = performance.now();
     try {
-      slot.readNow(this.#roots.openNow(request.paths[index] ?? '', this.#onProgress), this.#onProgress);
+      header.readNow(this.#openNow(request.paths[index] ?? '', start), onProgress);
       this.#speed.record(performance.now() - start);
-      latest.offer(index, slot.header);
+      latest.offer(index, header.header);
     } catch (error) {
-      addFailure(failures, index, error, isIncomplete(slot, request.sizes[index]));
+      addFailure(failures, index, error, isIncomplete(header.size, request.sizes[index]));
+    } finally {
+      onFile(-1);
     }
   }
 
-  #readConcurrently(
+  #openNow(path: string, start: number): number {
+    try {
+      return this.#roots.openNow(path, this.#options.onProgress);
+    } catch (error) {
+      this.#speed.recordFailure(performance.now() - start);
+      throw error;
+    }
+  }
+
+  #readWide(
     request: BatchRequest,
     indexes: readonly number[],
     latest: LatestPerKey,
     failures: FailureLists,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      let next = 0;
-      let open = 0;
-      const readNext = (slot: FileHeader): void => {
-        const index = indexes[next++];
-        if (index === undefined) {
-          if (open === 0) resolve();
-          return;
-        }
-        open++;
-        const finish = (use: () => void): void => {
-          open--;
+      let left = indexes.length;
+      const finish = (index: number, size: number, use: () => void): void => {
+        left--;
+        try {
           try {
             use();
           } catch (error) {
-            try {
-              addFailure(failures, index, error, isIncomplete(slot, request.sizes[index]));
-            } catch (bug) {
-              reject(bug);
-              return;
-            }
+            addFailure(failures, index, error, isIncomplete(size, request.sizes[index]));
           }
-          readNext(slot);
-        };
-        runConcurrently(
-          slot.read(this.#roots.open(request.paths[index] ?? '')),
-          this.#onProgress,
-          () => finish(() => latest.offer(index, slot.header)),
-          (error) =>
-            finish(() => {
-              throw error;
-            }),
-        );
+        } catch (bug) {
+          reject(bug);
+        }
+        if (left === 0) resolve();
       };
-      for (let at = 0; at < Math.min(CONCURRENCY, indexes.length); at++) readNext(this.#readSlot(at));
+      const files = indexes.map((index) => ({
+        path: request.paths[index] ?? '',
+        onRead: ({ header, size }: FileHeader) => finish(index, size, () => latest.offer(index, header)),
+        onError: (error: unknown, size: number) =>
+          finish(index, size, () => {
+            throw error;
+          }),
+        onNotAttempted: () =>
+          finish(index, NOT_KNOWN, () => addFailure(failures, index, new DicomReadError('read_timeout'), false, true)),
+      }));
+      this.#wide.read(files, this.#speed.width(request.width));
     });
-  }
-
-  #readSlot(at: number): FileHeader {
-    const slot = this.#readSlots[at] ?? new FileHeader();
-    this.#readSlots[at] = slot;
-    return slot;
   }
 }
 
 /** Whether the file is shorter than announced, so that the missing part may not be written yet. */
-function isIncomplete({ size }: FileHeader, announced = 0): boolean {
+function isIncomplete(size: number, announced = 0): boolean {
   return size !== NOT_KNOWN && size < announced;
 }
 
 /** Throws errors that no file can cause. */
-function addFailure(failures: FailureLists, index: number, error: unknown, incomplete: boolean): void {
+function addFailure(
+  failures: FailureLists,
+  index: number,
+  error: unknown,
+  incomplete: boolean,
+  notAttempted = false,
+): void {
   const { code, attribute } = toReadError(error);
   failures.indexes.push(index);
   failures.codes.push(code);
   failures.attributes.push(attribute);
   failures.systemCodes.push(error instanceof DicomReadError ? undefined : systemCode(error));
   failures.incomplete.push(incomplete);
+  failures.notAttempted.push(notAttempted);
 }

@@ -11,7 +11,7 @@ export const HAS_HANDLES = process.platform === 'linux' && fs.existsSync(HANDLES
 // Saves the lookup of the link `self`, unless this /proc belongs to another PID namespace.
 const OWN_HANDLES = ownPid() === String(process.pid) ? `/proc/${process.pid}/fd` : HANDLES;
 
-const MAX_KEPT = 64;
+const MAX_KEPT = 256;
 const KEPT_MS = 5_000;
 
 interface Handle {

@@ -3,6 +3,7 @@
  * makes the calls: blocking (`runSync`) or in libuv's threads (`runConcurrently`).
  */
 import fs from 'node:fs';
+import { CheapCall } from './cheap-call.ts';
 
 /** One file system call and its arguments. */
 export type FileCall =
@@ -17,7 +18,9 @@ export type FileCall =
     }
   | { readonly call: 'close'; readonly descriptor: number }
   | { readonly call: 'realpath'; readonly path: string }
-  | { readonly call: 'readlink'; readonly path: string };
+  | { readonly call: 'readlink'; readonly path: string }
+  /** Not a system call: waits until another reading has done the same work. A blocking driver doesn't wait. */
+  | { readonly call: 'wait'; readonly until: (resume: () => void) => void };
 
 /**
  * Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, or a path.
@@ -60,12 +63,13 @@ function callSync(step: FileCall): FileAnswer {
     case 'size':
       return sizeOf(fs.fstatSync(step.descriptor));
     case 'close':
-      fs.closeSync(step.descriptor);
-      return 0;
+      return closeSync(step.descriptor);
     case 'realpath':
       return fs.realpathSync.native(step.path);
     case 'readlink':
       return fs.readlinkSync(step.path);
+    case 'wait':
+      return 0;
   }
 }
 
@@ -96,6 +100,10 @@ export function runConcurrently<T>(
   resume(() => reading.next());
 }
 
+// The kernel usually answers these without the storage: it got the attributes when the file was opened.
+const sizes = new CheapCall();
+const closings = new CheapCall();
+
 type OnAnswer = (error: Error | null, answer: FileAnswer) => void;
 
 function startCall(step: FileCall, onAnswer: OnAnswer): void {
@@ -107,17 +115,32 @@ function startCall(step: FileCall, onAnswer: OnAnswer): void {
       fs.open(step.path, step.flags, onAnswer);
       return;
     case 'size':
-      fs.fstat(step.descriptor, (error, stats) => onAnswer(error, error === null ? sizeOf(stats) : 0));
+      if (sizes.mayBlock) sizes.call(() => sizeOf(fs.fstatSync(step.descriptor)), onAnswer);
+      else fs.fstat(step.descriptor, (error, stats) => onAnswer(error, error === null ? sizeOf(stats) : 0));
       return;
     case 'close':
-      fs.close(step.descriptor, (error) => onAnswer(error ?? null, 0));
+      if (closings.mayBlock) {
+        closings.call(() => closeSync(step.descriptor), onAnswer);
+      } else {
+        // Nothing depends on its end.
+        fs.close(step.descriptor, () => {});
+        onAnswer(null, 0);
+      }
       return;
     case 'realpath':
       fs.realpath.native(step.path, onAnswer);
       return;
     case 'readlink':
       fs.readlink(step.path, onAnswer);
+      return;
+    case 'wait':
+      step.until(() => onAnswer(null, 0));
   }
+}
+
+function closeSync(descriptor: number): number {
+  fs.closeSync(descriptor);
+  return 0;
 }
 
 /** In bytes; `NOT_REGULAR` if not a regular file. */

@@ -39,10 +39,10 @@ export class HeaderWorker {
   #ending = false;
   ready = false;
 
-  constructor(script: string, storageRoots: readonly string[], events: HeaderWorkerEvents) {
+  constructor(script: string, settings: Omit<WorkerSettings, 'counters'>, events: HeaderWorkerEvents) {
     const counters = new SharedArrayBuffer(8);
     this.#counters = new Int32Array(counters);
-    const workerData: WorkerSettings = { storageRoots, counters };
+    const workerData: WorkerSettings = { ...settings, counters };
     this.#worker = new Worker(script, { workerData, execArgv: [], resourceLimits: RESOURCE_LIMITS });
     // An idle pool must not keep the process alive. While it is busy, the pool's timer does.
     this.#worker.unref();
@@ -68,7 +68,7 @@ export class HeaderWorker {
     this.#worker.postMessage(request);
   }
 
-  /** Index in the batch of the file whose blocking read was started last; undefined if there was none. */
+  /** Index in its batch of the file that is being read with blocking calls; undefined if none is. */
   get currentFile(): number | undefined {
     const position = Atomics.load(this.#counters, CURRENT_FILE);
     return position === 0 ? undefined : position - 1;

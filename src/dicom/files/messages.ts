@@ -8,13 +8,15 @@ import type { MissingIdentity } from '../../ports.ts';
 /** What a worker gets when it starts. */
 export interface WorkerSettings {
   readonly storageRoots: readonly string[];
+  /** A file that is read beside others fails when it takes longer than this, in milliseconds. */
+  readonly fileTimeoutMs: number;
   /** Two 32-bit counters shared with the pool: see `PROGRESS` and `CURRENT_FILE`. */
   readonly counters: SharedArrayBuffer;
 }
 
 /** Index of the number of finished file system calls. It doesn't change while a worker waits for the storage. */
 export const PROGRESS = 0;
-/** Index of the position, from 1, of the file whose blocking read was started last; 0 if none was. */
+/** Index of the position, from 1, of the file that is being read with blocking calls; 0 if none is. */
 export const CURRENT_FILE = 1;
 
 /** The files of one batch; the n-th items of all lists describe one file. */
@@ -25,6 +27,8 @@ export interface BatchRequest {
    * cause, and when concurrent reads are off.
    */
   readonly sequential: boolean;
+  /** The maximum number of files that this worker may have in flight on slow storage. */
+  readonly width: number;
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];
   readonly sizes: readonly number[];
@@ -54,6 +58,8 @@ export interface FailureLists {
   readonly systemCodes: (string | undefined)[];
   /** Whether the file is shorter than the request said. */
   readonly incomplete: boolean[];
+  /** Whether no read of the file was started, because the storage answers none of the started ones. */
+  readonly notAttempted: boolean[];
 }
 
 /** A message of a worker: it is ready, it has read a batch, or a batch failed because of a bug. */
@@ -62,8 +68,8 @@ export type WorkerMessage =
   | {
       readonly kind: 'batch';
       readonly id: number;
-      /** Whether the storage was slow, so that the worker waited for it instead of using a CPU. */
-      readonly waitedForStorage: boolean;
+      /** The number of files to have in flight on slow storage; 0 when the storage is fast, so that CPUs are the limit. */
+      readonly width: number;
       readonly states: RowLists;
       readonly images: RowLists;
       /**

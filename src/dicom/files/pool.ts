@@ -20,6 +20,11 @@ export interface HeaderPoolOptions {
   readonly missingIdentity?: MissingIdentity;
   /** Whether files are read concurrently from slow storage; if false, one by one. Default true. */
   readonly concurrentReads?: boolean;
+  /**
+   * Maximum number of files that all threads together have in flight on slow storage; each occupies one of libuv's threads.
+   * Default 128.
+   */
+  readonly readsInFlight?: number;
   readonly growth?: PoolGrowthOptions;
   /** Called when a worker was replaced. */
   readonly onWorkerLost?: (reason: WorkerLoss) => void;
@@ -43,6 +48,9 @@ const TICKS_PER_TIMEOUT = 5;
  * Maximum number of blocked threads, each of which costs memory. With this number blocked, no thread is started.
  */
 const MAX_STUCK = 8;
+const READS_IN_FLIGHT = 128;
+/** The worker reports a file that takes too long before the pool would replace the worker. */
+const FILE_TIMEOUT = 0.75;
 const MAX_FAILED_STARTS = 3;
 const START_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -112,7 +120,9 @@ class WorkerPool implements HeaderPool {
 
   #start(slot: WorkerSlot): void {
     if (this.#closed || this.#stuck.size >= MAX_STUCK) return;
-    const worker = new HeaderWorker(this.#script, this.#options.storageRoots, {
+    const { storageRoots, readTimeoutMs } = this.#options;
+    const settings = { storageRoots, fileTimeoutMs: FILE_TIMEOUT * readTimeoutMs };
+    const worker = new HeaderWorker(this.#script, settings, {
       onMessage: (message) => this.#onMessage(slot, worker, message),
       onExit: () => this.#onExit(slot, worker),
     });
@@ -128,7 +138,8 @@ class WorkerPool implements HeaderPool {
       return;
     }
     const job = slot.finish(message.id);
-    if (message.kind === 'bug' || !message.waitedForStorage) this.#growth.finishedFast();
+    if (message.kind === 'batch') slot.width = message.width;
+    if (slot.width === 0) this.#growth.finishedFast();
     if (message.kind === 'bug') job?.reject(new Error(`reading headers failed: ${message.where}`));
     else job?.resolve(message);
     this.#dispatch();
@@ -143,19 +154,23 @@ class WorkerPool implements HeaderPool {
   }
 
   /**
-   * Replaces a worker that died or is blocked. The loss counts against the batch that it was reading; its other batches are
-   * only queued again.
+   * Replaces a worker that died or is blocked. The loss counts against the batches that it was reading; the others are only
+   * queued again.
    */
   #replace(slot: WorkerSlot, reason: WorkerLoss): void {
     const { worker } = slot;
     slot.worker = undefined;
+    slot.width = 0;
     if (worker !== undefined && !worker.exited) this.#abandon(worker);
     if (this.#closed) return;
-    const [current, ...others] = slot.takeBack();
+    const jobs = slot.takeBack();
     this.#options.onWorkerLost?.(reason);
-    if (worker?.ready === true) current?.workerLost(reason, worker.currentFile);
-    // The batch that may block the next worker comes last.
-    this.#waiting.unshift(...others, ...(current === undefined ? [] : [current]));
+    const position = worker?.currentFile;
+    // Between blocking reads, any of the batches may be the cause.
+    const suspects = worker?.ready !== true ? [] : position === undefined ? jobs : jobs.slice(0, 1);
+    for (const job of suspects) job.workerLost(reason, position);
+    // Batches that may block the next worker come last.
+    this.#waiting.unshift(...jobs.filter((job) => !suspects.includes(job)), ...suspects);
     if (this.#failedStarts < MAX_FAILED_STARTS) this.#start(slot);
     this.#dispatch();
   }
@@ -167,17 +182,20 @@ class WorkerPool implements HeaderPool {
 
   #dispatch(): void {
     if (this.#slots.every(({ worker }) => worker === undefined)) this.#failWaiting();
-    for (let slot = this.#freestSlot(); slot !== undefined; slot = this.#freestSlot()) {
-      const job = this.#waiting.shift();
-      if (job === undefined) break;
-      slot.send(this.#nextId++, job, this.#options.concurrentReads === false);
+    const width = Math.max(1, Math.floor((this.#options.readsInFlight ?? READS_IN_FLIGHT) / this.#slots.length));
+    for (;;) {
+      const [job] = this.#waiting;
+      const slot = job && this.#freestSlot(job);
+      if (job === undefined || slot === undefined) break;
+      this.#waiting.shift();
+      slot.send(this.#nextId++, job, this.#options.concurrentReads === false, width);
     }
     this.#growIfNeeded();
     this.#watchWhileBusy();
   }
 
-  #freestSlot(): WorkerSlot | undefined {
-    return this.#slots.filter(({ hasRoom }) => hasRoom).sort((a, b) => a.queued - b.queued)[0];
+  #freestSlot(job: ReadJob): WorkerSlot | undefined {
+    return this.#slots.filter((slot) => slot.hasRoomFor(job)).sort((a, b) => a.queued - b.queued)[0];
   }
 
   #growIfNeeded(): void {

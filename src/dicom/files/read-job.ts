@@ -28,16 +28,30 @@ export class ReadJob {
     });
   }
 
+  /** The number of files that are still to be read. */
+  get files(): number {
+    return this.#indexes.length;
+  }
+
+  /** Whether the batch must be the only one of its worker, so that the next loss shows its cause. */
+  get mustBeAlone(): boolean {
+    return this.#losses > 0;
+  }
+
   reject(error: Error): void {
     this.#reject(error);
   }
 
-  /** The request to a worker. After a loss, the files are read one by one, so that the next loss shows its cause. */
-  request(id: number, sequential: boolean): BatchRequest {
+  /**
+   * The request to a worker. After a loss, the files are read one by one, so that the next loss shows its cause. `width`: how
+   * many files the worker may have in flight on slow storage.
+   */
+  request(id: number, sequential: boolean, width: number): BatchRequest {
     const files = this.#indexes.flatMap((index) => this.#files[index] ?? []);
     return {
       id,
-      sequential: sequential || this.#losses > 0,
+      sequential: sequential || this.mustBeAlone,
+      width,
       tenantIds: files.map(({ tenantId }) => tenantId),
       paths: files.map(({ path }) => path),
       sizes: files.map(({ size }) => size),
@@ -50,7 +64,7 @@ export class ReadJob {
   }
 
   /**
-   * To be called when the worker that was reading this batch was lost. After the first loss, the batch is only retried.
+   * To be called when a worker was lost that was reading this batch. After the first loss, the batch is only retried.
    * From the second on, it was read sequentially, and the file at `position` of the request fails.
    */
   workerLost(reason: WorkerLoss, position: number | undefined): void {
@@ -77,6 +91,7 @@ export class ReadJob {
       index: this.#indexes[position] ?? 0,
       error: new DicomReadError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
       incomplete: failures.incomplete[at] === true,
+      ...(failures.notAttempted[at] === true ? { notAttempted: true } : {}),
       ...systemCodeOf(failures, at),
     }));
     this.#resolve({

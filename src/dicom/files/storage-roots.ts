@@ -10,7 +10,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { DicomReadError, systemCode } from '../../errors.ts';
-import { DirectoryHandles, HAS_HANDLES, handleLink } from './directory-handles.ts';
+import { DirectoryHandles, HAS_HANDLES, handleLink, type UsedHandle } from './directory-handles.ts';
 import { type OnProgress, type Reading, runSync } from './file-calls.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
@@ -20,10 +20,18 @@ const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 const O_PATH = 0x200000;
 const DIRECTORY_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 
+/** A directory that is being opened. */
+interface Opening {
+  /** Other readings that wait for it. */
+  readonly waiting: (() => void)[];
+  error: unknown;
+}
+
 /** The allowed roots and the open directories below them. */
 export class StorageRoots {
   readonly #configured: readonly string[];
   readonly #handles = new DirectoryHandles();
+  readonly #openings = new Map<string, Opening>();
   #resolved: readonly string[] | undefined;
 
   /** Absolute paths of directories. A root that doesn't exist (yet) holds no files. */
@@ -84,11 +92,33 @@ export class StorageRoots {
 
   *#openIn(directory: string, name: string): Reading<number> {
     if (!HAS_HANDLES) return yield* this.#openByPath(directory, name);
-    const handle = this.#handles.add(directory, yield* this.#openDirectory(directory));
+    const handle = yield* this.#newHandle(directory);
     try {
       return (yield { call: 'open', path: `${handle.prefix}${name}`, flags: FILE_FLAGS }) as number;
     } finally {
       handle.release();
+    }
+  }
+
+  /** Opens a directory. Concurrent readings of its files share one opening, and its failure. */
+  *#newHandle(directory: string): Reading<UsedHandle> {
+    const other = this.#openings.get(directory);
+    if (other !== undefined) {
+      yield { call: 'wait', until: (resume) => other.waiting.push(resume) };
+      if (other.error !== undefined) throw other.error;
+      const handle = this.#handles.use(directory);
+      if (handle !== undefined) return handle;
+    }
+    const opening: Opening = { waiting: [], error: undefined };
+    this.#openings.set(directory, opening);
+    try {
+      return this.#handles.add(directory, yield* this.#openDirectory(directory));
+    } catch (error) {
+      opening.error = error;
+      throw error;
+    } finally {
+      if (this.#openings.get(directory) === opening) this.#openings.delete(directory);
+      for (const resume of opening.waiting) resume();
     }
   }
 

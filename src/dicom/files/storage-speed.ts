@@ -17,28 +17,52 @@ const REMEMBERED = 16;
 const ENOUGH = 4;
 // The first files of a thread are slow because its code isn't compiled yet.
 const WARM_UP = 12;
-// While the storage is slow, the first files of every eighth batch are read in place to measure it again.
-const PROBE_FILES = 3;
-const PROBE_EVERY = 8;
+/** While the storage is slow, single files are read in place to measure it again: 1 % of the time, and every 5 s. */
+const PROBES = 3;
+const PAUSE_PER_PROBE = 100;
+const LONGEST_PAUSE_MS = 5_000;
+/** Files in flight per millisecond that a file takes: enough for 10,000 files per second, more than the rest can do. */
+const FILES_PER_MS = 10;
+/** Slow storage answers this number of requests as fast as one: disks sort them, networks carry them at once. */
+const LEAST_WIDTH = 32;
 
 /** The measured speed of one thread's reads. */
 export class StorageSpeed {
+  readonly #now: () => number;
   #slow = false;
-  readonly #recent: number[] = [];
+  /** Milliseconds of the last files that were read in place: REMEMBERED, or PROBES while the storage is slow. */
+  #recent: number[] = [];
   #warmUp = WARM_UP;
-  #batches = 0;
+  #nextProbe = 0;
+
+  /** `now` returns milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   get slow(): boolean {
     return this.#slow;
   }
 
-  /** The number of files of the next batch to read with blocking calls, to measure slow storage again. */
-  startBatch(): number {
+  /** Whether to read the next file with blocking calls: always on fast storage, sometimes on slow storage, to measure it. */
+  readsInPlace(): boolean {
+    if (!this.#slow) return true;
+    const now = this.#now();
+    if (now < this.#nextProbe) return false;
+    // Until `record` knows better: a file that is missing measures nothing.
+    this.#nextProbe = now + LONGEST_PAUSE_MS;
+    return true;
+  }
+
+  /** The number of files to have in flight: 0 on fast storage, else it grows with the time that a file takes. */
+  width(most: number): number {
     if (!this.#slow) return 0;
-    this.#batches++;
-    if (this.#batches % PROBE_EVERY !== 0) return 0;
-    this.#recent.length = 0;
-    return PROBE_FILES;
+    return Math.max(1, Math.min(most, Math.max(LEAST_WIDTH, Math.ceil(FILES_PER_MS * median(this.#recent)))));
+  }
+
+  /** Records the time in milliseconds of one file that could not be read. It takes fewer calls, so only a long time counts. */
+  recordFailure(milliseconds: number): void {
+    if (milliseconds > SLOW_MS) this.record(milliseconds);
   }
 
   /** Records the time in milliseconds of one file read with blocking calls. */
@@ -46,12 +70,19 @@ export class StorageSpeed {
     // Two milliseconds and more are caused by the storage, even during warm-up.
     if (this.#warmUp-- > 0 && milliseconds < 2) return;
     this.#recent.push(milliseconds);
-    if (this.#recent.length > REMEMBERED) this.#recent.shift();
-    const enough = this.#slow ? PROBE_FILES : ENOUGH;
+    if (this.#recent.length > (this.#slow ? PROBES : REMEMBERED)) this.#recent.shift();
+    if (this.#slow) this.#nextProbe = this.#now() + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_PROBE * milliseconds);
+    const enough = this.#slow ? PROBES : ENOUGH;
     if (this.#recent.length < enough) return;
-    const slowFiles = this.#recent.reduce((count, each) => count + (each > SLOW_MS ? 1 : 0), 0);
-    const slow = slowFiles * 2 > this.#recent.length;
-    if (slow !== this.#slow) this.#recent.length = 0;
+    const slowFiles = this.#recent.filter((each) => each > SLOW_MS);
+    const slow = slowFiles.length * 2 > this.#recent.length;
+    if (slow === this.#slow) return;
     this.#slow = slow;
+    this.#recent = slow ? slowFiles.slice(-PROBES) : [];
+    this.#nextProbe = this.#now() + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_PROBE * milliseconds);
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -9,34 +9,49 @@ const BATCHES_PER_WORKER = 2;
 export class WorkerSlot {
   /** Undefined while no thread could be started. */
   worker: HeaderWorker | undefined;
-  /** The oldest first, which the worker is reading. */
+  /** The number of files that the worker wants to have in flight, as of its last answer; 0 on fast storage. */
+  width = 0;
+  /** The oldest first. */
   readonly #jobs = new Map<number, ReadJob>();
+  #files = 0;
 
   get queued(): number {
     return this.#jobs.size;
   }
 
-  get hasRoom(): boolean {
-    return this.worker !== undefined && this.#jobs.size < BATCHES_PER_WORKER;
+  /** Whether this batch may be sent to the worker now. */
+  hasRoomFor(job: ReadJob): boolean {
+    if (this.worker === undefined) return false;
+    if (job.mustBeAlone || this.#hasJobAlone) return this.#jobs.size === 0;
+    // On slow storage: what the worker has in flight, and the same again, so that it never runs out of files.
+    return this.#jobs.size < BATCHES_PER_WORKER || this.#files < 2 * this.width;
   }
 
-  send(id: number, job: ReadJob, sequential: boolean): void {
+  /** `most`: how many files the worker may have in flight on slow storage. */
+  send(id: number, job: ReadJob, sequential: boolean, most: number): void {
     if (this.#jobs.size === 0) this.worker?.restartClock();
     this.#jobs.set(id, job);
-    this.worker?.send(job.request(id, sequential));
+    this.#files += job.files;
+    this.worker?.send(job.request(id, sequential, most));
   }
 
   /** The worker has answered this batch; undefined if it was taken back meanwhile. */
   finish(id: number): ReadJob | undefined {
     const job = this.#jobs.get(id);
-    this.#jobs.delete(id);
+    if (this.#jobs.delete(id)) this.#files -= job?.files ?? 0;
     return job;
   }
 
-  /** Takes back every batch, the one being read first. */
+  /** Takes back every batch, the oldest first. */
   takeBack(): ReadJob[] {
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
+    this.#files = 0;
     return jobs;
+  }
+
+  get #hasJobAlone(): boolean {
+    for (const job of this.#jobs.values()) if (job.mustBeAlone) return true;
+    return false;
   }
 }

@@ -10,28 +10,27 @@ const RELEASE_EVERY = 10_000;
 const port = parentPort;
 if (port !== null) serve(port, workerData);
 
-function serve(requests: NonNullable<typeof parentPort>, { storageRoots, counters }: WorkerSettings): void {
+function serve(
+  requests: NonNullable<typeof parentPort>,
+  { storageRoots, fileTimeoutMs, counters }: WorkerSettings,
+): void {
   const shared = new Int32Array(counters);
   const roots = new StorageRoots(storageRoots);
-  const reader = new BatchReader(
-    roots,
-    () => {
+  const reader = new BatchReader(roots, {
+    timeoutMs: fileTimeoutMs,
+    onProgress: () => {
       Atomics.add(shared, PROGRESS, 1);
     },
-    (index) => {
+    onFile: (index) => {
       Atomics.store(shared, CURRENT_FILE, index + 1);
     },
-  );
+  });
   const answer = (message: WorkerMessage): void =>
     requests.postMessage(message, message.kind === 'batch' ? [message.jsons] : []);
-  // One batch at a time, because batches share the read slots.
-  let last: Promise<void> = Promise.resolve();
   requests.on('message', (request: BatchRequest) => {
-    last = last
-      .then(() => reader.read(request))
-      .then(answer, (error: unknown) => {
-        answer({ kind: 'bug', id: request.id, where: placesOf(error) });
-      });
+    reader.read(request).then(answer, (error: unknown) => {
+      answer({ kind: 'bug', id: request.id, where: placesOf(error) });
+    });
   });
   setInterval(() => roots.releaseIdle(), RELEASE_EVERY).unref();
   answer({ kind: 'ready' });

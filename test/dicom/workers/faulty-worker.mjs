@@ -21,6 +21,13 @@ fs.openSync = (path, flags) => {
   return openSync(path, flags);
 };
 
+const open = fs.open;
+fs.open = (path, flags, callback) => {
+  if (String(path).includes('die')) process.exit(1);
+  if (String(path).includes('slow')) setTimeout(() => open(path, flags, callback), 5);
+  else open(path, flags, callback);
+};
+
 // A FIFO opened for reading without a writer: no terminate() ends this, only a writer.
 function hang() {
   const id = process.hrtime.bigint();

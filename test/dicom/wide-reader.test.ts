@@ -1,0 +1,164 @@
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Reading } from '../../src/dicom/files/file-calls.ts';
+import { WideReader } from '../../src/dicom/files/wide-reader.ts';
+import { systemCode } from '../../src/errors.ts';
+import { buildDicomFile } from '../../src/samples/dicom-file.ts';
+import { SAMPLE } from './sample.ts';
+
+/** Long enough for files that are answered at once on a busy machine. */
+const SHORT_MS = 1_000;
+
+let folder: string;
+/** The openings that the storage has not answered yet, by the name of their file. */
+let unanswered: Map<string, () => void>;
+let results: Map<string, string[]>;
+let progress: number;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'wide-reader-'));
+  unanswered = new Map();
+  results = new Map();
+  progress = 0;
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Storage that answers when the test says so. */
+const roots = {
+  *open(path: string): Reading<number> {
+    yield { call: 'wait', until: (resume) => unanswered.set(path, resume) };
+    return (yield { call: 'open', path: join(folder, path), flags: 0 }) as number;
+  },
+};
+
+function answer(path: string): void {
+  const resume = unanswered.get(path);
+  unanswered.delete(path);
+  resume?.();
+}
+
+function fileAt(path: string) {
+  const report = (result: string) => results.set(path, [...(results.get(path) ?? []), result]);
+  return {
+    path,
+    onRead: () => report('read'),
+    onError: (error: unknown) =>
+      report(systemCode(error) ?? (error instanceof Error && 'code' in error ? String(error.code) : 'bug')),
+    onNotAttempted: () => report('not attempted'),
+  };
+}
+
+/** Stores files and reads them; a name with `missing` isn't stored. */
+function read(reader: WideReader, names: readonly string[], width: number): void {
+  for (const name of names)
+    if (!name.includes('missing')) writeFileSync(join(folder, name), buildDicomFile({ dataSet: SAMPLE }));
+  reader.read(names.map(fileAt), width);
+}
+
+const createReader = (timeoutMs = 60_000) => new WideReader(roots, { timeoutMs, onProgress: () => progress++ });
+const WAIT = { timeout: 10 * SHORT_MS };
+const inFlight = () => [...unanswered.keys()];
+const resultsOf = (names: readonly string[]) => names.map((name) => results.get(name)?.join());
+
+describe('files on slow storage', () => {
+  it('are in flight up to the width, in their order, across batches', async () => {
+    const reader = createReader();
+    read(reader, ['a', 'b'], 3);
+    read(reader, ['c', 'd', 'missing'], 3);
+    expect(inFlight()).toEqual(['a', 'b', 'c']);
+    answer('b');
+    await expect.poll(inFlight).toEqual(['a', 'c', 'd']);
+    answer('a');
+    await expect.poll(inFlight).toEqual(['c', 'd', 'missing']);
+    for (const name of inFlight()) answer(name);
+    await expect.poll(() => results.size).toBe(5);
+    expect(resultsOf(['a', 'b', 'c', 'd', 'missing'])).toEqual(['read', 'read', 'read', 'read', 'ENOENT']);
+  });
+
+  it('follow a wider or narrower bound from the next batch on', async () => {
+    const reader = createReader();
+    read(reader, ['a', 'b', 'c', 'd'], 1);
+    expect(inFlight()).toEqual(['a']);
+    read(reader, ['e'], 3);
+    expect(inFlight()).toEqual(['a', 'b', 'c']);
+    read(reader, ['f'], 1);
+    answer('b');
+    await expect.poll(() => results.size).toBe(1);
+    expect(inFlight()).toEqual(['a', 'c']);
+  });
+
+  it('fail when they take too long, and hold up no other file while there is room', async () => {
+    const reader = createReader(SHORT_MS);
+    read(reader, ['stuck'], 2);
+    await expect.poll(() => resultsOf(['stuck']), WAIT).toEqual(['read_timeout']);
+    expect(progress).toBeGreaterThan(0);
+    read(reader, ['a', 'b'], 2);
+    expect(inFlight()).toEqual(['stuck', 'a']);
+    answer('a');
+    await expect.poll(inFlight).toEqual(['stuck', 'b']);
+    answer('b');
+    await expect.poll(() => resultsOf(['a', 'b'])).toEqual(['read', 'read']);
+  });
+
+  it('are not attempted while every call is stuck, and are read when the storage answers', async () => {
+    const reader = createReader(SHORT_MS);
+    read(reader, ['a', 'b', 'c'], 2);
+    await expect
+      .poll(() => resultsOf(['a', 'b', 'c']), WAIT)
+      .toEqual(['read_timeout', 'read_timeout', 'not attempted']);
+    read(reader, ['d'], 2);
+    expect(resultsOf(['d'])).toEqual(['not attempted']);
+    answer('a');
+    answer('b');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    read(reader, ['e'], 2);
+    answer('e');
+    await expect.poll(() => resultsOf(['e'])).toEqual(['read']);
+    expect(resultsOf(['a', 'b'])).toEqual(['read_timeout', 'read_timeout']);
+  });
+
+  it('leave no descriptor open, the stuck ones included', async () => {
+    const reader = createReader(SHORT_MS);
+    const lowest = openSync(folder, 'r');
+    closeSync(lowest);
+    const before = readdirSync('/proc/self/fd').length;
+    read(reader, ['a', 'stuck', 'missing'], 3);
+    answer('a');
+    answer('missing');
+    await expect.poll(() => results.size).toBe(3);
+    answer('stuck');
+    await expect.poll(() => readdirSync('/proc/self/fd').length).toBe(before);
+  });
+
+  it('each have one result, whatever the order of the answers', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(3), fc.boolean()), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.infiniteStream(fc.nat(100)),
+        async (batches, width, picks) => {
+          results.clear();
+          const reader = createReader();
+          const names = batches.map(([size, missing], batch) =>
+            Array.from({ length: size + 1 }, (_, n) => `${batch}-${n}${missing ? '-missing' : ''}`),
+          );
+          for (const batch of names) read(reader, batch, width);
+          const all = names.flat();
+          while (results.size < all.length) {
+            expect(inFlight().length).toBeLessThanOrEqual(width);
+            const [pick = 0] = picks.take(1);
+            const waiting = inFlight();
+            if (waiting.length > 0) answer(waiting[pick % waiting.length] ?? '');
+            await new Promise(setImmediate);
+          }
+          expect(resultsOf(all)).toEqual(all.map((name) => (name.includes('missing') ? 'ENOENT' : 'read')));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
