@@ -16,7 +16,7 @@ export interface MysqlConnectionOptions {
   readonly dsn: string;
   /** Connect timeout in milliseconds: DNS, TCP, TLS, login and session settings. */
   readonly connectTimeoutMs: number;
-  /** Statement timeout in milliseconds, network included. */
+  /** Statement timeout in milliseconds, network included. The server is asked to end a write 10 % before. */
   readonly statementTimeoutMs: number;
   /** The operation that errors name [write]. */
   readonly operation?: SinkOperation;
@@ -58,6 +58,8 @@ export interface MysqlConnection {
 const KEEP_ALIVE_AFTER_MS = 10_000;
 /** Grace period for the server to end a session. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/** The part of the statement timeout after which the server is asked to end the statement. The rest is for its answer. */
+const INTERRUPT_AFTER = 0.9;
 /** In seconds. A statement that waits longer for a row lock is divided, so that its other rows don't wait too. */
 const LOCK_TIMEOUT_S = 2;
 
@@ -91,6 +93,7 @@ async function open(options: MysqlConnectionOptions, target: MysqlTarget): Promi
 class LiveConnection implements MysqlConnection {
   readonly client: mysql.Connection;
   readonly #options: MysqlConnectionOptions;
+  readonly #target: MysqlTarget;
   readonly #address: string;
   readonly #operation: SinkOperation;
   readonly #socket: Socket;
@@ -99,31 +102,12 @@ class LiveConnection implements MysqlConnection {
 
   constructor(options: MysqlConnectionOptions, target: MysqlTarget) {
     this.#options = options;
+    this.#target = target;
     this.#address = target.name;
     this.#operation = options.operation ?? 'write';
     // Our own socket, so that it can be closed at once: the driver's destroy() waits for what is still to be sent.
-    this.#socket = target.socketPath === undefined ? connect(target.port, target.host) : connect(target.socketPath);
-    this.#socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
-    this.client = mysql.createConnection({
-      host: target.host,
-      port: target.port,
-      user: target.user,
-      password: target.password,
-      database: target.database,
-      stream: () => this.#socket,
-      ...(target.tls === undefined ? {} : { ssl: { ...target.tls } }),
-      charset: 'utf8mb4_bin',
-      multipleStatements: true,
-      // Without it, the server could ask for any file of this machine.
-      flags: ['-LOCAL_FILES'],
-      connectTimeout: options.connectTimeoutMs,
-      supportBigNumbers: true,
-      dateStrings: true,
-      connectAttributes: { program_name: 'wado-consumer' },
-      // The driver would search every statement for placeholders; only drizzle's have values.
-      queryFormat: (sql: string, values: unknown) =>
-        Array.isArray(values) && values.length > 0 ? mysql.format(sql, values) : sql,
-    });
+    this.#socket = connectSocket(target);
+    this.client = createClient(target, this.#socket, options.connectTimeoutMs);
     // Without a listener, an error of an idle connection would end the process.
     this.client.on('error', () => this.destroy());
     this.client.on('end', () => this.destroy());
@@ -170,9 +154,12 @@ class LiveConnection implements MysqlConnection {
   }
 
   async write({ sql, tableOf }: MysqlStatements): Promise<void> {
+    const { statementTimeoutMs } = this.#options;
     let finished = 0;
+    const interrupt = setTimeout(() => this.#interrupt(), statementTimeoutMs * INTERRUPT_AFTER);
     try {
-      await this.#within(this.#options.statementTimeoutMs, 'client_deadline', () => this.#run(sql, () => finished++));
+      const run = () => this.#run(sql, () => finished++);
+      await this.#within(statementTimeoutMs, 'client_deadline', run).finally(() => clearTimeout(interrupt));
     } catch (error) {
       const failure = this.#statementError(error, tableOf(finished));
       if (this.#usable) await this.query('rollback');
@@ -212,6 +199,18 @@ class LiveConnection implements MysqlConnection {
     });
   }
 
+  /**
+   * Asks the server to end the statement in progress (1317), so that its locks are released: MySQL has no timeout for writes, and a server
+   * continues with a statement whose client is gone. Without an answer, our own deadline ends the connection.
+   */
+  #interrupt(): void {
+    const socket = connectSocket(this.#target);
+    const client = createClient(this.#target, socket, this.#options.connectTimeoutMs);
+    const end = () => socket.destroy();
+    client.on('error', end);
+    client.query(`kill query ${Number(this.client.threadId)}`, end);
+  }
+
   #prepare(sql: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.client.prepare(sql, (error, statement) => {
@@ -245,6 +244,35 @@ class LiveConnection implements MysqlConnection {
     };
     return withDeadline(ms, expired, work);
   }
+}
+
+function connectSocket({ host, port, socketPath }: MysqlTarget): Socket {
+  const socket = socketPath === undefined ? connect(port, host) : connect(socketPath);
+  return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+}
+
+function createClient(target: MysqlTarget, socket: Socket, connectTimeout: number): mysql.Connection {
+  const { host, port, user, password, database, tls } = target;
+  return mysql.createConnection({
+    host,
+    port,
+    user,
+    password,
+    database,
+    stream: () => socket,
+    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    charset: 'utf8mb4_bin',
+    multipleStatements: true,
+    // Without it, the server could ask for any file of this machine.
+    flags: ['-LOCAL_FILES'],
+    connectTimeout,
+    supportBigNumbers: true,
+    dateStrings: true,
+    connectAttributes: { program_name: 'wado-consumer' },
+    // The driver would search every statement for placeholders; only drizzle's have values.
+    queryFormat: (sql: string, values: unknown) =>
+      Array.isArray(values) && values.length > 0 ? mysql.format(sql, values) : sql,
+  });
 }
 
 /**

@@ -50,7 +50,7 @@ const NUMBERS: Readonly<Record<number, SinkErrorCode>> = {
   1290: 'unavailable', // OPTION_PREVENTS_STATEMENT: read_only, a replica
   1292: 'rejected', // TRUNCATED_WRONG_VALUE: no such date or number
   1300: 'rejected', // INVALID_CHARACTER_STRING
-  1317: 'timeout', // QUERY_INTERRUPTED: killed by an administrator
+  1317: 'timeout', // QUERY_INTERRUPTED: ended at its deadline, or killed by an administrator
   1364: 'rejected', // NO_DEFAULT_FOR_FIELD
   1366: 'rejected', // TRUNCATED_WRONG_VALUE_FOR_FIELD
   1367: 'rejected', // ILLEGAL_VALUE_FOR_TYPE
