@@ -34,6 +34,8 @@ export interface PoisonRecord {
 
 /** One file to read, as its message describes it. */
 export interface FileToRead {
+  /** Identifies the file's record in every attempt to read it. */
+  readonly source?: object;
   readonly tenantId: string;
   readonly path: string;
   readonly size: number;

@@ -105,6 +105,16 @@ describe('below an unusable root', () => {
     expect(tried()).toBe(32);
   });
 
+  it('a file is known by its record, whatever object describes it', async () => {
+    const roots = start(['/a']);
+    await reported(1);
+    const sources = attempts('/a', 200, 'missing').map(({ path }) => ({ path, source: { record: path } }));
+    for (const file of sources) roots.add(file, 'missing');
+    const tried = sources.filter(({ path, source }) => roots.mayTry({ path, source }));
+    expect(tried).toHaveLength(32);
+    expect(roots.mayTry({ path: '/a/new.dcm', source: {} })).toBe(true);
+  });
+
   it('no file is tried while the root does not answer, and files of other roots are', async () => {
     const roots = start(['/dead', '/good'], {
       probe: (root) => Promise.resolve(root === '/dead' ? 'ETIMEDOUT' : undefined),

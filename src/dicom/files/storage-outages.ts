@@ -1,4 +1,5 @@
 /** The state of every storage root, from regular checks of the root itself and from the attempts to read its files. */
+import type { FileToRead } from '../../records/records.ts';
 import { type OutageLimits, type Outcome, RootOutcomes } from './root-outcomes.ts';
 import { RootPaths } from './root-paths.ts';
 import { type RootProbe, StorageRootWatch } from './storage-root-watch.ts';
@@ -25,6 +26,9 @@ const RETRIES_PER_SECOND = 32;
 const SECOND_MS = 1_000;
 /** The reason of a root that doesn't answer: every attempt to open a file there blocks a thread. */
 const NO_ANSWER = 'ETIMEDOUT';
+
+/** A file, and the record that names it. Attempts with the same record, or else the same object, concern the same file. */
+type AttemptedFile = Pick<FileToRead, 'path' | 'source'>;
 
 /** Starts to check the roots. */
 export class StorageOutages {
@@ -73,20 +77,20 @@ export class StorageOutages {
 
   /**
    * Whether to try to read a file now. Below an unusable root only new files are tried, and some of those that failed
-   * before: enough to notice the end of the outage. `file` identifies the file in later attempts.
+   * before: enough to notice the end of the outage.
    */
-  mayTry(file: { readonly path: string }): boolean {
+  mayTry(file: AttemptedFile): boolean {
     const index = this.#paths.indexOf(file.path);
     if (index === undefined || this.#codes[index] === undefined) return true;
     if (this.#codes[index] === NO_ANSWER) return false;
-    if (this.#outcomes[index]?.hasTried(file) !== true) return true;
+    if (this.#outcomes[index]?.hasTried(keyOf(file)) !== true) return true;
     return this.#takeRetry(index);
   }
 
   /** Records an attempt. `code` is the system's error code, if the storage failed. */
-  add(file: { readonly path: string }, outcome: Outcome, code?: string): void {
+  add(file: AttemptedFile, outcome: Outcome, code?: string): void {
     const index = this.#paths.indexOf(file.path);
-    if (index !== undefined) this.#outcomes[index]?.add(file, outcome, code);
+    if (index !== undefined) this.#outcomes[index]?.add(keyOf(file), outcome, code);
   }
 
   /** Updates the state of all roots from the recorded attempts. */
@@ -115,4 +119,8 @@ export class StorageOutages {
     this.#codes[index] = code;
     if (changed || (checked && code === undefined)) this.#onChange(index, code);
   }
+}
+
+function keyOf(file: AttemptedFile): object {
+  return file.source ?? file;
 }
