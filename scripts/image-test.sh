@@ -14,7 +14,7 @@ export NODE_IMAGE=${NODE_IMAGE:-node:24-bookworm-slim} BUILD_IMAGE=${BUILD_IMAGE
 studies=${SAMPLE_STUDIES:-300}
 limit_mb=300
 project=wado-image-test-$$
-read -r KAFKA_PORT POSTGRES_PORT _ HTTP_PORT < <(node scripts/ci/free-ports.mjs)
+read -r KAFKA_PORT POSTGRES_PORT _ HTTP_PORT _ < <(node scripts/ci/free-ports.mjs)
 export KAFKA_PORT POSTGRES_PORT HTTP_PORT
 
 passed=0 failed=0
