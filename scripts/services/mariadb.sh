@@ -15,7 +15,8 @@ create database if not exists dicom character set utf8mb4;
 create user if not exists dicom@'127.0.0.1' identified by 'dicom';
 grant all on *.* to dicom@'127.0.0.1' with grant option;
 S
-  setsid nohup mariadbd --no-defaults --datadir="$dir/data" --port="$mariadb_port" --socket="$dir/socket" --user="$user" --bind-address=127.0.0.1 \
+  # shellcheck disable=SC2086  # the options are separate words
+  setsid nohup mariadbd --no-defaults --datadir="$dir/data" ${WADO_MARIADB_OPTIONS:-} --port="$mariadb_port" --socket="$dir/socket" --user="$user" --bind-address=127.0.0.1 \
     --skip-name-resolve --init-file="$dir/init.sql" >"$dir/server.log" 2>&1 </dev/null &
   echo $! >"$data/mariadb.pid"
   wait_until 60 "the start of MariaDB (see $dir/server.log)" mariadb_ready

@@ -121,7 +121,8 @@ grant all on *.* to dicom@'%' with grant option;
 S
   [ -d "$dir/data/mysql" ] || "$server" --no-defaults "${options[@]}" --initialize-insecure >"$dir/init.log" 2>&1 ||
     fail "MySQL could not create its data folder: see $dir/init.log"
-  setsid nohup "$server" --no-defaults "${options[@]}" --port="$mysql_port" --bind-address=127.0.0.1 --mysqlx=OFF --socket="$dir/socket" \
+  # shellcheck disable=SC2086  # the options are separate words
+  setsid nohup "$server" --no-defaults "${options[@]}" ${WADO_MYSQL_OPTIONS:-} --port="$mysql_port" --bind-address=127.0.0.1 --mysqlx=OFF --socket="$dir/socket" \
     --init-file="$dir/init.sql" >"$dir/server.log" 2>&1 </dev/null &
   echo $! >"$data/mysql.pid"
   wait_until 60 "the start of MySQL (see $dir/server.log)" mysql_ready

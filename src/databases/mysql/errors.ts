@@ -119,9 +119,19 @@ const ABOUT_VALUE: ReadonlySet<string> = new Set([
 const DRIVER_CODES: Readonly<Record<string, MysqlFailure>> = {
   PROTOCOL_CONNECTION_LOST: { code: 'unavailable', detail: 'connection_terminated' },
   HANDSHAKE_NO_SSL_SUPPORT: { code: 'unavailable', detail: 'tls_not_supported' },
-  HANDSHAKE_SSL_ERROR: { code: 'unavailable', detail: 'tls_failed' },
   AUTH_SWITCH_PLUGIN_ERROR: { code: 'unavailable', detail: 'login_failed' },
 };
+
+/** The driver replaces Node's code of a refused certificate by its own; Node's text remains. */
+const TLS_FAILED = 'HANDSHAKE_SSL_ERROR';
+const TLS_TEXTS: readonly (readonly [start: string, code: string])[] = [
+  ["Hostname/IP does not match certificate's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ['certificate has expired', 'CERT_HAS_EXPIRED'],
+  ['unable to verify the first certificate', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ['unable to get local issuer certificate', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+  ['self-signed certificate in certificate chain', 'SELF_SIGNED_CERT_IN_CHAIN'],
+  ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+];
 
 const CLOSED = "Can't add new command when connection is in closed state";
 
@@ -132,6 +142,10 @@ export function classifyMysqlError(error: unknown): MysqlFailure {
   if (number !== undefined) return { code: numberMeans(number, sqlStateOf(error)), detail: String(number) };
   const code = systemCode(error);
   if (code !== undefined && isNetworkCode(code)) return { code: 'unavailable', detail: code };
+  if (code === TLS_FAILED) {
+    const cause = TLS_TEXTS.find(([start]) => error.message.startsWith(start))?.[1];
+    return { code: 'unavailable', detail: cause ?? 'tls_failed' };
+  }
   const known = code === undefined ? undefined : DRIVER_CODES[code];
   if (known !== undefined) return known;
   if (error.message === CLOSED) return { code: 'unavailable', detail: 'connection_terminated' };

@@ -54,6 +54,12 @@ describe('classifyMysqlError', () => {
     [Object.assign(new Error(CANARY), { code: 'ECONNREFUSED', errno: -111 }), 'unavailable', 'ECONNREFUSED'],
     [Object.assign(new Error(CANARY), { code: 'PROTOCOL_CONNECTION_LOST' }), 'unavailable', 'connection_terminated'],
     [Object.assign(new Error(CANARY), { code: 'HANDSHAKE_NO_SSL_SUPPORT' }), 'unavailable', 'tls_not_supported'],
+    [
+      Object.assign(new Error('certificate has expired'), { code: 'HANDSHAKE_SSL_ERROR' }),
+      'unavailable',
+      'CERT_HAS_EXPIRED',
+    ],
+    [Object.assign(new Error(CANARY), { code: 'HANDSHAKE_SSL_ERROR' }), 'unavailable', 'tls_failed'],
     [new Error("Can't add new command when connection is in closed state"), 'unavailable', 'connection_terminated'],
     [new AggregateError([Object.assign(new Error(CANARY), { code: 'EHOSTUNREACH' })]), 'unavailable', 'EHOSTUNREACH'],
     [new Error('Failed query', { cause: fromServer(1213, '40001') }), 'conflict', '1213'],
