@@ -57,6 +57,8 @@ fields:
   - { name: reads_in_flight, type: int, default: 128 }
   - { name: file_wait, type: string, default: 60s }
   - { name: read_timeout, type: string, default: 10s }
+  - { name: max_waiting, type: int, default: 100000 }
+  - { name: max_waiting_bytes, type: string, default: 64MiB }
   - { name: missing_files, type: string, default: wait }
   - { name: outage_share, type: string, default: 95% }
   - { name: outage_files, type: int, default: 200 }

@@ -14,15 +14,25 @@ import type {
   StoredBatch,
 } from './records/records.ts';
 
+/** What a record waits for: its file, or a storage root that can't be used. */
+export type WaitReason = 'file_wait' | 'storage_outage';
+
 /** Emits the records to process. */
 export interface Source {
   readonly name: string;
   readonly topics: readonly string[];
   /**
-   * Subscribing starts consumption. The source limits the number of emitted records that are not acknowledged, so no
-   * operator needs an unbounded buffer. Completes after `stop()`; errors only when a retry can't help.
+   * Subscribing starts consumption. The source limits the number of emitted records that are not acknowledged, in flight
+   * and waiting, so no operator needs an unbounded buffer. Completes after `stop()`; errors only when a retry can't help.
    */
   readonly records$: Observable<ConsumedRecord>;
+  /**
+   * To be called when emitted records begin to wait for something that may take long, e.g. their files. They don't count as in flight;
+   * the source limits their number and size separately.
+   */
+  waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
+  /** To be called when they no longer wait. Acknowledging them has the same effect. */
+  resumes(records: readonly ConsumedRecord[]): void;
   /** Stops consumption: no record is emitted after the promise resolves. Emitted records may still be acknowledged. */
   stop(): Promise<void>;
   /** Commits the acknowledged records and leaves the group. */

@@ -80,6 +80,7 @@ const DRAIN_MARGIN_MS = 5_000;
 export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
+  metrics.input(config.input).progress(() => kafka.progress());
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);
   const pool = createHeaderPool({
@@ -132,6 +133,7 @@ function buildSource(config: Config, operations: Operations, { groupProtocol, ex
     // With read_uncommitted, a new owner would not wait for the open transaction of the previous one.
     config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
+    waitingLimits: config.group.waitingLimits,
     commitPeriodMs: input.commitPeriodMs,
     drainTimeoutMs: Math.min(input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
     commits: exactlyOnce ? 'transaction' : 'source',

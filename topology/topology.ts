@@ -10,7 +10,7 @@ import { bufferTime, filter, finalize, type Observable, type SchedulerLike, tap 
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
-import { groupDicomState } from '../src/operators/group-dicom-state.ts';
+import { type GroupOptions, groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { holdRefused } from '../src/operators/hold-refused.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
@@ -58,7 +58,7 @@ export function topology(
   const options = forkOptions(settings);
   const held = holdRefused(deadLetters, offsets, options.retry);
   return batches(source, settings).pipe(
-    groupDicomState(reader, settings),
+    groupDicomState(reader, groupOptions(source, settings)),
     forkTo({ sinks, deadLetters: held.deadLetters }, options),
     acknowledgeRecords(held.offsets),
     finalize(() => held.stop()),
@@ -83,7 +83,7 @@ export function exactlyOnceTopology(
 ): Observable<AcknowledgedBatch> {
   const options = forkOptions(settings);
   return batches(source, settings).pipe(
-    groupDicomState(reader, settings),
+    groupDicomState(reader, groupOptions(source, settings)),
     forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
     commitTogether(transaction, options.retry),
   );
@@ -96,6 +96,21 @@ function batches(source: Source, settings: Settings): Observable<ParsedRecord[]>
     filter((batch) => batch.length > 0),
     tap((batch) => settings.onBatch?.(batch.length)),
   );
+}
+
+/** The source learns which records wait, and limits them. */
+function groupOptions(source: Source, settings: Settings): GroupOptions {
+  return {
+    ...settings,
+    onWaiting(records, reason) {
+      source.waits(records, reason);
+      settings.onWaiting?.(records.length);
+    },
+    onResumed(records) {
+      source.resumes(records);
+      settings.onWaiting?.(-records.length);
+    },
+  };
 }
 
 function forkOptions({ retry, scheduler }: Settings): ForkOptions {

@@ -128,6 +128,8 @@ export interface GroupConfig extends ComponentConfig {
   readonly readsInFlight: number;
   /** How long to wait for a file that is missing or still being written. */
   readonly fileWaitMs: number;
+  /** Limits of the records that wait. `bytes` is what they hold in memory. */
+  readonly waitingLimits: { readonly records: number; readonly bytes: number };
   /** How long a reader thread may make no progress before it is replaced. */
   readonly readTimeoutMs: number;
   /** Whether nearly all files missing means that their storage root is lost: `dead_letter` says that it doesn't. */

@@ -4,6 +4,7 @@ import { isMapping, readComponent } from './component.ts';
 import type { GroupConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import {
+  byteSize,
   duration,
   list,
   mapping,
@@ -25,6 +26,8 @@ const groupSchema = mapping({
   workers: wholeNumber(1, 64).default(2),
   reads_in_flight: wholeNumber(1, 1_000).default(128),
   file_wait: duration('0s').default(60_000),
+  max_waiting: wholeNumber(1, 10_000_000).default(100_000),
+  max_waiting_bytes: byteSize('1MiB', '64GiB').default(64 * 2 ** 20),
   read_timeout: duration().default(10_000),
   missing_files: oneOf(['wait', 'dead_letter']).default('wait'),
   outage_share: percentageOrNever().default({ share: 0.95 }),
@@ -57,6 +60,7 @@ export function readPipeline(document: ConfigDocument): GroupConfig | undefined 
     workers: fields.workers,
     readsInFlight: fields.reads_in_flight,
     fileWaitMs: fields.file_wait,
+    waitingLimits: { records: fields.max_waiting, bytes: fields.max_waiting_bytes },
     readTimeoutMs: fields.read_timeout,
     missingFiles: fields.missing_files,
     outageShare: fields.outage_share.share,

@@ -23,8 +23,8 @@ export interface Grouping {
 
 /** Options of one attempt. */
 export interface GroupBatchOptions {
-  /** Whether files that may become readable later are retried instead of being dead-lettered. */
-  readonly mayWait: boolean;
+  /** Whether a file that may become readable later is retried instead of being dead-lettered. */
+  readonly mayWait: (file: StoredFile) => boolean;
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
@@ -46,7 +46,7 @@ export async function groupBatch(
     failed.add(failure.index);
     const file = at(files, failure.index);
     if (failure.notAttempted === true) notAttempted.push(file);
-    else if (mayWait && isWorthWaiting(failure)) waiting.push(file);
+    else if (isWorthWaiting(failure) && mayWait(file)) waiting.push(file);
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 

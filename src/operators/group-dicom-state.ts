@@ -1,23 +1,8 @@
-import {
-  concatMap,
-  defer,
-  EMPTY,
-  expand,
-  filter,
-  finalize,
-  map,
-  merge,
-  mergeMap,
-  type OperatorFunction,
-  ReplaySubject,
-  type SchedulerLike,
-  takeUntil,
-  tap,
-  timer,
-} from 'rxjs';
-import type { HeaderReader } from '../ports.ts';
-import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
+import { defer, filter, finalize, map, merge, mergeMap, type OperatorFunction, type SchedulerLike, tap } from 'rxjs';
+import type { HeaderReader, WaitReason } from '../ports.ts';
+import type { ConsumedRecord, GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
+import { compact, fileOf, type WaitingFile, WaitingFiles } from './waiting-files.ts';
 
 /** Concurrency and waits of the operator. */
 export interface GroupOptions {
@@ -26,14 +11,14 @@ export interface GroupOptions {
   /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
-  /** Called with the change whenever the number of records that wait for their file changes. */
-  readonly onWaiting?: (change: number) => void;
+  /** Called when records begin to wait for their files. */
+  readonly onWaiting?: (records: readonly ConsumedRecord[], reason: WaitReason) => void;
+  /** Called when they are tried again, or when the source has completed. */
+  readonly onResumed?: (records: readonly ConsumedRecord[]) => void;
 }
 
-/** One attempt to read a batch's files. */
-interface Attempt extends Grouping {
-  readonly waitedMs: number;
-}
+/** The waiting times of an attempt's records so far, by record. */
+type Waited = ReadonlyMap<ParsedRecord, number>;
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -42,45 +27,63 @@ const LONGEST_WAIT_MS = 5_000;
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
  * (docs/contract.md, "Output records" and "Which record wins"). A record whose file can't be read becomes a poison record.
  * A record whose file is missing or incomplete leaves its batch, and the rest of the batch continues. The record stays
- * unacknowledged, is retried with growing pauses, and becomes poison after `fileWaitMs`. Time in which the storage did not
- * answer doesn't count towards `fileWaitMs`.
+ * unacknowledged, is retried with growing pauses together with other waiting records, and becomes poison after
+ * `fileWaitMs`. Time in which the storage did not answer doesn't count towards `fileWaitMs`.
  */
 export function groupDicomState(
   reader: HeaderReader,
   options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
-  const { concurrency, fileWaitMs, scheduler, onWaiting } = options;
-  const attempt = async (records: readonly ParsedRecord[], waitedMs: number, closedAt: number): Promise<Attempt> => ({
-    ...(await groupBatch(reader, records, { mayWait: waitedMs < fileWaitMs, closedAt })),
-    waitedMs,
-  });
-
+  const { concurrency, fileWaitMs, scheduler, onWaiting, onResumed } = options;
   return (batches$) =>
     defer(() => {
-      // When the source completes, no record waits any longer. Unacknowledged records are redelivered after the restart.
-      const ended$ = new ReplaySubject<void>(1);
-      const retry = (held: readonly StoredFile[], pauseMs: number, next: () => Promise<Attempt>) => {
-        if (held.length === 0) return EMPTY;
-        onWaiting?.(held.length);
-        return timer(pauseMs, scheduler).pipe(
-          takeUntil(ended$),
-          finalize(() => onWaiting?.(-held.length)),
-          concatMap(next),
-        );
+      const waiting = new WaitingFiles(scheduler);
+      const end = () => {
+        // Hoisted: `?.()` skips its arguments when there is no listener.
+        const held = waiting.end();
+        if (held.length > 0) onResumed?.(held.map(({ source }) => source));
       };
-      return batches$.pipe(
-        tap({ complete: () => ended$.next() }),
+
+      function hold(files: readonly StoredFile[], reason: WaitReason, waited: Waited, closedAt: number): void {
+        const held = files.filter((file) => {
+          const before = waited.get(file) ?? 0;
+          const isOutage = reason === 'storage_outage';
+          const pauseMs = isOutage ? LONGEST_WAIT_MS : Math.min(pauseAfter(before), fileWaitMs - before);
+          const waitedMs = isOutage ? before : before + pauseMs;
+          const source = waited.has(file) ? file.source : compact(file.source);
+          return waiting.add({ source, reason, waitedMs, closedAt }, pauseMs);
+        });
+        if (held.length === 0) return;
+        onWaiting?.(
+          held.map(({ source }) => source),
+          reason,
+        );
+      }
+
+      async function attempt(records: readonly ParsedRecord[], closedAt: number, waited: Waited): Promise<Grouping> {
+        const mayWait = (file: StoredFile) => (waited.get(file) ?? 0) < fileWaitMs;
+        const grouping = await groupBatch(reader, records, { mayWait, closedAt });
+        hold(grouping.waiting, 'file_wait', waited, closedAt);
+        hold(grouping.notAttempted, 'storage_outage', waited, closedAt);
+        return grouping;
+      }
+
+      async function retry(due: readonly WaitingFile[]): Promise<Grouping> {
+        onResumed?.(due.map(({ source }) => source));
+        const waited = new Map(due.map((each) => [fileOf(each), each.waitedMs]));
+        return await attempt([...waited.keys()], Math.min(...due.map(({ closedAt }) => closedAt)), waited);
+      }
+
+      const first$ = batches$.pipe(
+        // When the source completes, no record waits any longer. Unacknowledged records are redelivered after the restart.
+        tap({ complete: end }),
         map((records) => ({ records, closedAt: performance.now() })),
-        mergeMap(({ records, closedAt }) => attempt(records, 0, closedAt), concurrency),
-        expand(({ batch: { closedAt }, waiting, notAttempted, waitedMs }) => {
-          const pauseMs = Math.min(pauseAfter(waitedMs), fileWaitMs - waitedMs);
-          return merge(
-            retry(waiting, pauseMs, () => attempt(waiting, waitedMs + pauseMs, closedAt)),
-            retry(notAttempted, LONGEST_WAIT_MS, () => attempt(notAttempted, waitedMs, closedAt)),
-          );
-        }),
+        mergeMap(({ records, closedAt }) => attempt(records, closedAt, new Map()), concurrency),
+      );
+      return merge(waiting.due$.pipe(mergeMap(retry, concurrency)), first$).pipe(
         map(({ batch }) => batch),
         filter((batch) => batch.origins.length > 0),
+        finalize(end),
       );
     });
 }

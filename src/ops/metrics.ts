@@ -7,6 +7,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import type { WorkerLoss } from '../ports.ts';
+import { createPartitionMetrics, type PartitionMetrics } from './partition-metrics.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createStorageRootMetrics, type SetUnusableSince } from './storage-root-metrics.ts';
 import { createThrottling, type Throttling } from './throttling.ts';
@@ -34,7 +35,7 @@ export interface ConnectionMetrics {
 export type BatchMechanism = 'count' | 'period';
 
 /** The metrics of the Kafka input. */
-export interface InputMetrics extends ConnectionMetrics {
+export interface InputMetrics extends ConnectionMetrics, PartitionMetrics {
   received(records: number): void;
   /** Time from when a batch was full or its period was over to its acknowledgement, in milliseconds. */
   latency(milliseconds: number): void;
@@ -199,6 +200,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     latency: summary('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
     connection: connection('output'),
   };
+  const partitions = createPartitionMetrics(registry);
   const throttling = createThrottling();
   new Gauge({
     name: 'wado_producer_throttle_ms',
@@ -223,6 +225,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       }
       return {
         ...connectionOf(input.connection, label, path),
+        ...partitions({ label, path }),
         received: (records) => received.inc(records),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
         batchCreated: (mechanism) => input.batches.labels(label, path, mechanism).inc(),

@@ -31,6 +31,7 @@ export function sourceEvents(
   const counts = metrics.input(input);
   const status = health.component(input);
   const problems = new RepeatedLog(REPEAT_AFTER_MS);
+  const pauses = new RepeatedLog(REPEAT_AFTER_MS);
   const commitFailures = new RepeatedLog(REPEAT_AFTER_MS);
   let isUp = false;
   let hasIgnoredMetadata = false;
@@ -91,6 +92,15 @@ export function sourceEvents(
         `${partitionName({ topic, partition })} is not read although it has records: starting it again`,
       );
     },
+    intake(pause) {
+      counts.paused(pause);
+      if (pause === undefined) {
+        if (pauses.clear()) logger.info('fewer records wait: consuming again');
+      } else
+        pauses.log(pause, () =>
+          logger.warn({ limit: pause }, `consumption is paused: the waiting records have reached ${pause}`),
+        );
+    },
     alreadyDone: (records) => metrics.records.alreadyDone(records),
     unlisted: ({ topic, partition }, records) => counts.unlisted(topic, partition, records),
     metadataIgnored(partition, reason) {
@@ -146,6 +156,8 @@ export function observeSource(source: Source, metrics: Metrics): Source {
     name: source.name,
     topics: source.topics,
     records$: source.records$.pipe(tap(() => metrics.records.consumed(1))),
+    waits: (records, reason) => source.waits(records, reason),
+    resumes: (records) => source.resumes(records),
     stop: () => source.stop(),
     close: () => source.close(),
   };

@@ -81,6 +81,8 @@ export class TopologyTestDriver {
           name: TOPIC,
           topics: [TOPIC],
           records$: this.#records,
+          waits: () => undefined,
+          resumes: () => undefined,
           stop: async () => this.#records.complete(),
           close: async () => undefined,
         },

@@ -41,6 +41,8 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
           name: 's',
           topics: [],
           records$: of(...records),
+          waits: () => undefined,
+          resumes: () => undefined,
           stop: async () => undefined,
           close: async () => undefined,
         },

@@ -1,6 +1,7 @@
 import type { Origin } from '../../records/records.ts';
 import type { Partition, PartitionOffset } from '../client/types.ts';
 import type { PartitionLag } from './group-monitor.ts';
+import type { IntakePause } from './intake.ts';
 import type { Stall } from './stalled-partitions.ts';
 import type { SkipReason, StartOffset, UnusableMetadata } from './start-offsets.ts';
 
@@ -18,6 +19,8 @@ export interface SourceEvents {
    * once when it is (readiness.ts).
    */
   readiness?(problem: string | undefined): void;
+  /** A limit of the waiting records pauses the intake; undefined when it resumes. */
+  intake?(pause: IntakePause | undefined): void;
   /** The number of records of one poll that the group had acknowledged above its committed offset. They are not emitted. */
   alreadyDone?(records: number): void;
   /** Partitions were assigned and start at these offsets. The client chooses the start of a partition without one. */

@@ -1,6 +1,7 @@
-import { type OffsetRange, Origin, type RecordHeader } from '../../records/records.ts';
+import type { WaitReason } from '../../ports.ts';
+import { type ConsumedRecord, type OffsetRange, Origin, type RecordHeader } from '../../records/records.ts';
 import type { PartitionOffset } from '../client/types.ts';
-import type { Assignment } from './partition-offsets.ts';
+import type { Assignment, Waiting } from './partition-offsets.ts';
 import type { TrackedOffset } from './watermark.ts';
 
 /** The origin of a record that the Kafka source consumed. The source and its transactions accept no other origin. */
@@ -24,6 +25,20 @@ export class KafkaOrigin extends Origin implements TrackedOffset {
 export function kafkaOrigin(origin: Origin): KafkaOrigin {
   if (origin instanceof KafkaOrigin) return origin;
   throw new TypeError('the record was not consumed by the Kafka source');
+}
+
+/** The objects of a waiting record, beside its bytes (WaitingFiles in src/operators/waiting-files.ts). */
+const OBJECT_BYTES = 640;
+
+/** A record that waits, with what it holds in memory. */
+export function waitingOf(
+  { origin, key, value, headers }: ConsumedRecord,
+  reason: WaitReason,
+): TrackedOffset & Waiting {
+  const { topic, partition, offset, assignment } = kafkaOrigin(origin);
+  const sizes = headers.map(([name, content]) => name.length + (content?.length ?? 0));
+  const bytes = [OBJECT_BYTES, key?.length ?? 0, value?.length ?? 0, ...sizes].reduce((sum, size) => sum + size, 0);
+  return { topic, partition, offset, bytes, reason, ...(assignment === undefined ? {} : { assignment }) };
 }
 
 /** The first and last offset and the number of records per partition, for the log. */

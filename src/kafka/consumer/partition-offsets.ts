@@ -1,4 +1,5 @@
-import type { PartitionOffset } from '../client/types.ts';
+import type { WaitReason } from '../../ports.ts';
+import type { Partition, PartitionOffset } from '../client/types.ts';
 import type { LogIdentity } from './commit-metadata.ts';
 import type { DoneRanges } from './done-ranges.ts';
 
@@ -9,6 +10,33 @@ import type { DoneRanges } from './done-ranges.ts';
 export interface Assignment {
   /** The log that the assignment consumes; undefined where the brokers have no topic ids. */
   readonly log?: LogIdentity;
+}
+
+/** A record that waits. */
+export interface Waiting {
+  readonly reason: WaitReason;
+  /** What it holds in memory, about. */
+  readonly bytes: number;
+}
+
+/** How far the processing of an assigned partition is. */
+export interface PartitionProgress extends Partition {
+  /** The oldest emitted record that is not acknowledged; undefined when there is none. */
+  readonly oldest?: OldestRecord;
+  /** The next offset to emit; -1 while it is unknown. */
+  readonly next: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly waitingBytes: number;
+}
+
+/** The oldest emitted record of a partition that is not acknowledged. */
+export interface OldestRecord {
+  readonly offset: number;
+  /** Its timestamp in milliseconds since the epoch; undefined when it has none. */
+  readonly timestamp?: number;
+  /** What it waits for; undefined while it is in flight. */
+  readonly waitsFor?: WaitReason;
 }
 
 /** What may be committed of a partition. */
@@ -47,8 +75,13 @@ export class PartitionOffsets {
   /** Emitted offsets in ascending order, the oldest at `#head`, with whether each is acknowledged. */
   #offsets: number[] = [];
   #acked: boolean[] = [];
+  /** Their timestamps in milliseconds, or -1. */
+  #timestamps: number[] = [];
   #head = 0;
   #unacked = 0;
+  /** The unacknowledged records that wait, by offset. */
+  readonly #waiting = new Map<number, Waiting>();
+  #waitingBytes = 0;
   /** The offsets below it are done; -1 while it is unknown. */
   #watermark: number;
   /** The watermark that `takeCommittable` returned last, or -1. */
@@ -78,6 +111,16 @@ export class PartitionOffsets {
     return this.#unacked;
   }
 
+  /** The number of records that wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The size of the records that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** The offset of the last record that was emitted or skipped, or -1. */
   get last(): number {
     return this.#last;
@@ -93,13 +136,27 @@ export class PartitionOffsets {
     return Math.max(this.next, this.#position);
   }
 
-  /** The offset of the oldest emitted record that is not acknowledged; undefined when there is none. */
-  get oldest(): number | undefined {
-    return this.#unacked === 0 ? undefined : this.#offsets[this.#head];
+  get progress(): PartitionProgress {
+    const { topic, partition, next, waiting, waitingBytes } = this;
+    const oldest = this.#oldest;
+    const inFlight = this.#unacked - waiting;
+    return { topic, partition, next, inFlight, waiting, waitingBytes, ...(oldest === undefined ? {} : { oldest }) };
+  }
+
+  get #oldest(): OldestRecord | undefined {
+    const offset = this.#offsets[this.#head];
+    if (offset === undefined) return undefined;
+    const timestamp = this.#timestamps[this.#head] ?? -1;
+    const reason = this.#waiting.get(offset)?.reason;
+    return {
+      offset,
+      ...(timestamp < 0 ? {} : { timestamp }),
+      ...(reason === undefined ? {} : { waitsFor: reason }),
+    };
   }
 
   /** To be called for each delivered record, in ascending order. Returns false for a record that is done: it must not be emitted. */
-  track(offset: number): boolean {
+  track(offset: number, timestamp = -1): boolean {
     this.#last = offset;
     if (this.#earlierAt < this.#earlier.length && this.#isDone(offset)) {
       if (this.#unacked === 0) this.#advance();
@@ -107,6 +164,7 @@ export class PartitionOffsets {
     }
     this.#offsets.push(offset);
     this.#acked.push(false);
+    this.#timestamps.push(timestamp);
     this.#unacked++;
     return true;
   }
@@ -124,7 +182,23 @@ export class PartitionOffsets {
     this.#acked[index] = true;
     this.#unacked--;
     this.#isChanged = true;
+    this.resumes(offset);
     return true;
+  }
+
+  /** An emitted record begins to wait. */
+  waits(offset: number, waiting: Waiting): void {
+    if (!this.isAwaited(offset)) return;
+    this.resumes(offset);
+    this.#waiting.set(offset, waiting);
+    this.#waitingBytes += waiting.bytes;
+  }
+
+  /** A record no longer waits. */
+  resumes(offset: number): void {
+    if (this.#waiting.size === 0) return;
+    this.#waitingBytes -= this.#waiting.get(offset)?.bytes ?? 0;
+    this.#waiting.delete(offset);
   }
 
   /** To be called after acknowledgements: moves the watermark. */
@@ -218,9 +292,14 @@ export class PartitionOffsets {
 
   #compact(): void {
     const offsets: number[] = [];
-    for (let i = this.#head; i < this.#offsets.length; i++)
-      if (this.#acked[i] !== true) offsets.push(this.#offsets[i] ?? 0);
+    const timestamps: number[] = [];
+    for (let i = this.#head; i < this.#offsets.length; i++) {
+      if (this.#acked[i] === true) continue;
+      offsets.push(this.#offsets[i] ?? 0);
+      timestamps.push(this.#timestamps[i] ?? -1);
+    }
     this.#offsets = offsets;
+    this.#timestamps = timestamps;
     this.#acked = new Array<boolean>(offsets.length).fill(false);
     this.#head = 0;
   }

@@ -6,6 +6,7 @@ import { fatalCauseOf } from '../client/disconnect-reason.ts';
 import { type NativeConsumer, type NativeMessage, type Partition, partitionName } from '../client/types.ts';
 import { POLL_MS } from './connection.ts';
 import type { SourceEvents } from './events.ts';
+import type { Intake } from './intake.ts';
 import { toRecord } from './to-record.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
@@ -22,8 +23,7 @@ const POSITION_PERIOD_MS = 1_000;
 /** What the poll loop needs from the source. */
 export interface PollLoopOptions {
   readonly tracker: WatermarkTracker;
-  /** Maximum number of emitted records that are not acknowledged. */
-  readonly checkpointLimit: number;
+  readonly intake: Intake;
   readonly events: SourceEvents;
   /** The loop ends when this returns false. */
   wanted(): boolean;
@@ -71,7 +71,7 @@ export class PollLoop {
 
   /** Whether there is room for records. Without room, none are polled. */
   get hasRoom(): boolean {
-    return this.#room() > 0;
+    return this.#options.intake.room > 0;
   }
 
   /** Resolves when `wanted()` returns false. Rejects with a SourceError when a retry can't help. */
@@ -91,7 +91,7 @@ export class PollLoop {
     while (wanted()) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#act(true);
-      if (this.#room() > 0) {
+      if (this.#options.intake.room > 0) {
         fullSince = Number.NaN;
         pause.resume();
       } else {
@@ -102,7 +102,7 @@ export class PollLoop {
         }
         pause.pause();
       }
-      const messages = await poll(consumer, Math.max(1, Math.min(FETCH, this.#room())), events);
+      const messages = await poll(consumer, Math.max(1, Math.min(FETCH, this.#options.intake.room)), events);
       if (messages.length > 0) events.received?.(messages.length);
       this.#emit(messages);
       this.#notePositions(consumer);
@@ -123,11 +123,6 @@ export class PollLoop {
 
   #act(isPolling: boolean): void {
     for (const action of this.#actions.splice(0)) action(isPolling);
-  }
-
-  #room(): number {
-    const { tracker, checkpointLimit } = this.#options;
-    return checkpointLimit - tracker.unacked;
   }
 
   #emit(messages: readonly NativeMessage[]): void {

@@ -18,13 +18,13 @@ export interface RebalanceOptions {
   betweenPolls(action: () => void): Promise<void>;
   /** Commits the acknowledged records; resolves when that has succeeded or failed. */
   commit(): Promise<void>;
-  /** Called when a revocation dropped unacknowledged records, with their number. */
-  gaveUp(unacked: number): void;
+  /** Called when a revocation dropped records in flight. Dropped records that wait are in no sink yet. */
+  gaveUp(): void;
 }
 
 /**
  * Answers the client's rebalance callbacks. An assignment starts its partitions. A revocation waits until the records in flight of its
- * partitions are acknowledged and committed, up to a deadline for each. Every callback is answered, one at a time and in order, because
+ * partitions are acknowledged and committed, up to a deadline for each. It doesn't wait for records that wait for their files. Every callback is answered, one at a time and in order, because
  * the client's close waits for every answer without a limit.
  */
 export class Rebalances {
@@ -134,12 +134,13 @@ export class Rebalances {
       await commit();
     }
     const unacked = tracker.unackedOf(partitions);
+    const inFlight = tracker.inFlightOf(partitions);
     tracker.forget(partitions);
     if (cooperative) consumer.incrementalUnassign(partitions);
     else consumer.unassign();
     this.#assignments++;
     events.revoked?.(partitions, lost, unacked);
-    if (unacked > 0) gaveUp(unacked);
+    if (inFlight > 0) gaveUp();
   }
 
   /**
@@ -171,7 +172,7 @@ async function drain(tracker: WatermarkTracker, partitions: readonly Partition[]
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const left = deadline - performance.now();
-    if (left <= 0 || tracker.unackedOf(partitions) === 0) return;
+    if (left <= 0 || tracker.inFlightOf(partitions) === 0) return;
     const changed = new AbortController();
     const timeout = sleep(left, undefined, { signal: changed.signal }).catch(() => undefined);
     await Promise.race([tracker.changed(), timeout]);

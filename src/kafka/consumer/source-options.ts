@@ -1,14 +1,13 @@
 import type { NativeConfig } from '../client/types.ts';
 import type { SourceEvents } from './events.ts';
+import type { IntakeOptions } from './intake.ts';
 
 /** The settings of the Kafka source. */
-export interface KafkaSourceOptions {
+export interface KafkaSourceOptions extends IntakeOptions {
   readonly name: string;
   readonly topics: readonly string[];
   /** librdkafka's connection, security and group settings (see settings.ts). */
   readonly config: NativeConfig;
-  /** Maximum number of emitted records that are not acknowledged. */
-  readonly checkpointLimit: number;
   /** Time between two commits, in milliseconds. */
   readonly commitPeriodMs: number;
   /** How long a revocation may delay a rebalance while records are in flight, in milliseconds. */

@@ -1,21 +1,24 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.ts';
-import type { Offsets, Source } from '../../ports.ts';
+import type { Offsets, Source, WaitReason } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
 import type { NativeConsumer, Partition } from '../client/types.ts';
 import { CommitEncoder } from './commit-encoder.ts';
-import { Committer } from './committer.ts';
+import type { Committer } from './committer.ts';
 import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
 import { GroupMonitor } from './group-monitor.ts';
 import { GroupQueries, type TopicState } from './group-queries.ts';
+import { Intake } from './intake.ts';
 import { explainReset, type OffsetReset } from './offset-reset.ts';
-import { kafkaOrigin, offsetRanges } from './origin.ts';
+import { kafkaOrigin, offsetRanges, waitingOf } from './origin.ts';
+import type { PartitionProgress } from './partition-offsets.ts';
 import { Lifecycle } from './phase.ts';
 import { PollLoop, pollUntil } from './poll-loop.ts';
 import { Readiness } from './readiness.ts';
 import { Rebalances } from './rebalance.ts';
+import { createSourceCommitter } from './source-committer.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 import { type Stall, StalledPartitions } from './stalled-partitions.ts';
 import { isSkip, policyOf, type StartOffset } from './start-offsets.ts';
@@ -30,8 +33,8 @@ import { WatermarkTracker } from './watermark.ts';
 const FLUSH_TIMEOUT_MS = 2_000;
 
 /**
- * Kafka topics as a source with backpressure. It consumes only while fewer than `checkpointLimit` records are unacknowledged, and
- * commits, per partition, the offset below which every record is acknowledged. connection.ts joins the group, PollLoop emits records,
+ * Kafka topics as a source with backpressure: it consumes only within the limits of intake.ts. It commits, per partition, the offset
+ * below which every record is acknowledged, with the done offsets above it. connection.ts joins the group, PollLoop emits records,
  * Rebalances answers rebalances, WatermarkTracker tracks acknowledgements, Committer commits.
  */
 export class KafkaSource implements Source, Offsets {
@@ -45,6 +48,7 @@ export class KafkaSource implements Source, Offsets {
   readonly transactionOffsets: TransactionOffsets;
   /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
+  readonly #intake: Intake;
   readonly #encoder = new CommitEncoder();
   readonly #unverified = new UnverifiedTopics();
   #rebalances: Rebalances;
@@ -72,6 +76,7 @@ export class KafkaSource implements Source, Offsets {
     // With the `consumer` protocol, each commit carries the member's epoch and the broker refuses a stale one: no detection needed.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
+    this.#intake = new Intake(this.#tracker, options, (pause) => this.#events.intake?.(pause));
     this.transactionOffsets = new TransactionOffsets(this.#tracker, this.#encoder, this.#events);
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
     this.#rebalances = this.#createRebalances();
@@ -106,9 +111,12 @@ export class KafkaSource implements Source, Offsets {
     return this.#consumer;
   }
 
-  /** Records emitted and not acknowledged yet. */
   get unacked(): number {
     return this.#tracker.unacked;
+  }
+
+  progress(): readonly PartitionProgress[] {
+    return this.#tracker.progress();
   }
 
   ack(origins: readonly Origin[]): readonly OffsetRange[] {
@@ -118,6 +126,14 @@ export class KafkaSource implements Source, Offsets {
     const awaited = this.#tracker.ack(offsets);
     this.#events.acked?.(awaited);
     return offsetRanges(offsets);
+  }
+
+  waits(records: readonly ConsumedRecord[], reason: WaitReason): void {
+    this.#tracker.waits(records.map((record) => waitingOf(record, reason)));
+  }
+
+  resumes(records: readonly ConsumedRecord[]): void {
+    this.#tracker.resumes(records.map(({ origin }) => kafkaOrigin(origin)));
   }
 
   async stop(): Promise<void> {
@@ -168,7 +184,7 @@ export class KafkaSource implements Source, Offsets {
     this.#monitor.start();
     this.#pollLoop = new PollLoop({
       tracker: this.#tracker,
-      checkpointLimit: this.#options.checkpointLimit,
+      intake: this.#intake,
       events: {
         received: (records) => {
           this.#readiness.works();
@@ -367,31 +383,18 @@ export class KafkaSource implements Source, Offsets {
   }
 
   #createCommitter(): Committer {
-    const tracker = this.#tracker;
-    return new Committer({
+    return createSourceCommitter({
       periodMs: this.#options.commitPeriodMs,
-      takeCommittable: () => {
+      tracker: this.#tracker,
+      encoder: this.#encoder,
+      events: this.#events,
+      consumer: () => this.#consumer,
+      mayCommit: () => {
         this.#suspension.check();
-        return this.#unverified.any ? [] : tracker.takeCommittable();
+        return !this.#unverified.any;
       },
-      restore: (offsets) => tracker.restore(offsets),
-      send: (committable) => {
-        const { offsets, unlisted } = this.#encoder.encode(committable);
-        this.#consumer?.commit([...offsets]);
-        for (const each of unlisted) this.#events.unlisted?.(each, each.records);
-      },
-      committed: (offsets) => {
-        tracker.committed(offsets);
-        if (this.#encoder.isIncomplete) tracker.restore(offsets);
-        this.#readiness.works();
-        this.#events.committed?.(offsets);
-      },
-      failed: (error) => {
-        if (errorCode(error) === ERRORS.ERR_OFFSET_METADATA_TOO_LARGE)
-          this.#events.metadataRefused?.(this.#encoder.refused());
-        else this.#events.commitFailed?.(errorName(error));
-      },
-      unanswered: () => this.#pollLoop?.fail(new SourceError('unavailable', 'a commit was never answered')),
+      works: () => this.#readiness.works(),
+      fail: (error) => this.#pollLoop?.fail(error),
     });
   }
 }

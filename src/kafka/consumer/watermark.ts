@@ -1,7 +1,13 @@
 import type { Partition, PartitionOffset } from '../client/client.ts';
 import type { LogIdentity } from './commit-metadata.ts';
 import type { DoneRanges } from './done-ranges.ts';
-import { type Assignment, type CommittableOffset, PartitionOffsets } from './partition-offsets.ts';
+import {
+  type Assignment,
+  type CommittableOffset,
+  PartitionOffsets,
+  type PartitionProgress,
+  type Waiting,
+} from './partition-offsets.ts';
 
 /** Where an assigned partition starts, and what is committed with its offsets. */
 export interface TrackedStart extends Partition {
@@ -17,6 +23,11 @@ export interface TrackedStart extends Partition {
 /** The offset of a tracked record. Without an assignment, it counts for the current one. */
 export interface TrackedOffset extends PartitionOffset {
   readonly assignment?: Assignment;
+}
+
+/** The offset of a delivered record, with its timestamp in milliseconds since the epoch. */
+export interface DeliveredOffset extends PartitionOffset {
+  readonly timestamp?: number;
 }
 
 /**
@@ -39,6 +50,21 @@ export class WatermarkTracker {
   /** The number of emitted records that are not acknowledged. */
   get unacked(): number {
     return this.#unacked;
+  }
+
+  /** The number of emitted records that wait. They are not acknowledged either. */
+  get waiting(): number {
+    return this.#sum((state) => state.waiting);
+  }
+
+  /** The size of the records that wait, in bytes. */
+  get waitingBytes(): number {
+    return this.#sum((state) => state.waitingBytes);
+  }
+
+  /** The number of emitted records that are neither acknowledged nor waiting. */
+  get inFlight(): number {
+    return this.#unacked - this.waiting;
   }
 
   /** Starts to track partitions. Tracking restarts for a partition that is already tracked. */
@@ -77,7 +103,7 @@ export class WatermarkTracker {
    * To be called for each delivered record. Returns the assignment to emit and acknowledge it with; `done` when an earlier assignment has
    * acknowledged it, so that it must not be emitted; undefined when its partition isn't assigned.
    */
-  track({ topic, partition, offset }: PartitionOffset): Assignment | 'done' | undefined {
+  track({ topic, partition, offset, timestamp }: DeliveredOffset): Assignment | 'done' | undefined {
     let state = this.#state(topic, partition);
     if (state === undefined) return undefined;
     if (offset <= state.last) {
@@ -85,7 +111,7 @@ export class WatermarkTracker {
       this.assign([{ topic, partition, offset, ...state.assignment }]);
       state = this.#state(topic, partition) ?? state;
     }
-    if (!state.track(offset)) return 'done';
+    if (!state.track(offset, timestamp)) return 'done';
     this.#unacked++;
     return state.assignment;
   }
@@ -96,10 +122,9 @@ export class WatermarkTracker {
    */
   ack<T extends TrackedOffset>(records: readonly T[]): readonly T[] {
     const changed = new Set<PartitionOffsets>();
-    const awaited = records.filter(({ topic, partition, offset, assignment }) => {
-      const state = this.#state(topic, partition);
-      if (state === undefined || (assignment !== undefined && assignment !== state.assignment)) return false;
-      if (!state.ack(offset)) return false;
+    const awaited = records.filter((record) => {
+      const state = this.#current(record);
+      if (state === undefined || !state.ack(record.offset)) return false;
       changed.add(state);
       this.#unacked--;
       return true;
@@ -107,6 +132,17 @@ export class WatermarkTracker {
     for (const state of changed) state.acknowledged();
     this.#wake();
     return awaited;
+  }
+
+  /** Emitted records begin to wait. Those of revoked partitions and earlier assignments are ignored. */
+  waits(records: readonly (TrackedOffset & Waiting)[]): void {
+    for (const record of records) this.#current(record)?.waits(record.offset, record);
+    this.#wake();
+  }
+
+  /** Records no longer wait. */
+  resumes(records: readonly TrackedOffset[]): void {
+    for (const record of records) this.#current(record)?.resumes(record.offset);
   }
 
   /**
@@ -153,6 +189,11 @@ export class WatermarkTracker {
     return this.#allStates().map(({ topic, partition, nextToRead }) => ({ topic, partition, offset: nextToRead }));
   }
 
+  /** How far each assigned partition is. */
+  progress(): readonly PartitionProgress[] {
+    return this.#allStates().map(({ progress }) => progress);
+  }
+
   /** What changed since the last call: the offsets to commit. */
   takeCommittable(): readonly CommittableOffset[] {
     return this.#allStates().flatMap((state) => state.takeCommittable() ?? []);
@@ -164,10 +205,8 @@ export class WatermarkTracker {
   }
 
   /** Whether this record still waits for its acknowledgement under its assignment. */
-  isAwaited({ topic, partition, offset, assignment }: TrackedOffset): boolean {
-    const state = this.#state(topic, partition);
-    if (state === undefined || (assignment !== undefined && assignment !== state.assignment)) return false;
-    return state.isAwaited(offset);
+  isAwaited(record: TrackedOffset): boolean {
+    return this.#current(record)?.isAwaited(record.offset) ?? false;
   }
 
   /** What could be committed of a partition if these offsets were acknowledged, too; undefined when it isn't assigned. */
@@ -177,9 +216,15 @@ export class WatermarkTracker {
 
   /** The number of unacknowledged records of these partitions. */
   unackedOf(partitions: readonly Partition[]): number {
-    let sum = 0;
-    for (const { topic, partition } of partitions) sum += this.#state(topic, partition)?.unacked ?? 0;
-    return sum;
+    return partitions.reduce((sum, { topic, partition }) => sum + (this.#state(topic, partition)?.unacked ?? 0), 0);
+  }
+
+  /** The number of records of these partitions that are neither acknowledged nor waiting. */
+  inFlightOf(partitions: readonly Partition[]): number {
+    return partitions.reduce((sum, { topic, partition }) => {
+      const state = this.#state(topic, partition);
+      return state === undefined ? sum : sum + state.unacked - state.waiting;
+    }, 0);
   }
 
   /** Resolves at the next acknowledgement, assignment, revocation or `wake()`. */
@@ -193,6 +238,18 @@ export class WatermarkTracker {
 
   #state(topic: string, partition: number): PartitionOffsets | undefined {
     return this.#states.get(topic)?.get(partition);
+  }
+
+  /** The partition of a record, if it is still assigned as it was when the record was tracked. */
+  #current({ topic, partition, assignment }: TrackedOffset): PartitionOffsets | undefined {
+    const state = this.#state(topic, partition);
+    return assignment === undefined || assignment === state?.assignment ? state : undefined;
+  }
+
+  #sum(of: (state: PartitionOffsets) => number): number {
+    let sum = 0;
+    for (const states of this.#states.values()) for (const state of states.values()) sum += of(state);
+    return sum;
   }
 
   #allStates(): PartitionOffsets[] {

@@ -1,0 +1,50 @@
+import { lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { compact, fileOf, type WaitingFile, WaitingFiles } from '../../src/operators/waiting-files.ts';
+import { consumedRecord } from '../../src/testing/consumed-record.ts';
+import { storeMeta } from '../../src/testing/store-meta.ts';
+
+const waiting = (path: string): WaitingFile => ({
+  source: consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path })))),
+  reason: 'file_wait',
+  waitedMs: 250,
+  closedAt: 0,
+});
+
+describe('waiting files', () => {
+  it('of different batches are due together, none before its time, and at most 100 at once', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const files = new WaitingFiles(scheduler);
+    const due: { at: number; count: number }[] = [];
+    files.due$.subscribe((each) => due.push({ at: scheduler.now(), count: each.length }));
+    for (let i = 0; i < 150; i++) files.add(waiting(`/s1/a/${i}`), i % 2 === 0 ? 251 : 299);
+    files.add(waiting('/s1/a/x'), 1_000);
+    scheduler.flush();
+    expect(due).toEqual([
+      { at: 300, count: 100 },
+      { at: 300, count: 50 },
+      { at: 1_000, count: 1 },
+    ]);
+  });
+
+  it('are returned at the end, after which none is held or due', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const files = new WaitingFiles(scheduler);
+    const due = lastValueFrom(files.due$.pipe(toArray()));
+    const one = waiting('/s1/a/1');
+    expect(files.add(one, 250)).toBe(true);
+    expect(files.end()).toEqual([one]);
+    expect(files.add(one, 250)).toBe(false);
+    scheduler.flush();
+    expect(await due).toEqual([]);
+  });
+
+  it('are parsed again from the same bytes, under the same origin', () => {
+    const { source, ...rest } = waiting('/s1/a/1');
+    const again = fileOf({ source: compact({ ...source, key: Buffer.from('k') }), ...rest });
+    expect(again.path).toBe('/s1/a/1');
+    expect(again.source.origin).toBe(source.origin);
+    expect([again.source.key, again.source.value]).toEqual([Buffer.from('k'), source.value]);
+    expect(compact({ ...source, key: null, value: null })).toMatchObject({ key: null, value: null });
+  });
+});
