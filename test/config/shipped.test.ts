@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { lintConfig, loadConfig } from '../../src/config/load.ts';
 import { writeText } from './fixture.ts';
 
@@ -105,3 +106,29 @@ describe('the shipped redpanda.yaml', () => {
 function loadFrom(text: string, env: Record<string, string>) {
   return loadConfig(writeText(text), { env });
 }
+
+describe('the shipped compose.yaml', () => {
+  it('gives the service of the profile mysql a valid configuration, in a group and topics of its own', () => {
+    const { services } = parse(readFileSync('compose.yaml', 'utf8'));
+    const { command, environment, profiles } = services['service-mysql'];
+    const sets = command.flatMap((argument: string) => /^--set=(.+)$/.exec(argument)?.[1] ?? []);
+    const { LOG_LEVEL: _, ...env } = environment;
+    const config = loadConfig(file, { env, sets });
+    const base = loadConfig(file, { env: {} });
+    expect([profiles, command[0]]).toEqual([['mysql'], 'run']);
+    expect(config.databases.map(({ label, driver }) => [label, driver])).toEqual([['mysql', 'mysql']]);
+    expect(config.input.consumerGroup).not.toBe(base.input.consumerGroup);
+    const topics = [config.topics.state, config.topics.image, config.topics.deadLetter].map(({ topic }) => topic);
+    expect(services['topics-mysql'].environment.TOPICS.split(' ')).toEqual(topics);
+    expect(topics).not.toContain(base.topics.state.topic);
+  });
+
+  it('has an example of a second database in redpanda.yaml that is valid once it is uncommented', () => {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const start = lines.findIndex((line) => line.trim() === '# - label: mysql');
+    const end = lines.findIndex((line, at) => at > start && line.trim() === '');
+    const text = lines.map((line, at) => (at >= start && at < end ? line.replace('# ', '') : line)).join('\n');
+    const config = loadConfig(writeText(text), { env: {} });
+    expect(config.databases.map(({ driver }) => driver)).toEqual(['postgres', 'mysql']);
+  });
+});
