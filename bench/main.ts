@@ -4,6 +4,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string
   'exactly-once': () => import('./exactly-once.ts'),
   header: () => import('./header.ts'),
   pipeline: () => import('./pipeline.ts'),
+  sinks: () => import('./sinks.ts'),
   stalled: () => import('./stalled.ts'),
   'task-costs': () => import('./task-costs.ts'),
 };

@@ -1,0 +1,171 @@
+/**
+ * Throughput and CPU of the database sinks on real servers, compared in one run with each engine's own bulk load of the same rows and with
+ * drizzle's plain upsert.
+ *
+ *   eval "$(scripts/services.sh env)"; npm run bench -- sinks [--databases postgres,mysql,mariadb] [--records 10000]
+ *     [--batches 50,1000] [--in-flight 1,2,4] [--rows 0,1000000] [--rounds 3]
+ *
+ * `--rows`: rows in each table before the measurement. Every key is new. `in flight` is the number of batches and of connections. CPU is that
+ * of this process. The bulk load's rows are encoded beforehand, so its CPU lacks the encoding. Rates and CPU are medians of the rounds;
+ * ratios are medians of the ratios within a round.
+ */
+import { parseArgs } from 'node:util';
+import { markdown } from './markdown.ts';
+import { median } from './median.ts';
+import { type BenchBatch, makeBatches } from './sinks/batches.ts';
+import type { BenchDatabase, Way } from './sinks/contender.ts';
+import { openMysqlBench } from './sinks/mysql.ts';
+import { openPostgresBench } from './sinks/postgres.ts';
+
+const OPENERS: Readonly<Record<string, readonly [variable: string, open: (server: string) => Promise<BenchDatabase>]>> =
+  {
+    postgres: ['WADO_TEST_POSTGRES_DSN', openPostgresBench],
+    mysql: ['WADO_TEST_MYSQL_DSN', (server) => openMysqlBench('mysql', server)],
+    mariadb: ['WADO_TEST_MARIADB_DSN', (server) => openMysqlBench('mariadb', server)],
+  };
+const WAYS = ['sink', 'bulk', 'plain'] as const;
+
+/** The number of records that fill a table in one transaction. */
+const FILL = 5_000;
+
+interface Cell {
+  readonly batch: number;
+  readonly inFlight: number;
+}
+
+interface Sample {
+  readonly rate: number;
+  readonly cpuMicros: number;
+}
+
+type Samples = Readonly<Record<(typeof WAYS)[number], Sample[]>>;
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      databases: { type: 'string', default: Object.keys(OPENERS).join(',') },
+      records: { type: 'string', default: '10000' },
+      batches: { type: 'string', default: '50,1000' },
+      'in-flight': { type: 'string', default: '1,2,4' },
+      rows: { type: 'string', default: '0,1000000' },
+      rounds: { type: 'string', default: '3' },
+    },
+  });
+  const numbers = (list: string) => list.split(',').map(Number);
+  const cells = numbers(values.batches).flatMap((batch) =>
+    numbers(values['in-flight']).map((inFlight): Cell => ({ batch, inFlight })),
+  );
+  const lines: string[][] = [];
+  for (const name of values.databases.split(',')) {
+    for (const rows of numbers(values.rows)) {
+      const database = await open(name);
+      if (database === undefined) continue;
+      try {
+        await fill(database, rows);
+        const results = await measure(database, rows, cells, Number(values.records), Number(values.rounds));
+        for (const [{ batch, inFlight }, samples] of results)
+          lines.push([name, String(rows), String(batch), String(inFlight), ...summary(samples)]);
+      } finally {
+        await database.drop();
+      }
+    }
+  }
+  const headings = ['database', 'rows', 'batch', 'in flight', 'sink records/s', 'CPU µs', '× bulk load', '× plain'];
+  console.log(markdown([...headings, 'bulk CPU µs', 'plain CPU µs', 'plain ÷ sink CPU'], lines));
+}
+
+async function open(name: string): Promise<BenchDatabase | undefined> {
+  const opener = OPENERS[name];
+  if (opener === undefined) throw new Error(`--databases: expected ${Object.keys(OPENERS).join(', ')}`);
+  const [variable, start] = opener;
+  const server = process.env[variable];
+  if (server !== undefined) return start(server);
+  console.error(`left out: ${name} (${variable} is not set: scripts/services.sh up ${name})`);
+  return undefined;
+}
+
+async function fill(database: BenchDatabase, rows: number): Promise<void> {
+  if (rows === 0) return;
+  console.error(`${database.name}: filling the tables with ${rows} rows`);
+  const bulk = await database.bulk(1);
+  for (let left = rows; left > 0; left -= FILL)
+    for (const batch of makeBatches(Math.min(left, FILL), Math.min(left, FILL))) await bulk.write(batch);
+  await bulk.close();
+}
+
+async function measure(
+  database: BenchDatabase,
+  rows: number,
+  cells: readonly Cell[],
+  records: number,
+  rounds: number,
+): Promise<readonly (readonly [Cell, Samples])[]> {
+  const results = cells.map((cell): [Cell, Samples] => [cell, { sink: [], bulk: [], plain: [] }]);
+  for (let round = 0; round < rounds; round++) {
+    for (const [cell, samples] of results) {
+      // Alternate the order, so that a machine that becomes slower or faster affects all ways alike.
+      for (const way of round % 2 === 0 ? WAYS : WAYS.toReversed()) {
+        if (rows === 0) await database.empty();
+        const sample = await measureOne(database, way, cell, makeBatches(records, cell.batch));
+        console.error(JSON.stringify({ database: database.name, rows, way, ...cell, ...sample }));
+        samples[way].push(sample);
+      }
+    }
+  }
+  return results;
+}
+
+async function measureOne(
+  database: BenchDatabase,
+  kind: (typeof WAYS)[number],
+  { inFlight, batch }: Cell,
+  batches: readonly BenchBatch[],
+): Promise<Sample> {
+  const way = await wayOf(database, kind, inFlight);
+  // Connections, prepared statements and compiled code.
+  await storeAll(way, makeBatches(batch * inFlight * 2, batch), inFlight);
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  await storeAll(way, batches, inFlight);
+  const seconds = (performance.now() - began) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  await way.close();
+  const records = batches.length * batch;
+  return { rate: records / seconds, cpuMicros: (user + system) / records };
+}
+
+async function wayOf(database: BenchDatabase, kind: (typeof WAYS)[number], inFlight: number): Promise<Way> {
+  if (kind === 'bulk') return database.bulk(inFlight);
+  if (kind === 'plain') return database.plain(inFlight);
+  const sink = database.sink(inFlight);
+  await sink.connect();
+  return { write: ({ grouped }) => sink.write(grouped), close: () => sink.close() };
+}
+
+/** Stores the batches, `inFlight` at a time. */
+async function storeAll(way: Way, batches: readonly BenchBatch[], inFlight: number): Promise<void> {
+  const left = batches.values();
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      for (const batch of left) await way.write(batch);
+    }),
+  );
+}
+
+function summary({ sink, bulk, plain }: Samples): readonly string[] {
+  const rates = (of: readonly Sample[], by: readonly Sample[], figure: (sample: Sample) => number) =>
+    median(
+      of.map((sample, round) => figure(sample) / figure(by[round] ?? { rate: Number.NaN, cpuMicros: Number.NaN })),
+    );
+  const cpu = (samples: readonly Sample[]) => String(Math.round(median(samples.map(({ cpuMicros }) => cpuMicros))));
+  return [
+    String(Math.round(median(sink.map(({ rate }) => rate)))),
+    cpu(sink),
+    rates(sink, bulk, ({ rate }) => rate).toFixed(2),
+    rates(sink, plain, ({ rate }) => rate).toFixed(2),
+    cpu(bulk),
+    cpu(plain),
+    rates(plain, sink, ({ cpuMicros }) => cpuMicros).toFixed(1),
+  ];
+}
