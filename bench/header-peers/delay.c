@@ -1,5 +1,6 @@
 /*
- * Simulates a slow file system by LD_PRELOAD: every open, read and stat of a file below $DELAY_PREFIX takes $DELAY_US microseconds longer.
+ * Simulates a slow file system by LD_PRELOAD: every open, read and stat of a file below $DELAY_PREFIX takes $DELAY_US microseconds longer;
+ * with $DELAY_WHILE only while that file exists.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,6 +23,8 @@ static const char *prefix(void) {
 
 static void wait_for_storage(void) {
   const char *us = getenv("DELAY_US");
+  const char *flag = getenv("DELAY_WHILE");
+  if (flag != NULL && access(flag, F_OK) != 0) return;
   if (us != NULL) usleep((useconds_t)atoi(us));
 }
 

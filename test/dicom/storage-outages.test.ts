@@ -92,6 +92,27 @@ describe('a root that answers', () => {
   });
 });
 
+describe('a file that cannot be read', () => {
+  it('has its root checked at once, but not more than four times per second', async () => {
+    let checks = 0;
+    const probe: RootProbe = () => {
+      checks++;
+      return Promise.resolve(checks === 1 ? undefined : 'not_mounted');
+    };
+    const roots = start(['/a'], { probe, intervalMs: 3_600_000 });
+    await reported(1);
+    attempts('/a', 100, 'missing');
+    expect(checks).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    attempts('/a', 100, 'found');
+    expect(checks).toBe(1);
+    attempts('/a', 100, 'missing');
+    await reported(2);
+    expect(checks).toBe(2);
+    expect(roots.isUnusable('/a/x.dcm')).toBe(true);
+  });
+});
+
 describe('below an unusable root', () => {
   it('every new file is tried, and a few per second of those that failed before', async () => {
     let now = 0;

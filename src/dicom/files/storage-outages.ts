@@ -90,7 +90,9 @@ export class StorageOutages {
   /** Records an attempt. `code` is the system's error code, if the storage failed. */
   add(file: AttemptedFile, outcome: Outcome, code?: string): void {
     const index = this.#paths.indexOf(file.path);
-    if (index !== undefined) this.#outcomes[index]?.add(keyOf(file), outcome, code);
+    if (index === undefined) return;
+    this.#outcomes[index]?.add(keyOf(file), outcome, code);
+    if (outcome !== 'found') this.#watch.checkSoon(index);
   }
 
   /** Updates the state of all roots from the recorded attempts. */

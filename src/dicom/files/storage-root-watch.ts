@@ -27,6 +27,8 @@ export interface StorageRootWatchOptions {
 
 const INTERVAL_MS = 2_000;
 const TIMEOUT_MS = 5_000;
+/** Missing files may be frequent, and a check costs about as much as reading a few files. */
+const LEAST_PAUSE_MS = 250;
 /**
  * A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage
  * answers.
@@ -47,6 +49,8 @@ export class StorageRootWatch {
   readonly #probe: RootProbe;
   readonly #codes: (string | undefined)[];
   readonly #pending = new Set<number>();
+  /** When the last check of each root began. */
+  readonly #checkedAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -68,6 +72,11 @@ export class StorageRootWatch {
     return code === UNCHECKED ? undefined : code;
   }
 
+  /** Checks a root now, unless it was checked a moment ago: a file below it could not be read. */
+  checkSoon(index: number): void {
+    if (performance.now() - (this.#checkedAt[index] ?? 0) >= LEAST_PAUSE_MS) void this.#check(index);
+  }
+
   async #checkAll(): Promise<void> {
     // One by one, so that roots on the same dead server don't block all of libuv's threads at once.
     for (let index = 0; index < this.#codes.length && !this.#closed; index++) await this.#check(index);
@@ -76,7 +85,8 @@ export class StorageRootWatch {
   }
 
   async #check(index: number): Promise<void> {
-    if (this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return;
+    if (this.#closed || this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return;
+    this.#checkedAt[index] = performance.now();
     const code = await Promise.race([this.#answer(index), timeout(this.#options.timeoutMs ?? TIMEOUT_MS)]);
     if (this.#closed || code === this.#codes[index]) return;
     this.#codes[index] = code;

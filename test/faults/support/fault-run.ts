@@ -8,6 +8,7 @@ import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
 import { gather } from './evidence.ts';
+import { FaultyStorage } from './faulty-storage.ts';
 import { InputHistory } from './input-history.ts';
 import type { Machine } from './machine.ts';
 import { Member } from './member.ts';
@@ -59,6 +60,7 @@ const BUILT = fileURLToPath(new URL('../../../dist/src/cli/wado-consumer.cjs', i
 export class FaultRun {
   readonly machine: Machine;
   readonly pipeline: Pipeline;
+  readonly storage: FaultyStorage;
   readonly database: TcpProxy;
   readonly broker: TcpProxy;
   readonly input: InputHistory;
@@ -72,21 +74,24 @@ export class FaultRun {
   static async create(machine: Machine, options: FaultRunOptions = {}): Promise<FaultRun> {
     const partitions = options.partitions === undefined ? {} : { partitions: options.partitions };
     const pipeline = await Pipeline.create({ brokers: machine.brokers, dsn: machine.dsn, ...partitions });
+    const storage = new FaultyStorage(pipeline);
     const server = new URL(pipeline.dsn);
     const database = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
     const broker = await startTcpProxy({ target: machine.kafkaBehindProxy, port: machine.kafkaProxyPort });
-    return new FaultRun(machine, pipeline, database, broker, options);
+    return new FaultRun(machine, pipeline, storage, database, broker, options);
   }
 
   private constructor(
     machine: Machine,
     pipeline: Pipeline,
+    storage: FaultyStorage,
     database: TcpProxy,
     broker: TcpProxy,
     options: FaultRunOptions,
   ) {
     this.machine = machine;
     this.pipeline = pipeline;
+    this.storage = storage;
     this.database = database;
     this.broker = broker;
     this.input = new InputHistory(pipeline);
@@ -105,6 +110,7 @@ export class FaultRun {
       {
         ...(direct ? {} : { KAFKA_BROKERS: `127.0.0.1:${this.broker.port}`, POSTGRES_DSN: this.#dsn }),
         READER_WORKERS: '1',
+        ...this.storage.env,
         ...this.#options.env,
         ...options.env,
       },
@@ -121,9 +127,17 @@ export class FaultRun {
   }
 
   load(plan: LoadPlan): SteadyLoad {
-    const load = startLoad(this.pipeline, plan);
+    const load = startLoad(this.pipeline, { files: this.storage.files, ...plan });
     this.#loads.push(load);
     return load;
+  }
+
+  /** Makes every n-th file of the loads late; returns the function that ends it. */
+  makeLate(every: number): () => void {
+    const ends = this.#loads.map((load) => load.makeLate(every));
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   /** Resolves when no load sends any more; returns the function that resumes them. */
@@ -196,6 +210,7 @@ export class FaultRun {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.members.filter((member) => member.running).map((member) => member.kill()));
     await Promise.all([this.database.close(), this.broker.close()]);
+    this.storage[Symbol.dispose]();
     await this.pipeline[Symbol.asyncDispose]();
   }
 }

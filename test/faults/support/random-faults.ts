@@ -8,6 +8,7 @@ import { killBroker, killDatabase, stopBroker, stopDatabase } from './faults/out
 import { throttleProducer } from './faults/quota.ts';
 import { addColumn, lockRow, slowTrigger } from './faults/rows.ts';
 import { killService, pauseService, secondMember, stopService } from './faults/service.ts';
+import { lateFiles, loseMount, slowStorage } from './faults/storage.ts';
 import { addPartitions, deleteRecords, recreateTopic } from './faults/topic.ts';
 
 /** By the name that `npm run faults -- --kind NAME` uses. */
@@ -19,6 +20,9 @@ const GENTLE: Kinds = {
   lock: [2, lockRow],
   trigger: [2, slowTrigger],
   column: [2, addColumn],
+  mount: [2, loseMount],
+  late: [2, lateFiles],
+  slow: [2, slowStorage],
 };
 
 /** A restart of the broker takes longest, so it is rare. */

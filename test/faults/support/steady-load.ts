@@ -17,6 +17,8 @@ export interface LoadPlan {
   readonly poisonEvery?: number;
   /** Every n-th file is missing, half-written or unreadable when its record is sent, and complete soon after. Default: none. */
   readonly lateEvery?: number;
+  /** The folder to write the files to, if it isn't the store that the records name. */
+  readonly files?: string;
   /** Every n-th record is sent again some time later. Default: none. */
   readonly repeatEvery?: number;
 }
@@ -26,6 +28,8 @@ export interface SteadyLoad {
   readonly records: readonly LoadRecord[];
   /** Everything is sent and every file is complete. */
   readonly done: Promise<void>;
+  /** Makes every n-th file late from now on, until the returned function is called. */
+  makeLate(every: number): () => void;
   /** Sends no further records. */
   stop(): void;
   /** Sends nothing more until the returned function is called. Resolves when the broker has acknowledged what was sent. */
@@ -40,9 +44,21 @@ export function startLoad(pipeline: Pipeline, plan: LoadPlan): SteadyLoad {
   const records: LoadRecord[] = [];
   const stopped = new AbortController();
   const gate = new Gate();
-  const done = send(pipeline, plan, records, gate, stopped.signal);
+  const late = { every: plan.lateEvery ?? 0 };
+  const done = send(pipeline, plan, { records, gate, late, stopped: stopped.signal });
   done.catch(() => undefined);
-  return { records, done, stop: () => stopped.abort(), pause: () => gate.close() };
+  return {
+    records,
+    done,
+    makeLate(every) {
+      late.every = every;
+      return () => {
+        late.every = plan.lateEvery ?? 0;
+      };
+    },
+    stop: () => stopped.abort(),
+    pause: () => gate.close(),
+  };
 }
 
 /** Lets one batch at a time pass while it is open. */
@@ -71,14 +87,16 @@ class Gate {
   }
 }
 
-async function send(
-  pipeline: Pipeline,
-  plan: LoadPlan,
-  records: LoadRecord[],
-  gate: Gate,
-  stopped: AbortSignal,
-): Promise<void> {
-  const { seed, count, poisonEvery = 0, lateEvery = 0, repeatEvery = 0 } = plan;
+interface Controls {
+  readonly records: LoadRecord[];
+  readonly gate: Gate;
+  /** Every n-th file is late; 0: none. */
+  readonly late: { readonly every: number };
+  readonly stopped: AbortSignal;
+}
+
+async function send(pipeline: Pipeline, plan: LoadPlan, { records, gate, late, stopped }: Controls): Promise<void> {
+  const { seed, count, poisonEvery = 0, repeatEvery = 0, files = pipeline.store } = plan;
   const random = seededRandom(seed ^ 0x10ad);
   const publisher = createProducer({
     name: 'load',
@@ -91,7 +109,7 @@ async function send(
     },
     deadlineMs: 10_000,
   });
-  const late: Promise<void>[] = [];
+  const repairs: Promise<void>[] = [];
   const again: LoadRecord[] = [];
   let batch: LoadRecord[] = [];
   const began = performance.now();
@@ -103,12 +121,13 @@ async function send(
       await sleep(began + (records.length / plan.perSecond) * 1_000 - performance.now());
   };
 
-  for await (const record of makeLoad({ root: pipeline.store, seed, count, poisonEvery, fileBytes: 1_024 })) {
+  for await (const written of makeLoad({ root: files, seed, count, poisonEvery, fileBytes: 1_024 })) {
+    const record = { ...written, value: written.value.replaceAll(files, pipeline.store) };
     records.push(record);
     batch.push(record);
     const n = records.length;
-    if (lateEvery > 0 && n % lateEvery === 0 && record.expected !== undefined)
-      late.push((await random.pick(DAMAGES)(pathOf(record)))(random.between(...LATE_MS)));
+    if (late.every > 0 && n % late.every === 0 && record.expected !== undefined)
+      repairs.push((await random.pick(DAMAGES)(pathOf(written)))(random.between(...LATE_MS)));
     if (repeatEvery > 0 && n % repeatEvery === 0) again.push(record);
     if (again.length > 20) batch.push(...again.splice(random.between(0, 10), 10));
     if (batch.length >= BATCH) await flush();
@@ -116,7 +135,7 @@ async function send(
   }
   batch.push(...again);
   await flush();
-  await Promise.all(late);
+  await Promise.all(repairs);
   await publisher.close();
 }
 

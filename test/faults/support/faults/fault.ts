@@ -8,7 +8,15 @@ export interface Victim {
   readonly options: MemberOptions;
 }
 
-export type Target = 'service' | 'database' | 'broker' | 'database line' | 'broker line' | 'group' | 'dead letters';
+export type Target =
+  | 'service'
+  | 'database'
+  | 'broker'
+  | 'database line'
+  | 'broker line'
+  | 'group'
+  | 'dead letters'
+  | 'storage';
 
 export interface Fault {
   /** Two faults that share a target never overlap. */
