@@ -77,6 +77,9 @@ fields:
   - { name: statement_timeout, type: string, default: 20s }
   - { name: prepare, type: bool, default: true }
   - { name: refused_in_a_row, type: int, default: 20 }
+  - { name: load_period, type: string, default: 1s }
+  - { name: load_bytes, type: string, default: 32MiB }
+  - { name: gzip, type: bool, default: false }
 MANIFEST
 RPC_PLUGINS="$work/plugins/*.yaml" "$connect" lint "$file" >"$work/silent" 2>&1 || {
   cat "$work/silent" >&2

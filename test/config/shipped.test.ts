@@ -108,20 +108,23 @@ function loadFrom(text: string, env: Record<string, string>) {
 }
 
 describe('the shipped compose.yaml', () => {
-  it('gives the service of the profile mysql a valid configuration, in a group and topics of its own', () => {
-    const { services } = parse(readFileSync('compose.yaml', 'utf8'));
-    const { command, environment, profiles } = services['service-mysql'];
-    const sets = command.flatMap((argument: string) => /^--set=(.+)$/.exec(argument)?.[1] ?? []);
-    const { LOG_LEVEL: _, ...env } = environment;
-    const config = loadConfig(file, { env, sets });
-    const base = loadConfig(file, { env: {} });
-    expect([profiles, command[0]]).toEqual([['mysql'], 'run']);
-    expect(config.databases.map(({ label, driver }) => [label, driver])).toEqual([['mysql', 'mysql']]);
-    expect(config.input.consumerGroup).not.toBe(base.input.consumerGroup);
-    const topics = [config.topics.state, config.topics.image, config.topics.deadLetter].map(({ topic }) => topic);
-    expect(services['topics-mysql'].environment.TOPICS.split(' ')).toEqual(topics);
-    expect(topics).not.toContain(base.topics.state.topic);
-  });
+  it.each(['mysql', 'doris'])(
+    'gives the service of the profile %s a valid configuration, in a group and topics of its own',
+    (profile) => {
+      const { services } = parse(readFileSync('compose.yaml', 'utf8'));
+      const { command, environment, profiles } = services[`service-${profile}`];
+      const sets = command.flatMap((argument: string) => /^--set=(.+)$/.exec(argument)?.[1] ?? []);
+      const { LOG_LEVEL: _, ...env } = environment;
+      const config = loadConfig(file, { env, sets });
+      const base = loadConfig(file, { env: {} });
+      expect([profiles, command[0]]).toEqual([[profile], 'run']);
+      expect(config.databases.map(({ label, driver }) => [label, driver])).toEqual([[profile, profile]]);
+      expect(config.input.consumerGroup).not.toBe(base.input.consumerGroup);
+      const topics = [config.topics.state, config.topics.image, config.topics.deadLetter].map(({ topic }) => topic);
+      expect(services[`topics-${profile}`].environment.TOPICS.split(' ')).toEqual(topics);
+      expect(topics).not.toContain(base.topics.state.topic);
+    },
+  );
 
   it('has an example of a second database in redpanda.yaml that is valid once it is uncommented', () => {
     const lines = readFileSync(file, 'utf8').split('\n');

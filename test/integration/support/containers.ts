@@ -5,14 +5,15 @@ import { freePort } from '../../support/free-port.ts';
 import type { Started } from './shared-run.ts';
 
 /**
- * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE` and
- * `WADO_TEST_MYSQL_IMAGE`. The environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
+ * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE`,
+ * `WADO_TEST_MYSQL_IMAGE` and `WADO_TEST_DORIS_IMAGE`. The environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
  */
 const images = {
   kafka: process.env.WADO_TEST_KAFKA_IMAGE ?? 'apache/kafka:4.1.0',
   postgres: process.env.WADO_TEST_POSTGRES_IMAGE ?? 'postgres:17.6-alpine3.22',
   mariadb: process.env.WADO_TEST_MARIADB_IMAGE ?? 'mariadb:10.11.14',
   mysql: process.env.WADO_TEST_MYSQL_IMAGE ?? 'mysql:9.5.0',
+  doris: process.env.WADO_TEST_DORIS_IMAGE ?? 'apache/doris:4.0.3-all-slim',
 };
 type Labels = Record<string, string>;
 
@@ -105,6 +106,29 @@ export async function runKafka(labels: Labels): Promise<Started> {
   });
 }
 
+/** An FE and a BE in one container. The FE knows its BE by an address of the container, so the DSN names the BE's published port. */
+export async function runDoris(labels: Labels): Promise<Started> {
+  return started(images.doris, async () => {
+    const container = await new GenericContainer(images.doris)
+      .withLabels(labels)
+      .withEnvironment({ SKIP_CHECK_ULIMIT: 'true' })
+      .withExposedPorts(8030, 8040, 9030)
+      .withStartupTimeout(300_000)
+      .start();
+    const host = container.getHost();
+    const port = (inside: number) => container.getMappedPort(inside);
+    const parameters = `mysql_port=${port(9030)}&backends=${host}:${port(8040)}&replication_num=1`;
+    // Tables can be created when the BE is alive.
+    await eventually(async () => {
+      const connection = await mysql.createConnection({ host, port: port(9030), user: 'root' });
+      const [backends] = await connection.query<mysql.RowDataPacket[]>('show backends');
+      await connection.end();
+      if (!backends.some(({ Alive }) => Alive === 'true')) throw new Error('no backend is alive');
+    });
+    return `doris://root@${host}:${port(8030)}/dicom?${parameters}`;
+  });
+}
+
 /** A container that can't be had is an answer, not an error: its tests are skipped with the reason. */
 async function started(image: string, start: () => Promise<string>): Promise<Started> {
   try {
@@ -116,7 +140,7 @@ async function started(image: string, start: () => Promise<string>): Promise<Sta
 }
 
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  const end = performance.now() + 60_000;
+  const end = performance.now() + 120_000;
   for (;;) {
     try {
       return await attempt();

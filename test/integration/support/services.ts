@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, it } from 'vitest';
-import { runKafka, runMariadb, runMysql, runPostgres } from './containers.ts';
+import { runDoris, runKafka, runMariadb, runMysql, runPostgres } from './containers.ts';
 import { shared } from './shared-run.ts';
 
 /**
  * Where the integration tests find real services. In this order: a variable that names one (`scripts/services.sh up` writes them to
  * `.services/env` too), else a container where a Docker engine answers, else null, and the tests say by name that they were skipped.
  *
- * `WADO_TEST_SERVICES=native` or `=testcontainers` forces a way; then a service that can't be had is an error, not a skip, except MySQL.
+ * `WADO_TEST_SERVICES=native` or `=testcontainers` forces a way; then a service that can't be had is an error, not a skip, except MySQL
+ * and Doris, which not every machine can have.
  */
 interface DatabaseService {
   /** What `pg` and `mysql2` take; its user may create databases. */
@@ -29,6 +30,8 @@ interface Services {
   mariadb: DatabaseService;
   /** MySQL 8.4 or newer. */
   mysql: DatabaseService;
+  /** Apache Doris 3.1 or newer; the DSN is that of the driver `doris`. */
+  doris: DatabaseService;
 }
 type ServiceName = keyof Services;
 
@@ -69,8 +72,14 @@ const variables: Record<ServiceName, string> = {
   postgres: 'WADO_TEST_POSTGRES_DSN',
   mariadb: 'WADO_TEST_MARIADB_DSN',
   mysql: 'WADO_TEST_MYSQL_DSN',
+  doris: 'WADO_TEST_DORIS_DSN',
 };
-const containers = { kafka: runKafka, postgres: runPostgres, mariadb: runMariadb, mysql: runMysql };
+/** How to start those that not every machine can have. */
+const rare: Partial<Record<ServiceName, string>> = {
+  mysql: 'scripts/services.sh up mysql',
+  doris: 'WADO_TEST_DORIS_DSN',
+};
+const containers = { kafka: runKafka, postgres: runPostgres, mariadb: runMariadb, mysql: runMysql, doris: runDoris };
 
 const searches = new Map<ServiceName, Promise<Found>>();
 
@@ -88,13 +97,14 @@ async function search(name: ServiceName): Promise<Found> {
   if (forced !== 'testcontainers') {
     const address = process.env[variables[name]] ?? (await startedNatively(name));
     if (address !== undefined) return { address, how: `native: ${variables[name]}` };
-    // MySQL's server can't be had on every machine; scripts/services.sh then says why.
-    if (forced === 'native' && name === 'mysql') return { address: null, how: 'scripts/services.sh up mysql' };
+    const way = rare[name];
+    if (forced === 'native' && way !== undefined) return { address: null, how: way };
     if (forced === 'native')
       throw new Error(`no ${name}: run scripts/services.sh up ${name}, or set ${variables[name]}`);
   }
   const found = await shared(name, containers[name]);
-  if (found.address === null && forced === 'testcontainers') throw new Error(`no ${name}: ${found.how}`);
+  if (found.address === null && forced === 'testcontainers' && rare[name] === undefined)
+    throw new Error(`no ${name}: ${found.how}`);
   return found;
 }
 
