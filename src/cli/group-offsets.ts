@@ -1,6 +1,7 @@
 /** What `offsets show` prints and what `offsets reset` commits, without the command line. */
 import type { KafkaAdmin } from '../kafka/admin/admin.ts';
 import type { PartitionOffset } from '../kafka/client/client.ts';
+import type { DoneRanges } from '../kafka/consumer/done-ranges.ts';
 import { isRealDate } from '../records/calendar.ts';
 
 /** The offsets of one partition: the first record, the committed offset (null: none), the offset after the last record. */
@@ -10,9 +11,33 @@ export interface GroupOffset {
   readonly begin: number;
   readonly committed: number | null;
   readonly end: number;
+  /** The offsets above the committed one that the group has processed: first and last + 1 of each range, alternating. */
+  readonly done: DoneRanges;
 }
 
-export type OffsetQueries = Pick<KafkaAdmin, 'beginOffsets' | 'endOffsets' | 'committedOffsets' | 'offsetsAt'>;
+/** Offsets between the committed one and the last processed one that the group has not processed. */
+export interface Gap {
+  readonly first: number;
+  readonly last: number;
+  /**
+   * `deleted`: retention has deleted the records. `open`: a member still processes them, or they wait for their files. `left`: no process
+   * is in the group; the next one consumes them.
+   */
+  readonly why: 'deleted' | 'open' | 'left';
+}
+
+/** The gaps of a partition. `isActive`: whether the group has members. */
+export function gapsOf({ begin, committed, done }: GroupOffset, isActive: boolean): readonly Gap[] {
+  if (committed === null) return [];
+  return done.flatMap((to, i) => {
+    if (i % 2 === 1) return [];
+    const first = i === 0 ? committed : (done[i - 1] ?? committed);
+    const why = to <= begin ? 'deleted' : isActive ? 'open' : 'left';
+    return [{ first, last: to - 1, why } as const];
+  });
+}
+
+export type OffsetQueries = Pick<KafkaAdmin, 'beginOffsets' | 'endOffsets' | 'commits' | 'offsetsAt'>;
 
 /** The offsets of every partition of a topic; empty when the topic doesn't exist. */
 export async function groupOffsets(
@@ -22,13 +47,14 @@ export async function groupOffsets(
 ): Promise<readonly GroupOffset[]> {
   const begins = byPartition(await admin.beginOffsets(topic));
   if (begins.size === 0) return [];
-  const committed = byPartition(await admin.committedOffsets(group, topic));
+  const commits = new Map((await admin.commits(group, topic)).map((each) => [each.partition, each]));
   return (await admin.endOffsets(topic)).map(({ partition, offset: end }) => ({
     topic,
     partition,
     begin: begins.get(partition) ?? 0,
-    committed: committed.get(partition) ?? null,
+    committed: commits.get(partition)?.offset ?? null,
     end,
+    done: commits.get(partition)?.done ?? [],
   }));
 }
 
@@ -60,10 +86,19 @@ export function planReset(current: readonly GroupOffset[], wanted: readonly Part
     const { topic, partition, begin, end } = each;
     const offset = Math.min(end, Math.max(begin, targets.get(`${topic}/${partition}`) ?? begin));
     offsets.push({ topic, partition, offset });
-    replayed += Math.max(0, nextOffset(each) - offset);
-    skipped += Math.max(0, offset - nextOffset(each));
+    const next = nextOffset(each);
+    replayed += Math.max(0, next - offset) + doneWithin(each, Math.max(next, offset), end);
+    skipped += Math.max(0, offset - next) - doneWithin(each, next, offset);
   }
   return { offsets, replayed, skipped };
+}
+
+/** The number of offsets from `from` to before `to` that the group has processed above the committed one. */
+function doneWithin({ done }: GroupOffset, from: number, to: number): number {
+  let sum = 0;
+  for (let i = 0; i < done.length; i += 2)
+    sum += Math.max(0, Math.min(to, done[i + 1] ?? 0) - Math.max(from, done[i] ?? 0));
+  return sum;
 }
 
 export type ResetTarget = (admin: OffsetQueries, topic: string) => Promise<readonly PartitionOffset[]>;

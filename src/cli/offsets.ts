@@ -6,9 +6,18 @@ import { createAdmin, type KafkaAdmin } from '../kafka/admin/admin.ts';
 import { alterGroupOffsets } from '../kafka/admin/alter-group-offsets.ts';
 import type { PartitionOffset } from '../kafka/client/client.ts';
 import { connectionSettings } from '../kafka/client/settings.ts';
+import { countOf } from '../kafka/consumer/done-ranges.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { addConfigFlag, type ConfigFlagOptions, configArguments } from './config-options.ts';
-import { type GroupOffset, groupOffsets, lagOf, parseResetTarget, planReset } from './group-offsets.ts';
+import {
+  type Gap,
+  type GroupOffset,
+  gapsOf,
+  groupOffsets,
+  lagOf,
+  parseResetTarget,
+  planReset,
+} from './group-offsets.ts';
 import { withKafka } from './kafka-errors.ts';
 import { print } from './output.ts';
 import { count, table } from './terminal/table.ts';
@@ -21,17 +30,24 @@ export function offsetsCommand(): Command {
     .addCommand(resetCommand());
 }
 
-const COLUMNS = ['topic', 'partition', 'begin', 'committed', 'end', 'lag'] as const;
+const COLUMNS = ['topic', 'partition', 'begin', 'committed', 'end', 'lag', 'done above', 'gaps'] as const;
+/** Maximum number of gaps per partition in the text; `--json` has all. */
+const SHOWN_GAPS = 20;
 
 function showCommand(): Command {
   return addConfigFlag(new Command('show'))
-    .description('Show committed offset, end offset and lag of every partition')
+    .description('Show committed offset, end offset, lag and gaps of every partition')
     .option('--json', 'print one JSON object per line')
     .action((options: ConfigFlagOptions & { readonly json?: boolean }) =>
       withAdmin('reading', options, async (config, admin) => {
         const offsets = await offsetsOf(config, admin);
+        const isActive = await admin.isActive(config.input.consumerGroup);
         if (options.json === true) {
-          for (const each of offsets) await print(`${JSON.stringify({ ...each, lag: lagOf(each) })}\n`);
+          for (const each of offsets) {
+            const { done, ...rest } = each;
+            const gaps = gapsOf(each, isActive);
+            await print(`${JSON.stringify({ ...rest, lag: lagOf(each), done: countOf(done), gaps })}\n`);
+          }
           return;
         }
         const rows = offsets.map((each) => [
@@ -41,11 +57,30 @@ function showCommand(): Command {
           each.committed ?? 'none',
           each.end,
           lagOf(each),
+          countOf(each.done),
+          gapsOf(each, isActive).length,
         ]);
         await print(`${table(COLUMNS, rows)}\n`);
+        for (const each of offsets) await printGaps(each, isActive);
       }),
     );
 }
+
+async function printGaps(offset: GroupOffset, isActive: boolean): Promise<void> {
+  const gaps = gapsOf(offset, isActive);
+  if (gaps.length === 0) return;
+  const lines = gaps.slice(0, SHOWN_GAPS).map(({ first, last, why }) => {
+    return `  ${first === last ? first : `${first} to ${last}`}: ${WHY[why]}`;
+  });
+  const more = gaps.length > SHOWN_GAPS ? [`  and ${gaps.length - SHOWN_GAPS} more`] : [];
+  await print(`\n${[`gaps of ${offset.topic}/${offset.partition}:`, ...lines, ...more].join('\n')}\n`);
+}
+
+const WHY: Readonly<Record<Gap['why'], string>> = {
+  deleted: 'deleted by retention before it was processed',
+  open: 'in flight, or waiting for its file',
+  left: 'not processed; the next process of the group consumes it',
+};
 
 function resetCommand(): Command {
   return addConfigFlag(new Command('reset'))

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type GroupOffset,
+  gapsOf,
   groupOffsets,
   lagOf,
   nextOffset,
@@ -18,15 +19,15 @@ const partitionOffsets = (offsets: Readonly<Record<number, number>>) =>
 const cluster: OffsetQueries = {
   beginOffsets: async (topic) => (topic === TOPIC ? partitionOffsets({ 0: 0, 1: 50 }) : []),
   endOffsets: async (topic) => (topic === TOPIC ? partitionOffsets({ 0: 100, 1: 80 }) : []),
-  committedOffsets: async () => partitionOffsets({ 0: 40 }),
+  commits: async () => partitionOffsets({ 0: 40 }).map((each) => ({ ...each, done: [] })),
   offsetsAt: async (_, time) => partitionOffsets({ 0: time === Date.parse('2026-01-31T12:00:00Z') ? 30 : 99, 1: 60 }),
 };
 
 describe('groupOffsets', () => {
   it('has a line per partition, with null where nothing is committed', async () => {
     expect(await groupOffsets(cluster, 'g', TOPIC)).toEqual([
-      { topic: TOPIC, partition: 0, begin: 0, committed: 40, end: 100 },
-      { topic: TOPIC, partition: 1, begin: 50, committed: null, end: 80 },
+      { topic: TOPIC, partition: 0, begin: 0, committed: 40, end: 100, done: [] },
+      { topic: TOPIC, partition: 1, begin: 50, committed: null, end: 80, done: [] },
     ]);
   });
 
@@ -42,6 +43,7 @@ describe('the lag', () => {
     begin,
     committed,
     end,
+    done: [],
   });
 
   it.each([
@@ -83,7 +85,7 @@ describe('planReset', () => {
       .map(([begin, records, committed]) => ({ begin, committed, end: begin + records }));
     fc.assert(
       fc.property(fc.array(fc.tuple(log, fc.nat(3_000)), { maxLength: 5 }), (partitions) => {
-        const current = partitions.map(([each], partition) => ({ topic: TOPIC, partition, ...each }));
+        const current = partitions.map(([each], partition) => ({ topic: TOPIC, partition, ...each, done: [] }));
         const wanted = partitions.map(([, offset], partition) => ({ topic: TOPIC, partition, offset }));
         const { offsets, replayed, skipped } = planReset(current, wanted);
         expect(offsets.map(({ partition }) => partition)).toEqual(current.map(({ partition }) => partition));
@@ -96,6 +98,34 @@ describe('planReset', () => {
         expect(Math.min(skipped, replayed)).toBeGreaterThanOrEqual(0);
       }),
     );
+  });
+});
+
+describe('the gaps', () => {
+  const offset = { topic: TOPIC, partition: 0, begin: 0, committed: 10, end: 100, done: [12, 20, 21, 50] };
+
+  it('are the offsets from the committed one to the last processed one that are not processed', () => {
+    expect(gapsOf(offset, true)).toEqual([
+      { first: 10, last: 11, why: 'open' },
+      { first: 20, last: 20, why: 'open' },
+    ]);
+    expect(gapsOf({ ...offset, done: [] }, true)).toEqual([]);
+    expect(gapsOf({ ...offset, committed: null, done: [] }, true)).toEqual([]);
+  });
+
+  it('are left for the next process without members, or deleted where retention has passed them', () => {
+    expect(gapsOf({ ...offset, begin: 15 }, false).map(({ why }) => why)).toEqual(['deleted', 'left']);
+  });
+
+  it('are what a reset to the same offset does not count as consumed again', () => {
+    const to = (wanted: number) => {
+      const { replayed, skipped } = planReset([offset], [{ topic: TOPIC, partition: 0, offset: wanted }]);
+      return { replayed, skipped };
+    };
+    expect(to(10)).toEqual({ replayed: 37, skipped: 0 });
+    expect(to(0)).toEqual({ replayed: 47, skipped: 0 });
+    expect(to(30)).toEqual({ replayed: 20, skipped: 3 });
+    expect(to(100)).toEqual({ replayed: 0, skipped: 53 });
   });
 });
 

@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
+import { encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
+import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { runCommand } from '../support/command.ts';
 import { Pipeline } from '../support/pipeline.ts';
+import { kafkaTool } from './support/kafka-tool.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -89,6 +92,43 @@ await describeWith(['kafka', 'postgres'], "the group's offsets", ({ kafka, postg
       stdout: '7 records would be consumed again, 0 would be skipped\n',
     });
     expect(await committed(pipeline)).toEqual([10]);
+  });
+
+  it('are shown with what is done above them and with the gaps, which Kafka ignores and a reset clears', async () => {
+    await using pipeline = await create();
+    await fill(pipeline, 100);
+    const { input: topic } = pipeline.topics;
+    const queries = new GroupQueries({ ...connection, 'group.id': pipeline.group });
+    const [described] = await queries.topics([topic]);
+    await queries.close();
+    const log = { topicId: described?.id ?? '', firstPartitions: 1 };
+    const { text: metadata } = encodeMetadata(log, 10, [12, 20, 21, 50]);
+    await alterGroupOffsets(connection, pipeline.group, [{ topic, partition: 0, offset: 10, metadata }]);
+
+    const { stdout } = await offsets(pipeline, 'show');
+    expect(stdout).toMatch(/committed +end +lag +done above +gaps/);
+    expect(stdout).toMatch(/10 +100 +90 +37 +2/);
+    expect(stdout).toContain(
+      `gaps of ${topic}/0:\n  10 to 11: not processed; the next process of the group consumes it\n  20: `,
+    );
+    expect(JSON.parse((await offsets(pipeline, 'show', '--json')).stdout)).toMatchObject({
+      committed: 10,
+      lag: 90,
+      done: 37,
+      gaps: [
+        { first: 10, last: 11, why: 'left' },
+        { first: 20, last: 20, why: 'left' },
+      ],
+    });
+    const shown = await kafkaTool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', kafka.brokers, [
+      ...['--describe', '--group', pipeline.group],
+    ]);
+    expect(shown).toMatch(new RegExp(`${topic} +0 +10 +100 +90`));
+
+    expect((await offsets(pipeline, 'reset', '--to', '10')).stdout).toBe(
+      '37 records will be consumed again, 0 will be skipped\n',
+    );
+    expect(JSON.parse((await offsets(pipeline, 'show', '--json')).stdout)).toMatchObject({ done: 0, gaps: [] });
   });
 
   for (const protocol of ['classic', 'consumer']) {

@@ -15,7 +15,10 @@ import {
 } from '../client/client.ts';
 import { revealed } from '../client/credentials.ts';
 import { nativeCall } from '../client/native-calls.ts';
+import { decodeMetadata, doneRangesOf } from '../consumer/commit-metadata.ts';
 import { committedOffsets } from '../consumer/committed-offsets.ts';
+import type { DoneRanges } from '../consumer/done-ranges.ts';
+import { idOf } from '../consumer/group-queries.ts';
 
 /** The admin operations that the service and the commands need. All but `close` reject with a SourceError. */
 export interface KafkaAdmin {
@@ -35,11 +38,18 @@ export interface KafkaAdmin {
    * A group's committed offsets of a topic. Partitions without one are omitted. Offsets in an open transaction are not included.
    */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>;
+  /** The same, each with the ranges of offsets above it that its metadata lists as done, if they are this topic's. */
+  commits(group: string, topic: string): Promise<readonly GroupCommit[]>;
   /** Per partition, the first offset with this timestamp (milliseconds since the epoch) or a later one, else the end offset. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly PartitionOffset[]>;
   /** Whether the group has members. Only the members of an active group may change its offsets. */
   isActive(group: string): Promise<boolean>;
   close(): void;
+}
+
+/** A committed offset with the done offsets above it. */
+export interface GroupCommit extends PartitionOffset {
+  readonly done: DoneRanges;
 }
 
 /** Creates the admin client. Its SourceErrors carry librdkafka's error name. `timeoutMs` is the limit of each query. */
@@ -59,16 +69,29 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
   }
 
   async function partitions(topic: string): Promise<readonly number[]> {
+    return (await describe(topic)).partitions;
+  }
+
+  /** The group's offsets of a topic's partitions, by partition. */
+  async function committed(group: string, { topic, partitions: all }: DescribedTopic) {
+    if (all.length === 0) return [];
+    const consumer = await consumerOf(group);
+    const asked = all.map((partition) => ({ topic, partition }));
+    const found = await untilLoaded(timeoutMs, () => committedOffsets(consumer, asked, timeoutMs));
+    return [...found].sort((a, b) => a.partition - b.partition);
+  }
+
+  async function describe(topic: string): Promise<DescribedTopic> {
     const described = await ask<RdKafka.TopicDescription[]>('describe topics', (done) =>
       admin.describeTopics([topic], { timeout: timeoutMs }, done),
     );
-    const found = (described ?? []).flatMap(({ error, partitions: all }) => {
-      // A denied topic must not look like a missing one.
-      if (error !== undefined && errorCode(error) !== ERRORS.ERR_UNKNOWN_TOPIC_OR_PART)
-        throw new SourceError('unavailable', `${errorName(error)}:${topic}`);
-      return all.map(({ partition }) => partition);
-    });
-    return found.sort((a, b) => a - b);
+    const [found] = described ?? [];
+    const error = found?.error;
+    // A denied topic must not look like a missing one.
+    if (error !== undefined && errorCode(error) !== ERRORS.ERR_UNKNOWN_TOPIC_OR_PART)
+      throw new SourceError('unavailable', `${errorName(error)}:${topic}`);
+    const numbers = (found?.partitions ?? []).map(({ partition }) => partition).sort((a, b) => a - b);
+    return { topic, id: found === undefined ? undefined : idOf(found.topicId), partitions: numbers };
   }
 
   /**
@@ -137,13 +160,19 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     },
     beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
     async committedOffsets(group, topic) {
-      const asked = (await partitions(topic)).map((partition) => ({ topic, partition }));
-      if (asked.length === 0) return [];
-      const consumer = await consumerOf(group);
-      const committed = await untilLoaded(timeoutMs, () => committedOffsets(consumer, asked, timeoutMs));
-      return [...committed]
-        .map(({ partition, offset }) => ({ topic, partition, offset }))
-        .sort((a, b) => a.partition - b.partition);
+      return (await committed(group, await describe(topic))).map(({ partition, offset }) => ({
+        topic,
+        partition,
+        offset,
+      }));
+    },
+    async commits(group, topic) {
+      const described = await describe(topic);
+      return (await committed(group, described)).map(({ partition, offset, metadata }) => {
+        const decoded = decodeMetadata(metadata);
+        const done = decoded?.topicId === described.id && decoded !== undefined ? doneRangesOf(decoded, offset) : [];
+        return { topic, partition, offset, done: done ?? [] };
+      });
     },
     close() {
       admin.disconnect();
@@ -151,6 +180,12 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
         void consumer.then((each) => disconnect(each, timeoutMs)).catch(() => undefined);
     },
   };
+}
+
+interface DescribedTopic {
+  readonly topic: string;
+  readonly id: string | undefined;
+  readonly partitions: readonly number[];
 }
 
 interface GroupListing {

@@ -195,7 +195,8 @@ async function topicsOfMetadata({ consumer }: Client, names: readonly string[]):
   });
 }
 
-function idOf({ mostSignificantBits, leastSignificantBits }: RdKafka.Uuid): string | undefined {
+/** An id in Kafka's own form; undefined for the id of no topic. */
+export function idOf({ mostSignificantBits, leastSignificantBits }: RdKafka.Uuid): string | undefined {
   if (mostSignificantBits === 0n && leastSignificantBits === 0n) return undefined;
   const bytes = Buffer.alloc(16);
   bytes.writeBigInt64BE(mostSignificantBits, 0);

@@ -11,6 +11,12 @@ export async function alterConfig(
 ): Promise<void> {
   const { type, name } = entity;
   const what = ['--entity-type', type, '--entity-name', name, '--alter', '--add-config', config];
-  const command = ['tool', 'kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...what];
-  await run('scripts/services.sh', command, { env: { PATH: process.env.PATH, HOME: process.env.HOME } });
+  await kafkaTool('kafka.admin.ConfigCommand', brokers, what);
+}
+
+/** What Kafka's own tool prints, e.g. `org.apache.kafka.tools.consumer.group.ConsumerGroupCommand`. */
+export async function kafkaTool(name: string, brokers: string, args: readonly string[]): Promise<string> {
+  const command = ['tool', name, '--bootstrap-server', brokers, ...args];
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+  return (await run('scripts/services.sh', command, { env })).stdout;
 }
