@@ -35,7 +35,7 @@ export const MESSAGES: readonly (readonly [pattern: RegExp, failure: DorisFailur
   ],
   [/unknown column|column .*not (?:exist|found)|sequence column/i, { code: 'misconfigured', detail: 'column:missing' }],
   [/syntax error|mismatched input/i, { code: 'misconfigured', detail: 'syntax' }],
-  [/time ?out/i, { code: 'unavailable', detail: 'server_timeout' }],
+  [/time ?out/i, { code: 'timeout', detail: 'server_timeout' }],
 ];
 
 /** The meaning of the message of a load that failed without filtered rows. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { SinkError } from '../../errors.ts';
+import { StatementError } from '../statement-error.ts';
 import { type LoadAnswer, type LoadState, readBackends, readLoadAnswer, readLoadState } from './answers.ts';
 import { type DorisHost, type DorisTarget, hostName } from './dsn.ts';
 import { classifyHttpStatus, classifyLoadMessage } from './errors.ts';
@@ -21,7 +22,7 @@ export interface StreamLoaderOptions {
   /** Read for each load, so that a rotated password is used. */
   readonly target: () => DorisTarget;
   readonly connectTimeoutMs: number;
-  /** For one load, the questions about its outcome included. */
+  /** For one load, and once more for the questions about its outcome. Doris ends the load after this time, too. */
   readonly timeoutMs: number;
   /** Whether bodies are compressed. BEs before Doris 2.1 refuse compressed JSON. */
   readonly gzip: boolean;
@@ -43,6 +44,7 @@ export interface StreamLoader {
 }
 
 const STATE_PAUSE_MS = 200;
+const KNOWN_MS = 60_000;
 const gzipped = promisify<Buffer, Buffer>(gzip);
 
 /** Creates a loader. It opens a connection for each request. */
@@ -51,6 +53,9 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
   const labels = new Labels();
   const closing = new AbortController();
   let turn = 0;
+  /** The position in the DSN of the FE that answered last, so that one that doesn't isn't waited for each time. */
+  let answering = 0;
+  let known: { readonly backends: readonly DorisHost[]; readonly until: number } = { backends: [], until: 0 };
 
   function ask(target: DorisTarget, request: Pick<Exchange, 'method' | 'url'> & Partial<Exchange>): Promise<Answer> {
     const credentials = Buffer.from(`${target.user}:${target.password}`).toString('base64');
@@ -68,14 +73,21 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     return new URL(`${target.tls === undefined ? 'http' : 'https'}://${host.name}${path}`);
   }
 
-  /** The first answer with status 200 of an FE. Rejects with a SinkError. */
-  async function askFrontends(target: DorisTarget, path: string): Promise<string> {
+  /** The first result of an FE. `work` returns a text to try the next one. Rejects with a SinkError that has all texts and errors. */
+  async function fromFrontends<T extends object>(
+    { frontends }: DorisTarget,
+    work: (host: DorisHost) => Promise<T | string>,
+  ): Promise<T> {
     const failures: string[] = [];
-    for (const host of target.frontends) {
+    const first = answering;
+    for (let n = 0; n < frontends.length; n++) {
+      const at = (first + n) % frontends.length;
+      const host = frontends[at] as DorisHost;
       try {
-        const { status, body } = await ask(target, { method: 'GET', url: urlOf(target, host, path) });
-        if (status === 200) return body;
-        failures.push(`${classifyHttpStatus(status).detail} ${host.name}`);
+        const result = await work(host);
+        answering = at;
+        if (typeof result !== 'string') return result;
+        failures.push(`${result} ${host.name}`);
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
         failures.push(`${error.code} ${host.name}`);
@@ -84,9 +96,25 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     throw new SinkError(name, 'unavailable', failures.join(', '));
   }
 
+  /** The body of the first answer with status 200 of an FE. Rejects with a SinkError. */
+  async function askFrontends(target: DorisTarget, path: string): Promise<string> {
+    const { body } = await fromFrontends(target, async (host) => {
+      const answer = await ask(target, { method: 'GET', url: urlOf(target, host, path) });
+      return answer.status === 200 ? answer : classifyHttpStatus(answer.status).detail;
+    });
+    return body;
+  }
+
   async function listBackends(target: DorisTarget): Promise<readonly DorisHost[]> {
     const backends = readBackends(await askFrontends(target, '/api/backends?is_alive=true'));
     return backends?.map(({ host, port }) => ({ host, port, name: hostName(host, port) })) ?? [];
+  }
+
+  /** The list of a minute ago is good enough: which BEs there are changes seldom. */
+  async function knownBackends(target: DorisTarget): Promise<readonly DorisHost[]> {
+    if (performance.now() >= known.until)
+      known = { backends: await listBackends(target), until: performance.now() + KNOWN_MS };
+    return known.backends;
   }
 
   async function stateIn(target: DorisTarget, label: string): Promise<LoadState | undefined> {
@@ -95,7 +123,8 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
   }
 
   /** What became of a load whose answer is missing: waits until the label has a final state. Rejects with a SinkError otherwise. */
-  async function outcomeOf(target: DorisTarget, label: string, cause: string, deadline: number): Promise<LoadAnswer> {
+  async function outcomeOf(target: DorisTarget, label: string, cause: string): Promise<LoadAnswer> {
+    const deadline = performance.now() + options.timeoutMs;
     for (;;) {
       const state = await stateIn(target, label);
       switch (state) {
@@ -105,7 +134,10 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
           return { kind: 'stored', visible: false };
         case 'ABORTED':
           labels.close(label);
-          throw new SinkError(name, 'unavailable', cause);
+          // A smaller load may be fast enough.
+          throw cause.startsWith('client_deadline')
+            ? new StatementError(name, 'timeout', cause)
+            : new SinkError(name, 'unavailable', cause);
         case 'UNKNOWN':
           // The BE may still begin it: a retry of the same rows must use the same label.
           throw new SinkError(name, 'unavailable', cause);
@@ -125,31 +157,20 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     path: string,
     request: { readonly headers: Record<string, string>; readonly body: Buffer },
   ): Promise<URL | Answer> {
-    const { backends, frontends, redirectPolicy } = target;
+    const { backends, redirectPolicy } = target;
     const from = turn++;
     if (backends.length > 0 && redirectPolicy === undefined)
       return urlOf(target, backends[from % backends.length] as DorisHost, path);
-    const failures: string[] = [];
-    for (const host of frontends) {
+    const { answer, url } = await fromFrontends(target, async (host) => {
       const url = urlOf(target, host, path);
-      try {
-        const answer = await ask(target, { method: 'PUT', url, timeoutMs: options.timeoutMs, ...request });
-        if (answer.status < 300 || answer.status >= 400) {
-          if (answer.status === 200) return answer;
-          failures.push(`${classifyHttpStatus(answer.status).detail} ${host.name}`);
-          continue;
-        }
-        return await redirectTarget(answer.location, { url, target, name }, () => listBackends(target));
-      } catch (error) {
-        if (!(error instanceof ExchangeError)) throw error;
-        failures.push(`${error.code} ${host.name}`);
-      }
-    }
-    throw new SinkError(name, 'unavailable', failures.join(', '));
+      const answer = await ask(target, { method: 'PUT', url, timeoutMs: options.timeoutMs, ...request });
+      return answer.status < 400 ? { answer, url } : classifyHttpStatus(answer.status).detail;
+    });
+    if (answer.status < 300) return answer;
+    return redirectTarget(answer.location, { url, target, name }, () => knownBackends(target));
   }
 
   async function attempt(target: DorisTarget, table: DorisTable, body: Buffer, label: string): Promise<LoadAnswer> {
-    const deadline = performance.now() + options.timeoutMs;
     const path = `/api/${target.database}/${table.name}/_stream_load`;
     const request = { headers: headersOf(target, table, body, label), body };
     const backend = await findBackend(target, path, request);
@@ -160,17 +181,17 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
       if (answer.status === 200) {
         const read = readLoadAnswer(answer.body);
         if (read?.kind === 'label_exists' && !read.finished)
-          return await outcomeOf(target, label, `label_in_use ${place}`, deadline);
+          return await outcomeOf(target, label, `label_in_use ${place}`);
         if (read !== undefined) return read;
       } else if (answer.status < 500) {
         const { code, detail } = classifyHttpStatus(answer.status);
         throw new SinkError(name, code, detail, { address: place });
       }
-      return await outcomeOf(target, label, `http_${answer.status} ${place}`, deadline);
+      return await outcomeOf(target, label, `http_${answer.status} ${place}`);
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
       if (!error.bodySent) throw new SinkError(name, 'unavailable', error.code, { address: place, cause: error });
-      return await outcomeOf(target, label, `${error.code} ${place}`, deadline);
+      return await outcomeOf(target, label, `${error.code} ${place}`);
     }
   }
 
@@ -199,7 +220,7 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     if (errorUrl === undefined || target.frontends[0] === undefined) return undefined;
     try {
       const url = urlOf(target, target.frontends[0], '/');
-      const log = await redirectTarget(errorUrl, { url, target, name }, () => listBackends(target));
+      const log = await redirectTarget(errorUrl, { url, target, name }, () => knownBackends(target));
       const { status, body } = await ask(target, { method: 'GET', url: log });
       return status === 200 ? body : undefined;
     } catch (error) {
@@ -221,11 +242,12 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
           return { kind: 'stored', visible: answer.visible, label };
         case 'label_exists':
           // Only this process makes such a label, for exactly these rows: an earlier attempt has stored them.
-          return { kind: 'stored', visible: true, label };
+          return { kind: 'stored', visible: false, label };
         case 'filtered':
           return { kind: 'filtered', rows: answer.rows, errorLog: await readErrorLog(target, answer.errorUrl) };
         case 'failed': {
           const { code, detail } = classifyLoadMessage(answer.message);
+          if (code === 'timeout') throw new StatementError(name, code, `${detail} ${table.name}`);
           throw new SinkError(name, code, `${detail} ${table.name}`);
         }
       }

@@ -38,7 +38,7 @@ describe('errors of Doris', () => {
     ['[INTERNAL_ERROR]compress data of JSON format is not supported.', 'misconfigured', 'gzip:not_supported'],
     ['There is no 100-continue header', 'misconfigured', 'expect:removed'],
     ["Can't append new rows in partial update when strict_mode is true", 'misconfigured', 'version:too_old'],
-    ['[INTERNAL_ERROR]cancelled: Timeout', 'unavailable', 'server_timeout'],
+    ['[INTERNAL_ERROR]cancelled: Timeout', 'timeout', 'server_timeout'],
     ['something that no version of Doris has said yet', 'unavailable', 'load_failed'],
   ])('%s', (message, code, detail) => {
     const found = classifyLoadMessage(message);

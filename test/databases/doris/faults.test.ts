@@ -99,6 +99,35 @@ describe('a load without an answer', () => {
     }));
 });
 
+describe('a load that takes too long', () => {
+  it('is divided once its transaction is aborted, so that smaller ones are fast enough', () =>
+    withDoris(
+      async (under) => {
+        under.double.cluster.injectFault({ kind: 'slow', ms: 700 }, IMAGE);
+        expect(await under.sink.write(batch(0, 100))).toEqual([]);
+        const [first, ...others] = loads(under, IMAGE).map(({ rows }) => rows);
+        expect(first).toBe(100);
+        expect(Math.max(...others)).toBeLessThan(100);
+        expect(await under.rows('object')).toHaveLength(100);
+      },
+      { statementTimeoutMs: 400 },
+    ));
+
+  it('is divided when Doris says so', () =>
+    withDoris(async (under) => {
+      under.double.cluster.injectFault({ kind: 'fail', message: '[TIMEOUT]load timeout' }, IMAGE);
+      expect(await under.sink.write(batch(0, 100))).toEqual([]);
+      expect(loads(under, IMAGE)[0]?.rows).toBe(100);
+      expect(
+        Math.max(
+          ...loads(under, IMAGE)
+            .slice(1)
+            .map(({ rows }) => rows),
+        ),
+      ).toBeLessThan(100);
+    }));
+});
+
 describe('Publish Timeout', () => {
   it('is acknowledged, and the next load waits until its rows can be read', () =>
     withDoris(async (under) => {

@@ -121,6 +121,24 @@ describe('an FE that is gone', () => {
       expect(images(double)).toBe(1);
     }));
 
+  it('and accepts connections without an answer is waited for once, not for each load', () =>
+    withSink(
+      {
+        cluster: { frontends: 2 },
+        statementTimeoutMs: 300,
+        connectTimeoutMs: 300,
+      },
+      async (sink, double) => {
+        double.cluster.silentFrontend = portOf(double.frontends[0]);
+        for (const n of [1, 2, 3]) expect(await sink.write(record(n))).toEqual([]);
+        expect(double.cluster.silenced).toBe(1);
+        // The other one has gone: the first one is asked again.
+        double.cluster.silentFrontend = portOf(double.frontends[1]);
+        expect(await sink.write(record(4))).toEqual([]);
+        expect(images(double)).toBe(4);
+      },
+    ));
+
   it('makes writes wait, named with all the others, until one is back', () =>
     withSink({ cluster: { frontends: 2 } }, async (sink, double) => {
       const [first = '', second = ''] = double.frontends;

@@ -83,6 +83,8 @@ async function receive(
     });
   }
   transaction.load = prepared;
+  if (fault?.kind === 'slow') await sleep(fault.ms);
+  if (request.socket.destroyed) return transactions.abort(transaction);
   switch (fault?.kind) {
     case 'cut_before_commit':
       transactions.abort(transaction);

@@ -19,7 +19,9 @@ export type LoadFault =
   /** Answers with this HTTP status. */
   | { readonly kind: 'http'; readonly status: number }
   /** Waits before it reads the body. */
-  | { readonly kind: 'delay'; readonly ms: number };
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Takes this long after it has read the body; aborts if the client has gone by then. */
+  | { readonly kind: 'slow'; readonly ms: number };
 
 /** What an FE names in a redirect. */
 export type Redirect = 'with_credentials' | 'plain' | 'other_scheme' | 'foreign_host' | 'without_location';
@@ -47,6 +49,9 @@ export class Cluster {
   redirect: Redirect = 'with_credentials';
   /** Where a redirect to a foreign host leads. */
   foreignPort = 0;
+  /** The port of an FE that reads requests and never answers, and the number of them. */
+  silentFrontend = 0;
+  silenced = 0;
   /** BEs before Doris 2.1 refuse compressed JSON. */
   refusesCompressedJson = false;
   /** Whether the error log can be read. */

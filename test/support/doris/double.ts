@@ -40,7 +40,8 @@ export async function startDorisDouble(options: DorisDoubleOptions = {}): Promis
     const port = await listening(server);
     const answered = (request: IncomingMessage, response: ServerResponse) => {
       if (request.headers.authorization !== undefined) cluster.credentialsSeenAt.add(port);
-      void answer(port, request, response);
+      if (port === cluster.silentFrontend) cluster.silenced++;
+      else void answer(port, request, response);
     };
     server.on('request', answered);
     // Node would answer 100 Continue by itself.
