@@ -17,6 +17,15 @@ import type {
 /** What a record waits for: its file, or a storage root that can't be used. */
 export type WaitReason = 'file_wait' | 'storage_outage';
 
+/** Why a record is held: it waits, or a database, a topic or the dead-letter topic fails and is retried with it. */
+export type HoldReason = WaitReason | 'sink_retry' | 'dead_letter_retry';
+
+/** The records of a call to a sink that is retried. */
+export interface RetriedRecords {
+  readonly reason: HoldReason;
+  readonly origins: readonly Origin[];
+}
+
 /** Emits the records to process. */
 export interface Source {
   readonly name: string;

@@ -15,7 +15,7 @@ import {
   PRODUCE_DEADLINE_MS,
   producerSettings,
 } from '../src/kafka/client/settings.ts';
-import { originHeaders } from '../src/kafka/consumer/origin.ts';
+import { kafkaOrigin, originHeaders } from '../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import type { ThrottleListener } from '../src/kafka/producer/producer-client.ts';
@@ -81,6 +81,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
   metrics.input(config.input).progress(() => kafka.progress());
+  metrics.held.source({ progress: () => kafka.progress(), placeOf: kafkaOrigin });
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);
   const pool = createHeaderPool({

@@ -1,5 +1,5 @@
 import { defaultIfEmpty, firstValueFrom, Observable, type OperatorFunction, Subject, takeUntil, timer } from 'rxjs';
-import type { Transaction } from '../ports.ts';
+import type { HoldReason, RetriedRecords, Transaction } from '../ports.ts';
 import type { AcknowledgedBatch, PoisonRecord, StoredBatch } from '../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../records/refusals.ts';
 import { summaryOf } from './acknowledge-records.ts';
@@ -32,6 +32,8 @@ export function commitTogether(
       /** A topic refused their dead letters. */
       let held: readonly StoredBatch[] = [];
       const stopped$ = new Subject<void>();
+      /** What is reported as held, by reason. */
+      const reported = new Map<HoldReason, RetriedRecords>();
       let maxRecords = MAX_RECORDS;
       let failures = 0;
       let heldFailures = 0;
@@ -42,6 +44,16 @@ export function commitTogether(
 
       const pause = (milliseconds: number) =>
         firstValueFrom(timer(milliseconds, retry.scheduler).pipe(takeUntil(stopped$), defaultIfEmpty(0)));
+
+      function report(reason: HoldReason, batches: readonly StoredBatch[]): void {
+        const before = reported.get(reason);
+        if (before !== undefined) retry.onHeld?.(before, false);
+        reported.delete(reason);
+        if (batches.length === 0) return;
+        const records = { reason, origins: originsOf(batches) };
+        reported.set(reason, records);
+        retry.onHeld?.(records, true);
+      }
 
       /** Returns the records that can be committed now, and defers the others. Records of revoked partitions are dropped. */
       function admitted(batches: readonly StoredBatch[]): readonly StoredBatch[] {
@@ -61,6 +73,7 @@ export function commitTogether(
       async function commitNext(batches: readonly StoredBatch[]): Promise<void> {
         try {
           await commit(batches);
+          report('sink_retry', []);
           if (failures > 0) retry.onRecovered?.(transaction.name);
           failures = 0;
           maxRecords = Math.min(MAX_RECORDS, maxRecords * 2);
@@ -72,10 +85,12 @@ export function commitTogether(
             retry.onRetry?.({ sink: error.sink, error, attempt: 1, delayMs: HELD_RETRY_MS });
             const [refused, rest] = split(batches, error.poison);
             held = [...held, ...refused];
+            report('dead_letter_retry', held);
             waiting.unshift(...rest);
           } else {
             if (!isTransient(error)) throw error;
             waiting.unshift(...batches);
+            report('sink_retry', batches);
             maxRecords = Math.max(1, Math.floor(recordsOf(batches) / 2));
             const delayMs = backoff(retry, ++failures);
             retry.onRetry?.({ sink: transaction.name, error, attempt: failures, delayMs });
@@ -87,14 +102,17 @@ export function commitTogether(
       async function commitHeld(): Promise<void> {
         const batches = admitted(held);
         held = [];
+        report('dead_letter_retry', batches);
         if (batches.length === 0) return;
         try {
           await commit(batches);
+          report('dead_letter_retry', []);
           heldFailures = 0;
         } catch (error) {
           if (!isTransient(error)) throw error;
           const [refused, rest] = split(batches, error instanceof RefusedDeadLetters ? error.poison : undefined);
           held = refused;
+          report('dead_letter_retry', held);
           waiting.unshift(...rest);
           heldSince = performance.now();
           retry.onRetry?.({ sink: error.sink, error, attempt: ++heldFailures + 1, delayMs: HELD_RETRY_MS });
@@ -128,6 +146,9 @@ export function commitTogether(
       }
 
       subscriber.add(() => stopped$.next());
+      subscriber.add(() => {
+        for (const reason of [...reported.keys()]) report(reason, []);
+      });
       subscriber.add(
         batches$.subscribe({
           next: (batch) => {

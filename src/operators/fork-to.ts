@@ -9,7 +9,7 @@ import {
   type OperatorFunction,
   of,
 } from 'rxjs';
-import type { Sink } from '../ports.ts';
+import type { RetriedRecords, Sink } from '../ports.ts';
 import type { GroupedBatch, GroupedRecord, Origin, PoisonRecord, Rejection, StoredBatch } from '../records/records.ts';
 import { regroup, rowsNotIn } from './regroup.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
@@ -43,7 +43,7 @@ export function forkTo(branches: Branches, options: ForkOptions): OperatorFuncti
 function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<StoredBatch> {
   const { sinks, deadLetters } = branches;
   const all = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
-  return writeToAll(all, batch, options.retry).pipe(
+  return writeToAll(all, batch, branches, options.retry).pipe(
     concatMap((rejections) => afterRejections(rejections, batch, batch, branches, options)),
   );
 }
@@ -59,14 +59,15 @@ function afterRejections(
   if (rejections.length === 0) return of(batch);
   const poison = rejections.map(({ file, error }): PoisonRecord => ({ kind: 'poison', source: file.source, error }));
   const rejected = new Set(rejections.map(({ file }) => file.source.origin));
+  const { deadLetters } = branches;
   const publishing = branches.sinks.filter((sink) => sink.storesByVersion !== true);
-  return writeToAll([branches.deadLetters], { ...batch, grouped: [], poison }, options.retry).pipe(
+  return writeToAll([deadLetters], { ...batch, grouped: [], poison }, branches, options.retry).pipe(
     concatMap(() => withoutRejected(batch, rejected)),
     concatMap((rest) => {
       const left: GroupedBatch = { ...rest, poison: [...batch.poison, ...poison] };
       const grouped = rowsNotIn(written.grouped, left.grouped);
       if (grouped.length === 0) return of(left);
-      return writeToAll(publishing, { ...left, grouped, poison: [] }, options.retry).pipe(
+      return writeToAll(publishing, { ...left, grouped, poison: [] }, branches, options.retry).pipe(
         concatMap((more) => {
           const all = { grouped: [...written.grouped, ...grouped] };
           return afterRejections(more, left, all, branches, options);
@@ -94,13 +95,14 @@ type Outcome = { readonly rejections: readonly Rejection[] } | Failure;
 function writeToAll(
   sinks: readonly Sink[],
   batch: GroupedBatch,
+  { deadLetters }: Branches,
   policy: RetryPolicy,
 ): Observable<readonly Rejection[]> {
   if (sinks.length === 0) return of([]);
   return forkJoin(
     sinks.map((sink) =>
       defer(() => sink.write(batch)).pipe(
-        retryTransient(sink.name, policy),
+        retryTransient(sink.name, policy, recordsOf(batch, sink === deadLetters)),
         map((rejections): Outcome => ({ rejections })),
         catchError((error: unknown) => of<Outcome>({ sink: sink.name, error })),
       ),
@@ -117,6 +119,11 @@ function writeToAll(
       return firstPerRecord(outcomes.flatMap((outcome) => ('rejections' in outcome ? outcome.rejections : [])));
     }),
   );
+}
+
+function recordsOf({ origins, poison }: GroupedBatch, toDeadLetters: boolean): RetriedRecords {
+  if (!toDeadLetters) return { reason: 'sink_retry', origins };
+  return { reason: 'dead_letter_retry', origins: poison.map(({ source }) => source.origin) };
 }
 
 /** One dead letter per record, even when several sinks reject it. */

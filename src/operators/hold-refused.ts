@@ -28,7 +28,10 @@ export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPo
     held.set(origin, false);
     const batch = { origins: [origin], grouped: [], poison: [record], closedAt };
     defer(() => deadLetters.write(batch))
-      .pipe(retryTransient(deadLetters.name, policy), takeUntil(stopped$))
+      .pipe(
+        retryTransient(deadLetters.name, policy, { reason: 'dead_letter_retry', origins: [origin] }),
+        takeUntil(stopped$),
+      )
       .subscribe({
         next: () => {
           const acknowledged = held.get(origin);

@@ -1,5 +1,15 @@
-import { defer, type MonoTypeOperatorFunction, retry, type SchedulerLike, tap, throwError, timer } from 'rxjs';
+import {
+  defer,
+  finalize,
+  type MonoTypeOperatorFunction,
+  retry,
+  type SchedulerLike,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 import { SinkError } from '../errors.ts';
+import type { RetriedRecords } from '../ports.ts';
 
 /** Delays between retries, with listeners. */
 export interface RetryPolicy {
@@ -14,6 +24,8 @@ export interface RetryPolicy {
   readonly onRetry?: (failure: TransientFailure) => void;
   /** Called when a call to this sink succeeds after at least one retry. */
   readonly onRecovered?: (sink: string) => void;
+  /** Called when a call with records has failed and they are held, and when they no longer are: stored, or given up. */
+  readonly onHeld?: (records: RetriedRecords, held: boolean) => void;
 }
 
 /** A failed call to a sink that will be retried. */
@@ -39,8 +51,15 @@ export function isTransient(error: unknown): error is SinkError {
 
 const TRANSIENT: ReadonlySet<SinkError['code']> = new Set(['unavailable', 'timeout', 'conflict']);
 
-/** Resubscribes after a transient failure, without a limit on attempts; passes every other failure on. */
-export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOperatorFunction<T> {
+/**
+ * Resubscribes after a transient failure, without a limit on attempts; passes every other failure on. `records` are those of the call,
+ * which are held while it is retried.
+ */
+export function retryTransient<T>(
+  sink: string,
+  policy: RetryPolicy,
+  records?: RetriedRecords,
+): MonoTypeOperatorFunction<T> {
   return (call$) =>
     defer(() => {
       let failed = false;
@@ -48,6 +67,7 @@ export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOp
         retry({
           delay: (error: unknown, attempt) => {
             if (!isTransient(error)) return throwError(() => error);
+            if (!failed && records !== undefined) policy.onHeld?.(records, true);
             failed = true;
             const delayMs = backoff(policy, attempt);
             policy.onRetry?.({ sink, error, attempt, delayMs });
@@ -55,6 +75,9 @@ export function retryTransient<T>(sink: string, policy: RetryPolicy): MonoTypeOp
           },
         }),
         tap({ complete: () => failed && policy.onRecovered?.(sink) }),
+        finalize(() => {
+          if (failed && records !== undefined) policy.onHeld?.(records, false);
+        }),
       );
     });
 }

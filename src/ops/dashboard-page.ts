@@ -166,6 +166,10 @@ function show(now) {
   const { records } = snapshot;
   table('accounting', [['consumed', records.consumed], ['acked', records.acked], ['dead-lettered', records.deadLettered],
     ['released with revoked partitions', records.released], ['in flight', records.inFlight], ['waiting', records.waiting]], '');
+  table('held', Object.entries(snapshot.held).filter(([, count]) => count > 0), 'none');
+  table('partitions', snapshot.partitions.filter((each) => each.waitsFor).map((each) =>
+    [each.topic + '/' + each.partition + ', offset ' + each.oldestUnacked + ', ' + each.waitsFor + ', seconds',
+      Math.round(each.oldestAgeSeconds || 0)]), 'none');
 }
 
 async function poll() {
@@ -208,6 +212,8 @@ export const DASHBOARD_PAGE = `<!doctype html>
 <div class="two">
 <section><h2>Dead letters by error</h2><div class="card"><table id="letters"></table></div></section>
 <section><h2>Accounting</h2><div class="card"><table id="accounting"></table></div></section>
+<section><h2>Held records by reason</h2><div class="card"><table id="held"></table></div></section>
+<section><h2>Partitions whose oldest record waits</h2><div class="card"><table id="partitions"></table></div></section>
 </div>
 </main>
 <script>${SCRIPT}</script>

@@ -3,6 +3,7 @@
  * contains record content.
  */
 import type { ComponentStatus, Health } from './health.ts';
+import type { HeldPartition } from './held-records.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
@@ -42,6 +43,10 @@ export interface DashboardSnapshot {
     readonly inFlight: number;
     readonly waiting: number;
   };
+  /** Records that can't be processed now, by what they wait for. */
+  readonly held: Readonly<Record<string, number>>;
+  /** What each assigned partition waits for. */
+  readonly partitions: readonly HeldPartition[];
   /** By error code. */
   readonly deadLetters: Readonly<Record<string, number>>;
   /** Rows of the tables (studies, series, images); empty outside the demo. */
@@ -109,6 +114,8 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
         })),
         storageRoots: nodes.storageRoots.map((root) => statusOf(root, readiness.body.statuses)),
         records,
+        held: metrics.held.counts(),
+        partitions: metrics.held.partitions(),
         deadLetters,
         totals,
       };

@@ -37,7 +37,7 @@ interface Answer {
 
 interface Endpoint {
   readonly description: string;
-  readonly answer: () => Answer | Promise<Answer>;
+  readonly answer: (query: URLSearchParams) => Answer | Promise<Answer>;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -101,12 +101,12 @@ async function answerOf(
   endpoints: ReadonlyMap<string, Endpoint>,
   rootPath: string,
 ): Promise<Answer> {
-  const path = (request.url ?? '/').replace(/[?#].*$/s, '');
+  const [, path = '/', query = ''] = /^([^?#]*)\??([^#]*)/s.exec(request.url ?? '/') ?? [];
   const endpoint = endpoints.get(path) ?? endpoints.get(withoutRoot(path, rootPath));
   if (endpoint === undefined) return json(404, { error: 'not_found' });
   if (request.method !== 'GET' && request.method !== 'HEAD') return json(405, { error: 'method_not_allowed' });
   try {
-    return await endpoint.answer();
+    return await endpoint.answer(new URLSearchParams(query));
   } catch {
     return json(500, { error: 'internal' });
   }
@@ -135,10 +135,15 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
       '/ready',
       {
         description: 'Status 200 when every input and output is connected and a storage root can be used, else 503.',
-        answer: () => {
+        answer: (query) => {
           const { ready, body } = health.readiness();
-          const throttleMs = metrics.throttling.now();
-          return json(ready ? 200 : 503, { ...body, ...(throttleMs > 0 ? { throttled_ms: throttleMs } : {}) });
+          const { held, throttling } = metrics;
+          const throttleMs = throttling.now();
+          return json(ready ? 200 : 503, {
+            ...body,
+            ...(throttleMs > 0 ? { throttled_ms: throttleMs } : {}),
+            ...(query.has('verbose') ? { held: held.counts(), partitions: held.partitions() } : {}),
+          });
         },
       },
     ],

@@ -7,6 +7,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import type { WorkerLoss } from '../ports.ts';
+import { createHeldRecords, type HeldRecords } from './held-records.ts';
 import { createPartitionMetrics, type PartitionMetrics } from './partition-metrics.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createStorageRootMetrics, type SetUnusableSince } from './storage-root-metrics.ts';
@@ -79,6 +80,7 @@ export interface OutputMetrics extends ConnectionMetrics {
 export interface Metrics {
   readonly registry: Registry;
   readonly records: RecordLedger;
+  readonly held: HeldRecords;
   input(component: Component): InputMetrics;
   processor(component: Component): ProcessorMetrics;
   output(component: Component): OutputMetrics;
@@ -215,6 +217,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     registry,
     throttling,
     records: createRecordLedger(registry),
+    held: createHeldRecords(registry),
     input: ({ label, path }) => {
       const received = started(input.received.labels(label, path));
       const latency = input.latency.labels(label, path);

@@ -37,7 +37,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   const { metrics, logger } = operations;
   const batchLog = createBatchLog(logger);
   const nodes = buildNodes(config, { ...operations, batchLog }, options);
-  const retry: RetryPolicy = { ...DEFAULT_RETRY, ...createOutageLog(logger) };
+  const retry: RetryPolicy = { ...DEFAULT_RETRY, ...createOutageLog(logger), onHeld: metrics.held.retried };
   const stop$ = new Subject<void>();
   const closed = new Subject<void>();
   let stopping = false;

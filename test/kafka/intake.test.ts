@@ -87,6 +87,7 @@ describe('the progress of a partition', () => {
     ]);
     wait([at(4)]);
     tracker.ack([at(3)]);
+    expect(tracker.progress()[0]?.waitingFor).toEqual({ file_wait: 1 });
     expect(tracker.progress()[0]?.oldest).toEqual({ offset: 4, timestamp: 4_000, waitsFor: 'file_wait' });
     tracker.ack([at(4), at(5)]);
     expect(tracker.progress()[0]?.oldest).toEqual({ offset: 6 });

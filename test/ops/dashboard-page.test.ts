@@ -63,6 +63,8 @@ function snapshot(): DashboardSnapshot {
     input: { ...node, topics: ['t'], group: 'g', lag: 0 },
     outputs: [],
     storageRoots: [],
+    held: {},
+    partitions: [],
     records: { consumed: acked, acked, deadLettered: 0, released: 0, inFlight: 0, waiting: 0 },
     deadLetters: {},
     totals: {},

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
 import { createDashboard } from '../../src/ops/dashboard.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { type AdminServer, startHttpServer } from '../../src/ops/http.ts';
@@ -140,6 +141,26 @@ describe('the admin server', () => {
     const head = await get('/ping', { method: 'HEAD' });
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '4', '']);
     expect(await (await get('/ping?x=1')).text()).toBe('pong');
+  });
+
+  it('says with /ready?verbose what is held and what each partition waits for', async () => {
+    const { get, metrics } = await start();
+    metrics.held.source({
+      placeOf: kafkaOrigin,
+      progress: () => [
+        {
+          ...{ topic: 'storage_queue', partition: 3, next: 9, inFlight: 0, waiting: 1, waitingBytes: 1 },
+          waitingFor: { storage_outage: 1 },
+          oldest: { offset: 7, waitsFor: 'storage_outage' },
+        },
+      ],
+    });
+    const plain: Record<string, unknown> = JSON.parse(await (await get('/ready')).text());
+    expect(Object.keys(plain)).not.toContain('held');
+    expect(await (await get('/ready?verbose')).json()).toMatchObject({
+      held: { storage_outage: 1, file_wait: 0, sink_retry: 0, dead_letter_retry: 0 },
+      partitions: [{ topic: 'storage_queue', partition: 3, oldestUnacked: 7, waitsFor: 'storage_outage' }],
+    });
   });
 
   it('shows the nodes, their counts and the dead letters on the dashboard', async () => {

@@ -10,6 +10,7 @@ const progress = (partition: number, rest: Partial<PartitionProgress>): Partitio
   inFlight: 0,
   waiting: 0,
   waitingBytes: 0,
+  waitingFor: {},
   ...rest,
 });
 

@@ -28,6 +28,8 @@ export interface PartitionProgress extends Partition {
   readonly inFlight: number;
   readonly waiting: number;
   readonly waitingBytes: number;
+  /** The number of waiting records by what they wait for. */
+  readonly waitingFor: Readonly<Partial<Record<WaitReason, number>>>;
 }
 
 /** The oldest emitted record of a partition that is not acknowledged. */
@@ -140,7 +142,18 @@ export class PartitionOffsets {
     const { topic, partition, next, waiting, waitingBytes } = this;
     const oldest = this.#oldest;
     const inFlight = this.#unacked - waiting;
-    return { topic, partition, next, inFlight, waiting, waitingBytes, ...(oldest === undefined ? {} : { oldest }) };
+    const waitingFor: Partial<Record<WaitReason, number>> = {};
+    for (const { reason } of this.#waiting.values()) waitingFor[reason] = (waitingFor[reason] ?? 0) + 1;
+    return {
+      topic,
+      partition,
+      next,
+      inFlight,
+      waiting,
+      waitingBytes,
+      waitingFor,
+      ...(oldest === undefined ? {} : { oldest }),
+    };
   }
 
   get #oldest(): OldestRecord | undefined {
