@@ -47,6 +47,7 @@ export class Cluster {
   /** `host:port` of the BEs. */
   readonly backends: { readonly host: string; readonly port: number; alive: boolean }[] = [];
   redirect: Redirect = 'with_credentials';
+  scheme: 'http' | 'https' = 'http';
   /** Where a redirect to a foreign host leads. */
   foreignPort = 0;
   /** The port of an FE that reads requests and never answers, and the number of them. */

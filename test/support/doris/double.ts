@@ -4,6 +4,7 @@
  * against it.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { answerAsBackend } from './backend.ts';
 import { Cluster } from './cluster.ts';
@@ -14,6 +15,8 @@ import type { StoredRow } from './table.ts';
 export interface DorisDoubleOptions {
   readonly frontends?: number;
   readonly backends?: number;
+  /** PEM, for HTTPS on all HTTP ports. The MySQL port has no TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export interface DorisDouble {
@@ -34,9 +37,10 @@ export interface DorisDouble {
 /** Starts a double on free ports. */
 export async function startDorisDouble(options: DorisDoubleOptions = {}): Promise<DorisDouble> {
   const cluster = new Cluster();
+  cluster.scheme = options.tls === undefined ? 'http' : 'https';
   const servers = new Map<string, Server>();
   const start = async (answer: (port: number, request: IncomingMessage, response: ServerResponse) => unknown) => {
-    const server = createServer();
+    const server = options.tls === undefined ? createServer() : createHttpsServer(options.tls);
     const port = await listening(server);
     const answered = (request: IncomingMessage, response: ServerResponse) => {
       if (request.headers.authorization !== undefined) cluster.credentialsSeenAt.add(port);

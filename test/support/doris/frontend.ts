@@ -45,10 +45,10 @@ function redirect(cluster: Cluster, request: IncomingMessage, response: ServerRe
   const place = `${backend.host}:${backend.port}${request.url}`;
   const credentials = `${encodeURIComponent(cluster.user)}:${encodeURIComponent(cluster.password)}@`;
   const locations = {
-    with_credentials: `http://${credentials}${place}`,
-    plain: `http://${place}`,
-    other_scheme: `https://${place}`,
-    foreign_host: `http://${credentials}127.0.0.1:${cluster.foreignPort}${request.url}`,
+    with_credentials: `${cluster.scheme}://${credentials}${place}`,
+    plain: `${cluster.scheme}://${place}`,
+    other_scheme: `${cluster.scheme === 'http' ? 'https' : 'http'}://${place}`,
+    foreign_host: `${cluster.scheme}://${credentials}127.0.0.1:${cluster.foreignPort}${request.url}`,
     without_location: undefined,
   };
   const location = locations[cluster.redirect];
