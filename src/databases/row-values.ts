@@ -36,6 +36,12 @@ export class StatementBuffer {
     this.bytes[this.end++] = byte;
   }
 
+  writeBytes(bytes: Buffer): void {
+    this.makeRoom(bytes.length);
+    bytes.copy(this.bytes, this.end);
+    this.end += bytes.length;
+  }
+
   writeText(text: string): void {
     this.makeRoom(text.length * MOST_BYTES_A_UNIT);
     this.end += this.bytes.write(text, this.end);

@@ -56,7 +56,7 @@ export function insertInto(table: WrittenTable, dialect: Dialect): InsertParts {
   });
   return {
     head: `insert into ${quote(table.name)} (${table.values.map(quote).join(',')}) values `,
-    tail: `${dialect === 'mysql' ? ' as incoming' : ''} on duplicate key update ${assignments.join(',')}`,
+    tail: `${dialect === 'mysql' ? ' as n' : ''} on duplicate key update ${assignments.join(',')}`,
   };
 }
 
@@ -87,16 +87,15 @@ function changedColumns(table: WrittenTable): readonly string[] {
 }
 
 // The same comparison as compareVersions. Strictly newer: a replay changes nothing. The trace id's collation compares bytes. A row
-// without a version, written by upstream, is older than any.
+// without a version, written by upstream, is older than any: the comparison is then null. It is short, because it stands in every
+// assignment, and the server parses it each time.
 function isNewer(table: WrittenTable, dialect: Dialect): string {
-  const old = (name: string) => stored(table, name);
-  const incoming = (name: string) => given(name, dialect);
-  if (!hasVersion(table.columns.map(({ name }) => name))) return `${old('created_time')}<${incoming('created_time')}`;
-  return (
-    `${old('source_time')} is null or ${old('source_time')}<${incoming('source_time')}` +
-    ` or (${old('source_time')}=${incoming('source_time')}` +
-    ` and coalesce(${old('source_trace_id')},'')<${incoming('source_trace_id')})`
-  );
+  const version = hasVersion(table.columns.map(({ name }) => name))
+    ? ['source_time', 'source_trace_id']
+    : ['created_time'];
+  const old = version.map((name) => stored(table, name)).join(',');
+  const incoming = version.map((name) => given(name, dialect)).join(',');
+  return `coalesce((${old})<(${incoming}),1)`;
 }
 
 function newValue(table: WrittenTable, name: string, dialect: Dialect): string {
@@ -109,7 +108,7 @@ function stored(table: WrittenTable, name: string): string {
 }
 
 function given(name: string, dialect: Dialect): string {
-  return dialect === 'mysql' ? `incoming.${quote(name)}` : `values(${quote(name)})`;
+  return dialect === 'mysql' ? `n.${quote(name)}` : `values(${quote(name)})`;
 }
 
 function quote(name: string): string {
