@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
 import { decodeMetadata, doneRangesOf } from '../../src/kafka/consumer/commit-metadata.ts';
+import { countOf } from '../../src/kafka/consumer/done-ranges.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
+import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import type { Origin } from '../../src/records/records.ts';
 import { freshName } from './support/fresh.ts';
 import { type MemberOptions, TestTopics, until } from './support/kafka-topics.ts';
@@ -107,6 +109,51 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
     await using next = topics.member(topic, { events: { metadataIgnored: (_, reason) => ignored.push(reason) } });
     await until(() => next.seen.length === 15, 30 * SECONDS, 'all records from the committed offset on');
     expect(ignored).toEqual(['foreign']);
+  });
+
+  it('are committed in a transaction in smaller numbers at a broker that accepts less metadata', LONG, async () => {
+    await using own = await OwnKafka.start(['offset.metadata.max.bytes=300']);
+    const topic = freshName('done-transaction');
+    const its = new TestTopics(own.brokers);
+    await its.create(topic);
+    await its.fill(topic, 4_000);
+    const refused: number[] = [];
+    const member = its.member(topic, {
+      commits: 'transaction',
+      acknowledges: () => false,
+      events: { metadataRefused: (bytes) => refused.push(bytes) },
+    });
+    await until(() => member.seen.length === 4_000, 30 * SECONDS, 'all records are consumed');
+    const transactions = createTransactions({
+      name: 'test',
+      config: { 'bootstrap.servers': own.brokers },
+      transactionalId: topic,
+      outputsOf: () => [],
+      deadLetters: { name: 'test', topic: 'none' },
+      source: member.source,
+    });
+    const wanted = member.origins.filter((_, offset) => offset % 5 !== 0);
+    const commit = async () => {
+      const { now } = transactions.admit(wanted);
+      await transactions.commit([{ origins: [...now], grouped: [], poison: [], closedAt: 0 }]);
+      return now;
+    };
+    for (const size of [2_048, 1_024, 512, 256]) {
+      await expect(commit()).rejects.toMatchObject({ code: 'unavailable' });
+      expect(refused.at(-1)).toBe(size);
+    }
+    const now = await commit();
+    await transactions.close();
+    await member[Symbol.asyncDispose]();
+    const queries = new GroupQueries({ 'bootstrap.servers': own.brokers, 'group.id': topic });
+    const [found] = await queries.committed([{ topic, partition: 0 }]);
+    await queries.close();
+    const metadata = decodeMetadata(found?.metadata);
+    const done = metadata === undefined ? [] : (doneRangesOf(metadata, found?.offset ?? -1) ?? []);
+    // Everything that was committed is listed: the rest of the records wait for the next transaction.
+    expect(countOf(done)).toBe(now.size);
+    expect(now.size).toBeGreaterThan(100);
+    expect(now.size).toBeLessThan(wanted.length);
   });
 
   it('do not keep the offset itself from being committed at a broker that accepts less metadata', LONG, async () => {
