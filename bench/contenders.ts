@@ -164,7 +164,7 @@ function output(child: ChildProcess): Promise<string> {
 }
 
 /** Samples a process. The returned function stops sampling and returns the CPU time and the peak memory (RSS). */
-function watch(pid: number): () => { cpuSeconds: number; rssMb: number } {
+export function watch(pid: number): () => { cpuSeconds: number; rssMb: number } {
   let cpuSeconds = 0;
   let rssMb = 0;
   const sample = () => {

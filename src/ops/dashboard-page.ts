@@ -166,6 +166,7 @@ function show(now) {
   const { records } = snapshot;
   table('accounting', [['consumed', records.consumed], ['acked', records.acked], ['dead-lettered', records.deadLettered],
     ['released with revoked partitions', records.released], ['in flight', records.inFlight], ['waiting', records.waiting]], '');
+  byId('paused').textContent = snapshot.paused ? 'consumption is paused: ' + snapshot.paused + ' is reached' : '';
   table('held', Object.entries(snapshot.held).filter(([, count]) => count > 0), 'none');
   table('partitions', snapshot.partitions.filter((each) => each.waitsFor).map((each) =>
     [each.topic + '/' + each.partition + ', offset ' + each.oldestUnacked + ', ' + each.waitsFor + ', seconds',
@@ -212,7 +213,7 @@ export const DASHBOARD_PAGE = `<!doctype html>
 <div class="two">
 <section><h2>Dead letters by error</h2><div class="card"><table id="letters"></table></div></section>
 <section><h2>Accounting</h2><div class="card"><table id="accounting"></table></div></section>
-<section><h2>Held records by reason</h2><div class="card"><table id="held"></table></div></section>
+<section><h2>Held records by reason</h2><div class="card"><div id="paused" class="bad"></div><table id="held"></table></div></section>
 <section><h2>Partitions whose oldest record waits</h2><div class="card"><table id="partitions"></table></div></section>
 </div>
 </main>

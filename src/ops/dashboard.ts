@@ -47,6 +47,8 @@ export interface DashboardSnapshot {
   readonly held: Readonly<Record<string, number>>;
   /** What each assigned partition waits for. */
   readonly partitions: readonly HeldPartition[];
+  /** The limit of the waiting records that pauses the intake; null while none does. */
+  readonly paused: string | null;
   /** By error code. */
   readonly deadLetters: Readonly<Record<string, number>>;
   /** Rows of the tables (studies, series, images); empty outside the demo. */
@@ -116,6 +118,7 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
         records,
         held: metrics.held.counts(),
         partitions: metrics.held.partitions(),
+        paused: metrics.paused() ?? null,
         deadLetters,
         totals,
       };

@@ -142,7 +142,9 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
           return json(ready ? 200 : 503, {
             ...body,
             ...(throttleMs > 0 ? { throttled_ms: throttleMs } : {}),
-            ...(query.has('verbose') ? { held: held.counts(), partitions: held.partitions() } : {}),
+            ...(query.has('verbose')
+              ? { held: held.counts(), partitions: held.partitions(), paused: metrics.paused() ?? null }
+              : {}),
           });
         },
       },

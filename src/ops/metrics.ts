@@ -5,6 +5,7 @@
  * counted per record is in record-ledger.ts.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
+import type { IntakePause } from '../kafka/consumer/intake.ts';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import type { WorkerLoss } from '../ports.ts';
 import { createHeldRecords, type HeldRecords } from './held-records.ts';
@@ -86,6 +87,8 @@ export interface Metrics {
   output(component: Component): OutputMetrics;
   /** Adds an entry of `storage_roots`. The returned function sets since when it can't be used. */
   storageRoot(component: Component): SetUnusableSince;
+  /** The limit of the waiting records that pauses the intake; undefined while none does. */
+  paused(): IntakePause | undefined;
   /** The throttling of the producers by the brokers. */
   readonly throttling: Throttling;
   /** The current series of a metric; none if the metric doesn't exist. */
@@ -216,6 +219,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   return {
     registry,
     throttling,
+    paused: () => partitions.paused(),
     records: createRecordLedger(registry),
     held: createHeldRecords(registry),
     input: ({ label, path }) => {
@@ -228,7 +232,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       }
       return {
         ...connectionOf(input.connection, label, path),
-        ...partitions({ label, path }),
+        ...partitions.add({ label, path }),
         received: (records) => received.inc(records),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
         batchCreated: (mechanism) => input.batches.labels(label, path, mechanism).inc(),

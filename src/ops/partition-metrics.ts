@@ -23,11 +23,14 @@ interface Entry {
 
 const MS_PER_SECOND = 1_000;
 
-/** Registers the metrics. The returned function adds an input. `now`: milliseconds since the epoch. */
+/**
+ * Registers the metrics. `add` adds an input, `paused` returns the limit that pauses the intake of one. `now`: milliseconds since the
+ * epoch.
+ */
 export function createPartitionMetrics(
   registry: Registry,
   now: () => number = Date.now,
-): (labels: Labels) => PartitionMetrics {
+): { add(labels: Labels): PartitionMetrics; paused(): IntakePause | undefined } {
   const entries = new Map<string, Entry>();
   const perPartition = (name: string, help: string, value: (progress: PartitionProgress) => number) =>
     new Gauge({
@@ -71,18 +74,21 @@ export function createPartitionMetrics(
         for (const limit of PAUSES) this.labels({ ...labels, limit }).set(pause === limit ? 1 : 0);
     },
   });
-  return (labels) => {
-    const key = `${labels.path}\0${labels.label}`;
-    const entry = entries.get(key) ?? { labels, read: () => [], pause: undefined };
-    entries.set(key, entry);
-    return {
-      progress: (read) => {
-        entry.read = read;
-      },
-      paused: (pause) => {
-        entry.pause = pause;
-      },
-    };
+  return {
+    add(labels) {
+      const key = `${labels.path}\0${labels.label}`;
+      const entry = entries.get(key) ?? { labels, read: () => [], pause: undefined };
+      entries.set(key, entry);
+      return {
+        progress: (read) => {
+          entry.read = read;
+        },
+        paused: (pause) => {
+          entry.pause = pause;
+        },
+      };
+    },
+    paused: () => [...entries.values()].find(({ pause }) => pause !== undefined)?.pause,
   };
 }
 

@@ -20,6 +20,7 @@ class FakeElement {
 const script = /<script>([\s\S]*)<\/script>/.exec(DASHBOARD_PAGE)?.[1] ?? '';
 let elements: Map<string, FakeElement>;
 let acked: number;
+let paused: string | null = null;
 let now: number;
 let next: () => unknown;
 
@@ -65,6 +66,7 @@ function snapshot(): DashboardSnapshot {
     storageRoots: [],
     held: {},
     partitions: [],
+    paused,
     records: { consumed: acked, acked, deadLettered: 0, released: 0, inFlight: 0, waiting: 0 },
     deadLetters: {},
     totals: {},
@@ -97,5 +99,16 @@ describe('the peak on the dashboard', () => {
     await poll(500);
     for (let i = 0; i < 200; i++) await poll(4);
     expect(peak()).toBe('peak 4/s in the last 2 minutes');
+  });
+});
+
+describe('a paused intake on the dashboard', () => {
+  it('is named with the limit that pauses it, and only while it lasts', async () => {
+    paused = 'max_waiting';
+    await open();
+    expect(elements.get('paused')?.textContent).toBe('consumption is paused: max_waiting is reached');
+    paused = null;
+    await open();
+    expect(elements.get('paused')?.textContent).toBe('');
   });
 });

@@ -160,7 +160,10 @@ describe('the admin server', () => {
     expect(await (await get('/ready?verbose')).json()).toMatchObject({
       held: { storage_outage: 1, file_wait: 0, sink_retry: 0, dead_letter_retry: 0 },
       partitions: [{ topic: 'storage_queue', partition: 3, oldestUnacked: 7, waitsFor: 'storage_outage' }],
+      paused: null,
     });
+    metrics.input(INPUT).paused('max_waiting_bytes');
+    expect(await (await get('/ready?verbose')).json()).toMatchObject({ paused: 'max_waiting_bytes' });
   });
 
   it('shows the nodes, their counts and the dead letters on the dashboard', async () => {
