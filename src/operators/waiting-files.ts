@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { asyncScheduler, Observable, type SchedulerLike, type Subscriber, timer } from 'rxjs';
 import type { WaitReason } from '../ports.ts';
 import type { ConsumedRecord, StoredFile } from '../records/records.ts';
 import { parseRecord } from './parse-records.ts';
@@ -46,7 +46,9 @@ export class WaitingFiles {
     const others = this.#ticks.get(tick);
     if (others === undefined) {
       this.#ticks.set(tick, [held]);
-      this.#subscriber?.add(this.#scheduler.schedule(() => this.#emit(tick), tick * TICK_MS - this.#scheduler.now()));
+      // A subscription that has ended leaves the subscriber; a scheduled action would stay in it for good.
+      const delay = tick * TICK_MS - this.#scheduler.now();
+      this.#subscriber?.add(timer(delay, this.#scheduler).subscribe(() => this.#emit(tick)));
     } else others.push(held);
     return true;
   }

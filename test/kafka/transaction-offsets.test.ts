@@ -68,6 +68,24 @@ describe("a transaction's offsets", () => {
     expect(offsets.admit([third]).now).toEqual(new Set([third]));
   });
 
+  it('report the records that wait for room in the metadata', () => {
+    const tracker = new WatermarkTracker();
+    tracker.assign([{ topic: 't', partition: 0, offset: 0 }]);
+    const unlisted: number[] = [];
+    const offsets = new TransactionOffsets(tracker, new CommitEncoder(), {
+      unlisted: (_, count) => unlisted.push(count),
+    });
+    const [first, second, third] = [0, 1, 2].map((offset) => {
+      tracker.track({ topic: 't', partition: 0, offset });
+      return new KafkaOrigin({ topic: 't', partition: 0, offset });
+    });
+    if (!first || !second || !third) throw new Error('nothing was emitted');
+    offsets.admit([second, third]);
+    offsets.admit([first, third]);
+    offsets.admit([first, second, third]);
+    expect(unlisted).toEqual([2, 1, 0]);
+  });
+
   it('let no record be published twice, through any order, kills and sizes, and all of them be published', () => {
     const RECORDS = 1_500;
     const step = fc.oneof(

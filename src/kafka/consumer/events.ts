@@ -39,7 +39,10 @@ export interface SourceEvents {
   metadataIgnored?(partition: Partition, reason: UnusableMetadata): void;
   /** The broker refused the size of a commit's metadata. Later commits carry at most `maxBytes` of it. */
   metadataRefused?(maxBytes: number): void;
-  /** The number of done records above the group's offset that a commit's metadata doesn't list, for lack of space. */
+  /**
+   * The number of done records above the group's offset that a commit's metadata doesn't list, for lack of space. With a transaction: the
+   * number of records that wait because they would not be listed.
+   */
   unlisted?(partition: Partition, records: number): void;
   /**
    * A partition continues at `to` instead of `from`, the group's offset. `skipped` records were deleted before they were consumed.

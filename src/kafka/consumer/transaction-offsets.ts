@@ -13,7 +13,7 @@ import type { WatermarkTracker } from './watermark.ts';
 export class TransactionOffsets {
   readonly #tracker: WatermarkTracker;
   readonly #encoder: CommitEncoder;
-  readonly #events: Pick<SourceEvents, 'committed' | 'metadataRefused'>;
+  readonly #events: Pick<SourceEvents, 'committed' | 'metadataRefused' | 'unlisted'>;
 
   constructor(tracker: WatermarkTracker, encoder: CommitEncoder, events: SourceEvents = {}) {
     this.#tracker = tracker;
@@ -28,6 +28,8 @@ export class TransactionOffsets {
     for (const records of this.#byPartition(origins)) {
       const fitting = this.#fitting(records);
       for (const record of records) (fitting.has(record.offset) ? now : later).add(record);
+      const [partition] = records;
+      if (partition !== undefined) this.#events.unlisted?.(partition, records.length - fitting.size);
     }
     return { now, later };
   }
