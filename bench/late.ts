@@ -24,6 +24,8 @@ const GOAL = 0.9;
 
 interface Outcome {
   readonly rate: number;
+  /** CPU time of the service per acknowledged record, its start included. */
+  readonly cpuMicros: number;
   readonly rssMb: number;
   readonly mostWaiting: number;
   /** The most done records that a partition's metadata did not list. */
@@ -62,7 +64,7 @@ export async function run(args: readonly string[]): Promise<void> {
       const { rate, ...rest } = await measure(target, env, MODES[mode] ?? [], records - missing);
       const own = best.get(mode) ?? rate;
       best.set(mode, own);
-      const figures = [rate, rate / own, rest.rssMb, rest.mostWaiting, rest.unlisted];
+      const figures = [rate, rate / own, rest.cpuMicros, rest.rssMb, rest.mostWaiting, rest.unlisted];
       const [perSecond = 0, ratio = 0, ...others] = figures;
       const row = [mode, `${share} %`, String(Math.round(perSecond)), ratio.toFixed(2)];
       rows.push([...row, ...others.map((each) => String(Math.round(each)))]);
@@ -72,7 +74,16 @@ export async function run(args: readonly string[]): Promise<void> {
     await admin.deleteTopics([topic]);
     admin.close();
   }
-  const heads = ['mode', 'missing', 'records/s', `× without (goal ≥ ${GOAL})`, 'RSS MB', 'most waiting', 'not listed'];
+  const heads = [
+    'mode',
+    'missing',
+    'records/s',
+    `× without (goal ≥ ${GOAL})`,
+    'CPU µs/record',
+    'RSS MB',
+    'most waiting',
+    'not listed',
+  ];
   console.log(markdown(heads, rows));
 }
 
@@ -136,9 +147,10 @@ async function measure(
     unlisted = Math.max(unlisted, sumOf(text, 'wado_commit_metadata_overflow_offsets'));
     if (acked < good) continue;
     const seconds = (performance.now() - began) / 1_000;
-    const { rssMb } = usage();
+    const { cpuSeconds, rssMb } = usage();
     await service.signal('SIGKILL');
-    return { rate: (acked - before) / seconds, rssMb, mostWaiting, unlisted };
+    const cpuMicros = (cpuSeconds * 1e6) / acked;
+    return { rate: (acked - before) / seconds, cpuMicros, rssMb, mostWaiting, unlisted };
   }
 }
 

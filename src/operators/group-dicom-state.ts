@@ -45,12 +45,14 @@ export function groupDicomState(
       };
 
       function hold(files: readonly StoredFile[], reason: WaitReason, waited: Waited, closedAt: number): void {
+        const first = files.filter((file) => !waited.has(file)).map(({ source }) => source);
+        const compacted = new Map(compact(first).map((source) => [source.origin, source]));
         const held = files.filter((file) => {
           const before = waited.get(file) ?? 0;
           const isOutage = reason === 'storage_outage';
           const pauseMs = isOutage ? LONGEST_WAIT_MS : Math.min(pauseAfter(before), fileWaitMs - before);
           const waitedMs = isOutage ? before : before + pauseMs;
-          const source = waited.has(file) ? file.source : compact(file.source);
+          const source = compacted.get(file.source.origin) ?? file.source;
           return waiting.add({ source, reason, waitedMs, closedAt }, pauseMs);
         });
         if (held.length === 0) return;
