@@ -1,5 +1,5 @@
 /**
- * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--kind NAMES] [--random] [--only TEXT] [--no-build]
+ * npm run faults -- [--seeds N] [--from S] [--seed S] [--shards N] [--database NAMES] [--kind NAMES] [--random] [--only TEXT] [--no-build]
  *
  * Builds the service, starts a Kafka broker and a PostgreSQL server, runs the fault tests against them, and stops the servers.
  *   --seeds N    the number of random sequences of five faults, run in addition to the named scenarios [8]
@@ -8,6 +8,7 @@
  *   --shards N   the number of test processes at once, each with servers of its own [1]
  *   --kind NAMES only faults of these kinds, separated by commas (test/faults/support/random-faults.ts lists them)
  *   --random     without the named scenarios
+ *   --database NAMES  the databases of the configuration, separated by commas: postgres, mysql, mariadb [postgres]
  *   --only TEXT  only tests whose names match
  *   --no-build   test the service as it is in dist/
  * PostgreSQL's files are on a small tmpfs, so that a test can fill its disk. Where none can be mounted, that fault is skipped with a message.
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     shards: { type: 'string', default: '1' },
     random: { type: 'boolean', default: false },
+    database: { type: 'string', default: 'postgres' },
     kind: { type: 'string' },
     only: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
@@ -52,9 +54,10 @@ const began = Date.now();
 const results = await Promise.all(
   Array.from({ length: shards }, (_, shard) => {
     const mine = (all) => all.filter((_, i) => i % shards === shard);
-    const { kind } = values;
+    const { kind, database } = values;
     const files = [...mine(scenarios), ...(mine(seeds).length > 0 ? [SEEDS] : [])];
-    return runShard({ seeds: mine(seeds), files: files.map((file) => `test/faults/${file}`), kind, only: values.only });
+    const paths = files.map((file) => `test/faults/${file}`);
+    return runShard({ seeds: mine(seeds), files: paths, database, kind, only: values.only });
   }),
 );
 const totals = results.flatMap((result) => result.totals);

@@ -50,7 +50,8 @@ interface Outcome {
 async function sequence(machine: Machine, seed: number, outcome: Outcome): Promise<readonly string[]> {
   const random = seededRandom(seed);
   const exactlyOnce = random.between(1, 4) === 1;
-  const { faults, gentle } = randomSequence(random, FAULTS, WADO_FAULTS_KIND);
+  const names = machine.databases.map(({ name }) => name);
+  const { faults, gentle } = randomSequence(random, FAULTS, names, WADO_FAULTS_KIND);
   await using run = await FaultRun.create(machine, { partitions: random.pick([1, 3, 6]), exactlyOnce, gentle });
   const options = kindOfMember(random);
   const kind = `${exactlyOnce ? 'exactly' : 'at least'} once, ${options.args?.at(-1)} protocol`;

@@ -12,9 +12,18 @@ export interface FurtherDatabase {
 
 const FIRST_SWITCH = '        - switch:\n';
 
-/** Writes the shipped configuration with further databases behind its first one, and returns the file's path. */
-export function configWith(folder: string, databases: readonly FurtherDatabase[]): string {
-  const shipped = readFileSync('redpanda.yaml', 'utf8');
+/**
+ * Writes the shipped configuration with further databases behind its first one, or without that one, and returns the file's path.
+ */
+export function configWith(
+  folder: string,
+  databases: readonly FurtherDatabase[],
+  { withPostgres = true }: { readonly withPostgres?: boolean } = {},
+): string {
+  const whole = readFileSync('redpanda.yaml', 'utf8');
+  const [first = ''] = /^ {8}- label: postgres\n(?: {10,}.*\n|\n)*/m.exec(whole) ?? [];
+  if (first === '') throw new Error('redpanda.yaml has no database labelled postgres');
+  const shipped = withPostgres ? whole : whole.replace(first, '');
   if (!shipped.includes(FIRST_SWITCH)) throw new Error('redpanda.yaml has no switch');
   const outputs = databases.map(({ label, driver, variable, fields = [] }) =>
     [

@@ -110,6 +110,24 @@ describe("the fault suite's verdict", () => {
     },
   );
 
+  it('finds what is missing in a further database, and a commit that was accepted before its record was there', () => {
+    const evidence = honest();
+    const { objects, states, images } = evidence;
+    const withSecond = (changed: Partial<Evidence>): Evidence => ({
+      ...evidence,
+      further: [{ database: 'mysql', objects, states, images, ...changed }],
+    });
+    expect(endProblems(withSecond({}), LOAD)).toEqual([]);
+    expect(commitProblems(withSecond({}), LOAD)).toEqual([]);
+    expect(endProblems(withSecond({ states: without(states, 'series-2') }), LOAD)).toEqual([
+      'dicom_state_meta of mysql: 1 of 2 missing, e.g. series-2',
+    ]);
+    for (const changed of [{ images: having(images, 'instance-2', 203) }, { objects: having(objects, 'trace-2', 203) }])
+      expect(commitProblems(withSecond(changed), LOAD)).toEqual([
+        'partition 0: 3 was committed 3 ms before record 1 (trace-2) was everywhere',
+      ]);
+  });
+
   it('finds a commit past a poison record whose dead letter was not acknowledged yet', () => {
     const evidence = honest();
     expect(commitProblems({ ...evidence, deadLetters: having(evidence.deadLetters, 'poison', 201) }, LOAD)).toEqual([

@@ -1,9 +1,9 @@
 /** What the servers contain after a run, and since when. Nothing here is asked of the service itself but its logs. */
 import { readFileSync } from 'node:fs';
-import pg from 'pg';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../support/pipeline.ts';
 import { type Commit, readCommits } from './commit-log.ts';
+import { type FaultDatabase, rowsSql, withSession } from './database.ts';
 import type { InputHistory } from './input-history.ts';
 
 /** One key in one place: since when (milliseconds since the epoch, by the server's clock), and how often. */
@@ -14,11 +14,17 @@ export interface Found {
 
 export type Place = ReadonlyMap<string, Found>;
 
-export interface Evidence {
-  /** Keys: trace_id, series_uid and sop_uid; tables first, then topics. */
+/** The tables of one database, by the keys trace_id, series_uid and sop_uid. */
+export interface Tables {
   readonly objects: Place;
   readonly states: Place;
   readonly images: Place;
+}
+
+/** The tables are those of the first database. */
+export interface Evidence extends Tables {
+  /** The tables of the other databases. */
+  readonly further?: readonly (Tables & { readonly database: string })[];
   readonly publishedStates: Place;
   readonly publishedImages: Place;
   /** By the key of the dead-lettered record. */
@@ -62,38 +68,42 @@ export interface Truncation {
 /** With `committedOnly` topics are read as a reader of committed records sees them. */
 export async function gather(
   pipeline: Pipeline,
+  databases: readonly FaultDatabase[],
   history: InputHistory,
   logs: readonly string[],
   { committedOnly }: { readonly committedOnly: boolean },
 ): Promise<Evidence> {
-  const client = new pg.Client({
-    connectionString: pipeline.dsn,
-    connectionTimeoutMillis: 10_000,
-    query_timeout: 30_000,
-  });
-  await client.connect();
-  const rows = async (table: string, column: string): Promise<Place> => {
-    const text = `select ${column}, floor(extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000) from ${table}`;
-    const result = await client.query<[string, string | null]>({ text, rowMode: 'array' });
-    return new Map(result.rows.map(([key, time]) => [key, { since: Number(time ?? 0), times: 1 }]));
-  };
+  const tables = await Promise.all(
+    databases.map(async (database) => ({ database: database.name, ...(await tablesOf(database)) })),
+  );
+  const [first, ...others] = tables;
+  if (first === undefined) throw new Error('a run needs a database');
   const { topics, brokers, group } = pipeline;
   const topic = (name: string, field?: string) => published(brokers, name, committedOnly, field);
-  try {
+  return {
+    ...first,
+    further: others,
+    publishedStates: await topic(topics.state, 'series_uid'),
+    publishedImages: await topic(topics.image, 'sop_uid'),
+    deadLetters: await topic(topics.deadLetter),
+    input: await history.logs(),
+    commits: await readCommits(brokers, group, topics.input),
+    logs: logs.map((log) => readFileSync(log, 'utf8')),
+  };
+}
+
+function tablesOf(database: FaultDatabase): Promise<Tables> {
+  return withSession(database, async (run) => {
+    const rows = async (table: string, column: string): Promise<Place> => {
+      const found = await run(rowsSql(database.name, table, column));
+      return new Map(found.map(([key, time]) => [String(key), { since: Number(time ?? 0), times: 1 }]));
+    };
     return {
       objects: await rows('dicom_object_meta', 'trace_id'),
       states: await rows('dicom_state_meta', 'series_uid'),
       images: await rows('dicom_image_meta', 'sop_uid'),
-      publishedStates: await topic(topics.state, 'series_uid'),
-      publishedImages: await topic(topics.image, 'sop_uid'),
-      deadLetters: await topic(topics.deadLetter),
-      input: await history.logs(),
-      commits: await readCommits(brokers, group, topics.input),
-      logs: logs.map((log) => readFileSync(log, 'utf8')),
     };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** When each key was first appended to a topic, and how often; by the record's key, or by a field of its value. */

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { Pipeline } from '../../support/pipeline.ts';
+import { configWith } from '../../support/several-databases.ts';
+import { type DatabaseName, driverOf, type FaultDatabase, freshDatabaseOn } from './database.ts';
 import { gather } from './evidence.ts';
 import { FaultyStorage } from './faulty-storage.ts';
 import { InputHistory } from './input-history.ts';
@@ -57,11 +59,36 @@ const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 const UNPRIVILEGED = process.getuid?.() === 0 ? ['--bounding-set=-dac_override,-dac_read_search'] : [];
 const BUILT = fileURLToPath(new URL('../../../dist/src/cli/wado-consumer.cjs', import.meta.url));
 
+/** The databases of a run, the proxies before them, and those to drop at the end. */
+interface Stores {
+  readonly databases: readonly FaultDatabase[];
+  readonly lines: ReadonlyMap<DatabaseName, TcpProxy>;
+  readonly further: readonly { drop(): Promise<void> }[];
+}
+
+/** The shipped configuration, or one with these databases. */
+function configOf(folder: string, databases: readonly FaultDatabase[]): string {
+  const further = databases.filter(({ name }) => name !== 'postgres');
+  if (further.length === 0) return 'redpanda.yaml';
+  const outputs = further.map(({ name }) => ({
+    label: name,
+    driver: driverOf(name),
+    variable: variableOf(name),
+    fields: ['statement_timeout: 3s'],
+  }));
+  return configWith(folder, outputs, { withPostgres: further.length < databases.length });
+}
+
+function variableOf(name: DatabaseName): string {
+  return `${name.toUpperCase()}_DSN`;
+}
+
 export class FaultRun {
   readonly machine: Machine;
   readonly pipeline: Pipeline;
   readonly storage: FaultyStorage;
-  readonly database: TcpProxy;
+  /** Those of the configuration, past their proxies. */
+  readonly databases: readonly FaultDatabase[];
   readonly broker: TcpProxy;
   readonly input: InputHistory;
   /** What the watchers found, one sentence each. */
@@ -69,36 +96,71 @@ export class FaultRun {
   readonly members: Member[] = [];
   readonly #options: FaultRunOptions;
   readonly #loads: SteadyLoad[] = [];
-  readonly #dsn: string;
+  readonly #lines: ReadonlyMap<DatabaseName, TcpProxy>;
+  readonly #further: readonly { drop(): Promise<void> }[];
+  readonly #config: string;
 
   static async create(machine: Machine, options: FaultRunOptions = {}): Promise<FaultRun> {
     const partitions = options.partitions === undefined ? {} : { partitions: options.partitions };
     const pipeline = await Pipeline.create({ brokers: machine.brokers, dsn: machine.dsn, ...partitions });
     const storage = new FaultyStorage(pipeline);
-    const server = new URL(pipeline.dsn);
-    const database = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
+    const further = await Promise.all(
+      machine.databases.filter(({ name }) => name !== 'postgres').map(({ name, dsn }) => freshDatabaseOn(name, dsn)),
+    );
+    const databases = machine.databases.map(({ name }) => ({
+      name,
+      dsn: further.find((each) => each.name === name)?.dsn ?? pipeline.dsn,
+    }));
+    const lines = new Map<DatabaseName, TcpProxy>();
+    for (const { name, dsn } of databases) {
+      const { hostname: host, port } = new URL(dsn);
+      lines.set(name, await startTcpProxy({ target: { host, port: Number(port) } }));
+    }
     const broker = await startTcpProxy({ target: machine.kafkaBehindProxy, port: machine.kafkaProxyPort });
-    return new FaultRun(machine, pipeline, storage, database, broker, options);
+    return new FaultRun(machine, pipeline, storage, { databases, lines, further }, broker, options);
   }
 
   private constructor(
     machine: Machine,
     pipeline: Pipeline,
     storage: FaultyStorage,
-    database: TcpProxy,
+    { databases, lines, further }: Stores,
     broker: TcpProxy,
     options: FaultRunOptions,
   ) {
     this.machine = machine;
     this.pipeline = pipeline;
     this.storage = storage;
-    this.database = database;
+    this.databases = databases;
+    this.#lines = lines;
+    this.#further = further;
+    this.#config = configOf(pipeline.folder, databases);
     this.broker = broker;
     this.input = new InputHistory(pipeline);
     this.#options = options;
-    const through = new URL(pipeline.dsn);
-    through.port = String(database.port);
-    this.#dsn = through.href;
+  }
+
+  /** The proxy before the first database. */
+  get database(): TcpProxy {
+    return this.lineTo(this.databases[0]?.name ?? 'postgres');
+  }
+
+  /** The proxy before a database. */
+  lineTo(name: DatabaseName): TcpProxy {
+    const line = this.#lines.get(name);
+    if (line === undefined) throw new Error(`this run has no ${name}`);
+    return line;
+  }
+
+  /** The DSN of each database, by the variable of the configuration. */
+  #dsns(direct: boolean): Record<string, string> {
+    return Object.fromEntries(
+      this.databases.map(({ name, dsn }) => {
+        const url = new URL(dsn);
+        if (!direct) url.port = String(this.lineTo(name).port);
+        return [variableOf(name), url.href];
+      }),
+    );
   }
 
   start(options: MemberOptions = {}): Member {
@@ -108,7 +170,8 @@ export class FaultRun {
     const { direct = false, command = [...MORTAL, ...UNPRIVILEGED, process.execPath, BUILT] } = options;
     const service = this.pipeline.start(
       {
-        ...(direct ? {} : { KAFKA_BROKERS: `127.0.0.1:${this.broker.port}`, POSTGRES_DSN: this.#dsn }),
+        ...(direct ? {} : { KAFKA_BROKERS: `127.0.0.1:${this.broker.port}` }),
+        ...this.#dsns(direct),
         READER_WORKERS: '1',
         ...this.storage.env,
         ...this.#options.env,
@@ -119,7 +182,7 @@ export class FaultRun {
         ...(this.#options.args ?? []),
         ...(options.args ?? []),
       ],
-      { log, command },
+      { log, command, config: this.#config },
     );
     const member = new Member(name, service, log, (text) => this.problems.push(text));
     this.members.push(member);
@@ -156,6 +219,7 @@ export class FaultRun {
     const committedOnly = this.#options.exactlyOnce === true;
     const evidence = await gather(
       this.pipeline,
+      this.databases,
       this.input,
       this.members.map((member) => member.log),
       { committedOnly },
@@ -209,7 +273,8 @@ export class FaultRun {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.members.filter((member) => member.running).map((member) => member.kill()));
-    await Promise.all([this.database.close(), this.broker.close()]);
+    await Promise.all([...this.#lines.values(), this.broker].map((line) => line.close()));
+    await Promise.all(this.#further.map((database) => database.drop()));
     this.storage[Symbol.dispose]();
     await this.pipeline[Symbol.asyncDispose]();
   }

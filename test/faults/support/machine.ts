@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { describe, it } from 'vitest';
+import type { DatabaseName, FaultDatabase } from './database.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/services.sh', import.meta.url));
 const run = promisify(execFile);
 
-export type Server = 'kafka' | 'postgres';
+export type Server = 'kafka' | DatabaseName;
 
 export interface Machine {
   /** The broker's address without a proxy, for the test itself. */
@@ -17,6 +18,8 @@ export interface Machine {
   readonly kafkaBehindProxy: { readonly host: string; readonly port: number };
   readonly kafkaProxyPort: number;
   readonly dsn: string;
+  /** The databases of the service's configuration, in its order. */
+  readonly databases: readonly FaultDatabase[];
   /** The folder of PostgreSQL's files when it is a small file system that a test may fill. */
   readonly disk: string | undefined;
   stop(server: Server): Promise<void>;
@@ -41,6 +44,7 @@ export function describeFaults(title: string, body: (machine: Machine) => void):
       kafkaBehindProxy: { host: '127.0.0.1', port: behind ?? 0 },
       kafkaProxyPort: proxy ?? 0,
       dsn: WADO_FAULTS_DSN,
+      databases: databasesOf(WADO_FAULTS_DSN),
       disk: WADO_FAULTS_DISK,
       stop: (server) => services('stop', server),
       kill: (server) => services('kill', server),
@@ -50,6 +54,17 @@ export function describeFaults(title: string, body: (machine: Machine) => void):
       },
     }),
   );
+}
+
+/** `postgres,mysql` in WADO_FAULTS_DATABASES, with the address of each server that is not PostgreSQL in a variable of its own. */
+function databasesOf(postgres: string): readonly FaultDatabase[] {
+  const { WADO_FAULTS_DATABASES = 'postgres', WADO_FAULTS_MYSQL_DSN = '', WADO_FAULTS_MARIADB_DSN = '' } = process.env;
+  const servers = { postgres, mysql: WADO_FAULTS_MYSQL_DSN, mariadb: WADO_FAULTS_MARIADB_DSN };
+  return WADO_FAULTS_DATABASES.split(',').map((name) => {
+    if (name !== 'postgres' && name !== 'mysql' && name !== 'mariadb')
+      throw new Error(`--database: expected postgres, mysql or mariadb, not ${name}`);
+    return { name, dsn: servers[name] };
+  });
 }
 
 async function services(...args: string[]): Promise<void> {

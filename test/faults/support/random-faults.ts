@@ -1,5 +1,6 @@
 /** The faults of a random sequence, and how often each is drawn. */
 import type { Random } from '../../../src/samples/seeded-random.ts';
+import type { DatabaseName } from './database.ts';
 import { garbledBroker, garbledDatabase, line, resets } from './faults/connections.ts';
 import { fillDisk } from './faults/disk.ts';
 import type { Fault } from './faults/fault.ts';
@@ -12,7 +13,7 @@ import { lateFiles, loseMount, slowStorage } from './faults/storage.ts';
 import { addPartitions, deleteRecords, recreateTopic } from './faults/topic.ts';
 
 /** By the name that `npm run faults -- --kind NAME` uses. */
-type Kinds = Readonly<Record<string, readonly [weight: number, make: (random: Random) => Fault]>>;
+type Kinds = Readonly<Record<string, readonly [weight: number, make: (random: Random, on: DatabaseName) => Fault]>>;
 
 /** No process, connection or partition is lost in these, so that nothing has to be processed twice. */
 const GENTLE: Kinds = {
@@ -41,24 +42,27 @@ const KINDS: Kinds = {
   'kill-broker': [1, killBroker],
   'black-hole-database': [
     2,
-    (random) => line(random, 'database line', 'black hole', (run, on) => run.database.blackHole(on)),
+    (random, name) => line(random, `${name} line`, 'black hole', (run, on) => run.lineTo(name).blackHole(on)),
   ],
   'black-hole-broker': [
     2,
     (random) => line(random, 'broker line', 'black hole', (run, on) => run.broker.blackHole(on)),
   ],
-  'refuse-database': [2, (random) => line(random, 'database line', 'refused', (run, on) => run.database.refuse(on))],
+  'refuse-database': [
+    2,
+    (random, name) => line(random, `${name} line`, 'refused', (run, on) => run.lineTo(name).refuse(on)),
+  ],
   'refuse-broker': [2, (random) => line(random, 'broker line', 'refused', (run, on) => run.broker.refuse(on))],
   'slow-database': [
     1,
-    (random) => line(random, 'database line', 'slow', (run, on) => run.database.delay(on ? 150 : 0)),
+    (random, name) => line(random, `${name} line`, 'slow', (run, on) => run.lineTo(name).delay(on ? 150 : 0)),
   ],
   'slow-broker': [1, (random) => line(random, 'broker line', 'slow', (run, on) => run.broker.delay(on ? 150 : 0))],
-  'reset-database': [2, (random) => resets(random, 'database line')],
-  'reset-broker': [2, (random) => resets(random, 'broker line')],
+  'reset-database': [2, (random, name) => resets(random, `${name} line`, (run) => run.lineTo(name))],
+  'reset-broker': [2, (random) => resets(random, 'broker line', (run) => run.broker)],
   'garble-database': [1, garbledDatabase],
   'garble-broker': [1, garbledBroker],
-  'kill-before-database-ack': [2, killBeforeDatabaseAck],
+  'kill-before-database-ack': [2, (_, name) => killBeforeDatabaseAck(name)],
   'kill-before-broker-ack': [2, killBeforeBrokerAck],
   'kill-before-commit-ack': [2, killBeforeCommitAck],
   'fill-disk': [2, fillDisk],
@@ -72,24 +76,39 @@ export interface Sequence {
 
 const GENTLE_ONE_IN = 8;
 
-/** Random faults; with `only`, a list separated by commas, of those kinds. */
-export function randomSequence(random: Random, length: number, only?: string): Sequence {
+/**
+ * Random faults; with `only`, a list separated by commas, of those kinds. Each fault of a database is one of `databases`. With one database,
+ * a seed gives the same sequence whichever it is.
+ */
+export function randomSequence(
+  random: Random,
+  length: number,
+  databases: readonly DatabaseName[],
+  only?: string,
+): Sequence {
+  const of = (make: (random: Random, on: DatabaseName) => Fault) => make(random, anyOf(random, databases));
   if (only !== undefined) {
     const kinds = only.split(',');
     const gentle = kinds.every((kind) => Object.hasOwn(GENTLE, kind));
-    return { faults: Array.from({ length }, () => known(random.pick(kinds))(random)), gentle };
+    return { faults: Array.from({ length }, () => of(known(random.pick(kinds)))), gentle };
   }
   const gentle = random.between(1, GENTLE_ONE_IN) === 1;
-  return { faults: Array.from({ length }, () => draw(random, gentle ? GENTLE : KINDS)), gentle };
+  return { faults: Array.from({ length }, () => of(draw(random, gentle ? GENTLE : KINDS))), gentle };
 }
 
-function known(kind: string): (random: Random) => Fault {
+function anyOf(random: Random, databases: readonly DatabaseName[]): DatabaseName {
+  const [first, second] = databases;
+  if (first === undefined) throw new RangeError('a run needs a database');
+  return second === undefined ? first : random.pick(databases);
+}
+
+function known(kind: string): Kinds[string][1] {
   const found = KINDS[kind];
   if (found === undefined) throw new RangeError(`unknown kind ${kind}; the kinds are ${Object.keys(KINDS).join(', ')}`);
   return found[1];
 }
 
-function draw(random: Random, kinds: Kinds): Fault {
+function draw(random: Random, kinds: Kinds): Kinds[string][1] {
   const all = Object.values(kinds);
   let left = random.between(
     1,
@@ -97,7 +116,7 @@ function draw(random: Random, kinds: Kinds): Fault {
   );
   for (const [weight, make] of all) {
     left -= weight;
-    if (left <= 0 && weight > 0) return make(random);
+    if (left <= 0 && weight > 0) return make;
   }
   throw new RangeError('no kind has a positive weight');
 }

@@ -12,7 +12,7 @@ const DISK_MB = 700;
  * Runs the test files with these seeds. `kind`: only faults of that kind; `only`: tests whose names match. Resolves with vitest's exit
  * code, one entry per seed, and the folder of the logs, which is removed when the code is 0.
  */
-export async function runShard({ seeds, files, kind, only }) {
+export async function runShard({ seeds, files, database, kind, only }) {
   const folder = mkdtempSync('/var/tmp/wado-faults-');
   // The postgres user needs access.
   chmodSync(folder, 0o755);
@@ -22,6 +22,7 @@ export async function runShard({ seeds, files, kind, only }) {
   const mounted = mountDisk(disk);
   const env = {
     ...environment(folder),
+    WADO_FAULTS_DATABASES: database,
     WADO_FAULTS_SEEDS: seeds.join(','),
     WADO_FAULTS_TOTALS: totals,
     WADO_FAULTS_FOLDER: folder,
@@ -34,7 +35,9 @@ export async function runShard({ seeds, files, kind, only }) {
   const pass = (signal) => child?.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, pass);
   try {
-    must('bash', [SERVICES, 'up', 'kafka', 'postgres'], env);
+    // Each run has a PostgreSQL database, also one whose configuration has none.
+    const others = database.split(',').filter((name) => name !== 'postgres');
+    must('bash', [SERVICES, 'up', 'kafka', 'postgres', ...others], env);
     await configurePostgres(env.WADO_FAULTS_DSN);
     must('bash', [SERVICES, 'restart', 'postgres'], env);
     const names = only === undefined ? [] : ['-t', only];
@@ -53,7 +56,8 @@ export async function runShard({ seeds, files, kind, only }) {
 }
 
 function environment(folder) {
-  const [kafka, postgres, behindProxy, proxy] = freePorts();
+  const [kafka, postgres, behindProxy, proxy, mysql] = freePorts();
+  const [, mariadb] = freePorts();
   return {
     ...process.env,
     WADO_SERVICES_DIR: join(folder, 'services'),
@@ -65,6 +69,10 @@ function environment(folder) {
     WADO_KAFKA_PROPERTIES: brokerProperties(kafka, behindProxy, proxy).join('\n'),
     WADO_FAULTS_KAFKA: `127.0.0.1:${kafka}`,
     WADO_FAULTS_KAFKA_PROXY: `${behindProxy},${proxy}`,
+    WADO_MYSQL_PORT: String(mysql),
+    WADO_MARIADB_PORT: String(mariadb),
+    WADO_FAULTS_MYSQL_DSN: `mysql://dicom:dicom@127.0.0.1:${mysql}/dicom`,
+    WADO_FAULTS_MARIADB_DSN: `mysql://dicom:dicom@127.0.0.1:${mariadb}/dicom`,
     WADO_FAULTS_DSN: `postgres://postgres@127.0.0.1:${postgres}/dicom`,
   };
 }

@@ -20,6 +20,11 @@ export function endProblems(evidence: Evidence, load: readonly LoadRecord[]): re
     ...differences('dicom_object_meta', by('traceId'), evidence.objects),
     ...differences('dicom_state_meta', by('series'), evidence.states),
     ...differences('dicom_image_meta', by('instance'), evidence.images),
+    ...(evidence.further ?? []).flatMap(({ database, objects, states, images }) => [
+      ...differences(`dicom_object_meta of ${database}`, by('traceId'), objects),
+      ...differences(`dicom_state_meta of ${database}`, by('series'), states),
+      ...differences(`dicom_image_meta of ${database}`, by('instance'), images),
+    ]),
     ...differences('the state topic', by('series'), evidence.publishedStates),
     ...differences('the image topic', by('instance'), evidence.publishedImages),
     ...differences('the dead letters', poison, evidence.deadLetters),
@@ -147,6 +152,10 @@ function durability(evidence: Evidence, load: readonly LoadRecord[]): (key: stri
         : [
             evidence.objects.get(keys.traceId),
             evidence.images.get(keys.instance),
+            ...(evidence.further ?? []).flatMap(({ objects, images }) => [
+              objects.get(keys.traceId),
+              images.get(keys.instance),
+            ]),
             evidence.publishedImages.get(keys.instance),
             evidence.publishedStates.get(keys.series),
           ];

@@ -2,6 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
+import type { TcpProxy } from '../../../../src/testing/proxy.ts';
+import type { DatabaseName } from '../database.ts';
 import type { FaultRun } from '../fault-run.ts';
 import type { Fault, Target } from './fault.ts';
 
@@ -24,23 +26,23 @@ export function line(
   };
 }
 
-export function resets(random: Random, target: 'database line' | 'broker line'): Fault {
+/** `lineOf` gives the proxy. */
+export function resets(random: Random, target: Target, lineOf: (run: FaultRun) => TcpProxy): Fault {
   const times = random.between(1, 6);
   return {
     targets: [target],
     title: `${target}: reset ${times} times`,
     async happen({ run }) {
       for (let i = 0; i < times; i++) {
-        if (target === 'database line') run.database.cut();
-        else run.broker.cut();
+        lineOf(run).cut();
         await sleep(300);
       }
     },
   };
 }
 
-export function garbledDatabase(random: Random): Fault {
-  return line(random, 'database line', 'garbled', (run, on) => run.database.garble(on));
+export function garbledDatabase(random: Random, name: DatabaseName): Fault {
+  return line(random, `${name} line`, 'garbled', (run, on) => run.lineTo(name).garble(on));
 }
 
 /** From the first answer of new connections on: without TLS, bytes garbled in the middle of a fetch can't be recognized. */

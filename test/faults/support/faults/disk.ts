@@ -13,11 +13,12 @@ const run = promisify(execFile);
 export function fillDisk(random: Random): Fault {
   const ms = random.between(300, 2_500);
   return {
-    targets: ['database'],
+    targets: ['postgres'],
     title: `PostgreSQL's disk full for ${ms} ms`,
     async happen({ run: { machine } }) {
       // Without a small file system this fault does nothing, so that the seed's other faults stay the same.
-      if (machine.disk === undefined) return skipped("PostgreSQL's disk full");
+      if (machine.disk === undefined || !machine.databases.some(({ name }) => name === 'postgres'))
+        return skipped("PostgreSQL's disk full");
       const filler = join(machine.disk, 'filler');
       await fill(machine.disk, filler);
       await sleep(ms);
@@ -45,5 +46,5 @@ async function fill(disk: string, filler: string): Promise<void> {
 }
 
 function skipped(what: string): void {
-  console.log(`skipped: ${what}: no tmpfs can be mounted here`);
+  console.log(`skipped: ${what}: there is no PostgreSQL on a tmpfs here`);
 }

@@ -1,3 +1,4 @@
+import type { DatabaseName } from '../database.ts';
 import type { FaultRun, MemberOptions } from '../fault-run.ts';
 import type { Member } from '../member.ts';
 
@@ -10,12 +11,12 @@ export interface Victim {
 
 export type Target =
   | 'service'
-  | 'database'
   | 'broker'
-  | 'database line'
   | 'broker line'
   | 'group'
   | 'dead letters'
+  | DatabaseName
+  | `${DatabaseName} line`
   | 'storage';
 
 export interface Fault {

@@ -1,16 +1,21 @@
 /** kill -9 after a server has done what was asked, and before the service knows. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultRun } from '../fault-run.ts';
+import type { Hold } from '../../../../src/testing/proxy.ts';
+import { type DatabaseName, isWrite, TITLES } from '../database.ts';
 import type { Fault, Victim } from './fault.ts';
 import { restart } from './service.ts';
 
 /** The database has committed; the service is killed before the answer arrives. */
-export function killBeforeDatabaseAck(): Fault {
+export function killBeforeDatabaseAck(name: DatabaseName): Fault {
   return {
     targets: ['service'],
-    title: "kill -9 between the database's commit and its ack",
-    happen: (victim) => killWhileHeld(victim, victim.run.database.hold(isBind)),
+    title: `kill -9 between ${TITLES[name]}'s commit and its ack`,
+    happen: (victim) =>
+      killWhileHeld(
+        victim,
+        victim.run.lineTo(name).hold((request) => isWrite(name, request)),
+      ),
   };
 }
 
@@ -32,16 +37,11 @@ export function killBeforeCommitAck(): Fault {
   };
 }
 
-async function killWhileHeld(victim: Victim, hold: ReturnType<FaultRun['database']['hold']>): Promise<void> {
+async function killWhileHeld(victim: Victim, hold: Hold): Promise<void> {
   await Promise.race([hold.held, sleep(3_000)]);
   await victim.member.kill();
   hold.release();
   restart(victim);
-}
-
-/** PostgreSQL's Bind message: a prepared statement with its values. */
-function isBind(request: Buffer): boolean {
-  return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_write'));
 }
 
 /** Kafka's Produce request. */

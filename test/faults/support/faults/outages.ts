@@ -2,14 +2,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../../src/samples/seeded-random.ts';
+import { type DatabaseName, TITLES } from '../database.ts';
+import type { Server } from '../machine.ts';
 import type { Fault, Target, Victim } from './fault.ts';
 
-export function stopDatabase(random: Random): Fault {
-  return outage(random, 'database', 'PostgreSQL stopped', ({ run }) => run.machine.stop('postgres'), 'postgres');
+export function stopDatabase(random: Random, on: DatabaseName): Fault {
+  return outage(random, on, `${TITLES[on]} stopped`, ({ run }) => run.machine.stop(on), on);
 }
 
-export function killDatabase(random: Random): Fault {
-  return outage(random, 'database', 'kill -9 of PostgreSQL', ({ run }) => run.machine.kill('postgres'), 'postgres');
+export function killDatabase(random: Random, on: DatabaseName): Fault {
+  return outage(random, on, `kill -9 of ${TITLES[on]}`, ({ run }) => run.machine.kill(on), on);
 }
 
 export function stopBroker(random: Random): Fault {
@@ -25,7 +27,7 @@ function outage(
   target: Target,
   title: string,
   end: (victim: Victim) => Promise<void>,
-  server: 'kafka' | 'postgres',
+  server: Server,
 ): Fault {
   const ms = random.between(0, 2_000);
   return {
