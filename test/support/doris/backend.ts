@@ -55,8 +55,10 @@ async function receive(
   // Without it, a client that waits for it sends nothing.
   if (request.headers.expect !== undefined) response.writeContinue();
   let prepared: PreparedLoad;
+  let bytes = 0;
   try {
     const sent = await buffer(request);
+    bytes = sent.length;
     const body = request.headers.compress_type === undefined ? sent : gunzipSync(sent);
     const objects = parseBody(request, body.toString('utf8'));
     const { label } = transaction;
@@ -101,7 +103,7 @@ async function receive(
       if (transaction.state === 'PREPARE') transactions.publish(transaction);
       return;
   }
-  const rows = { NumberTotalRows: prepared.total, NumberLoadedRows: prepared.rows.length };
+  const rows = { NumberTotalRows: prepared.total, NumberLoadedRows: prepared.rows.length, LoadBytes: bytes };
   if (request.headers.two_phase_commit === 'true') {
     transaction.state = 'PRECOMMITTED';
     return answer(response, transaction, { Status: 'Success', Message: 'OK', TwoPhaseCommit: 'true', ...rows });
@@ -125,7 +127,20 @@ async function receive(
   answer(response, transaction, { Status: 'Success', Message: 'OK', ...rows });
 }
 
-const NO_ROWS = { NumberTotalRows: 0, NumberLoadedRows: 0, NumberFilteredRows: 0, NumberUnselectedRows: 0 };
+/** Every answer has these. Clients rely on it: Flink's fails without LoadBytes. */
+const NO_ROWS = {
+  NumberTotalRows: 0,
+  NumberLoadedRows: 0,
+  NumberFilteredRows: 0,
+  NumberUnselectedRows: 0,
+  LoadBytes: 0,
+  LoadTimeMs: 1,
+  BeginTxnTimeMs: 0,
+  StreamLoadPutTimeMs: 0,
+  ReadDataTimeMs: 0,
+  WriteDataTimeMs: 0,
+  CommitAndPublishTimeMs: 0,
+};
 
 function answer(response: ServerResponse, { id, label }: Transaction, fields: Record<string, unknown>): void {
   response.end(`${JSON.stringify({ TxnId: id, Label: label, ...NO_ROWS, ...fields })}\n`);
