@@ -5,6 +5,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string
   header: () => import('./header.ts'),
   held: () => import('./held.ts'),
   late: () => import('./late.ts'),
+  latency: () => import('./latency.ts'),
   pipeline: () => import('./pipeline.ts'),
   sinks: () => import('./sinks.ts'),
   stalled: () => import('./stalled.ts'),

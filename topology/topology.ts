@@ -6,8 +6,9 @@
  *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
  *                                              └─▶ dead letters ┘
  */
-import { bufferTime, filter, finalize, type Observable, type SchedulerLike, tap } from 'rxjs';
+import { bufferTime, filter, finalize, type Observable, type SchedulerLike, Subject, tap } from 'rxjs';
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
+import { batchWhenIdle } from '../src/operators/batch-when-idle.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { type GroupOptions, groupDicomState } from '../src/operators/group-dicom-state.ts';
@@ -33,6 +34,11 @@ export interface Settings {
   readonly batchCount: number;
   /** or after this period, in milliseconds. */
   readonly batchPeriodMs: number;
+  /**
+   * When given, a batch is also closed as soon as no other record is in flight: the function returns the number of emitted records that
+   * are neither acknowledged nor waiting.
+   */
+  readonly flushWhenIdle?: () => number;
   /** Batches whose headers are read concurrently. */
   readonly concurrency: number;
   /** How long a record waits for a file that is missing or incomplete, in milliseconds. */
@@ -57,10 +63,12 @@ export function topology(
 ): Observable<AcknowledgedBatch> {
   const options = forkOptions(settings);
   const held = holdRefused(deadLetters, offsets, options.retry);
-  return batches(source, settings).pipe(
+  const acknowledged$ = new Subject<void>();
+  return batches(source, settings, acknowledged$).pipe(
     groupDicomState(reader, groupOptions(source, settings)),
     forkTo({ sinks, deadLetters: held.deadLetters }, options),
     acknowledgeRecords(held.offsets),
+    tap(() => acknowledged$.next()),
     finalize(() => held.stop()),
   );
 }
@@ -82,17 +90,22 @@ export function exactlyOnceTopology(
   settings: Settings,
 ): Observable<AcknowledgedBatch> {
   const options = forkOptions(settings);
-  return batches(source, settings).pipe(
+  const acknowledged$ = new Subject<void>();
+  return batches(source, settings, acknowledged$).pipe(
     groupDicomState(reader, groupOptions(source, settings)),
     forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
     commitTogether(transaction, options.retry),
+    tap(() => acknowledged$.next()),
   );
 }
 
-function batches(source: Source, settings: Settings): Observable<ParsedRecord[]> {
+function batches(source: Source, settings: Settings, acknowledged$: Observable<void>): Observable<ParsedRecord[]> {
+  const { batchCount: count, batchPeriodMs: periodMs, flushWhenIdle: inFlight, scheduler } = settings;
   return source.records$.pipe(
     parseRecords(settings.parseEvents),
-    bufferTime(settings.batchPeriodMs, null, settings.batchCount, settings.scheduler),
+    inFlight === undefined
+      ? bufferTime(periodMs, null, count, scheduler)
+      : batchWhenIdle({ count, periodMs, inFlight, finished$: acknowledged$, scheduler }),
     filter((batch) => batch.length > 0),
     tap((batch) => settings.onBatch?.(batch.length)),
   );

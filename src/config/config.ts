@@ -114,6 +114,8 @@ export interface InputConfig extends ComponentConfig, KafkaConnectionConfig {
 export interface BatchingConfig {
   readonly count: number;
   readonly periodMs: number;
+  /** Whether a batch is also complete as soon as no other record is in flight. */
+  readonly flushWhenIdle: boolean;
 }
 
 /** `pipeline.processors[0].group_dicom_state`: how headers are read. */

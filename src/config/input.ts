@@ -18,6 +18,7 @@ import { kafkaConnectionFields, readKafkaConnection } from './kafka-connection.t
 const batchingSchema = mapping({
   count: wholeNumber(1, 100_000).default(50),
   period: duration().default(5000),
+  flush_when_idle: bool().default(false),
   byte_size: onlyDefault(0),
   check: onlyDefault(''),
   processors: onlyDefault([]),
@@ -26,7 +27,7 @@ const batchingSchema = mapping({
 const unorderedProcessingSchema = mapping({
   enabled: bool().default(false),
   checkpoint_limit: wholeNumber(1, 1_000_000).default(2048),
-  batching: batchingSchema.default({ count: 50, period: 5000 }),
+  batching: batchingSchema.default({ count: 50, period: 5000, flush_when_idle: false }),
 });
 
 // The bounds are librdkafka's: what passes here must not fail when the client is made.
@@ -103,6 +104,6 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
     ...(fields.instance_id === '' ? {} : { instanceId: fields.instance_id }),
     ...(fields.rack_id === '' ? {} : { rackId: fields.rack_id }),
     checkpointLimit,
-    batching: { count: batching.count, periodMs: batching.period },
+    batching: { count: batching.count, periodMs: batching.period, flushWhenIdle: batching.flush_when_idle },
   };
 }

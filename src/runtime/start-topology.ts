@@ -52,6 +52,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
     return nodes.run({
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
+      ...(config.input.batching.flushWhenIdle ? { flushWhenIdle: () => nodes.unacked() - waiting } : {}),
       concurrency: config.group.concurrency,
       fileWaitMs: config.group.fileWaitMs,
       onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),

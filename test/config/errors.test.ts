@@ -39,7 +39,7 @@ describe('a valid configuration', () => {
       fetchMinBytes: 1,
       fetchMaxWaitMs: 5000,
       checkpointLimit: 2048,
-      batching: { count: 50, periodMs: 5000 },
+      batching: { count: 50, periodMs: 5000, flushWhenIdle: false },
     });
     expect(topics.producer).toEqual({
       seedBrokers: ['localhost:9092'],
