@@ -9,7 +9,9 @@ import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
 const RECORDS = 4_000;
-const LATE_EVERY = 100;
+const LATE_EVERY = 20;
+/** Fewer records in flight than there are late files. */
+const NARROW = ['--set', 'input.redpanda.unordered_processing.checkpoint_limit=100'];
 /** A longer wait than any of these tests takes. */
 const PATIENT = { FILE_WAIT: '5m' };
 
@@ -37,8 +39,8 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
   const published = async (pipeline: Pipeline) => await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
 
   for (const [mode, args] of [
-    ['at least once', []],
-    ['exactly once', ['--exactly-once']],
+    ['at least once', NARROW],
+    ['exactly once', [...NARROW, '--exactly-once']],
   ] as const) {
     it(`the other records are processed, and after kill -9 none of them again (${mode})`, {
       timeout: 120 * SECONDS,
