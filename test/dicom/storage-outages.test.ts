@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { StorageOutages, type StorageOutagesOptions } from '../../src/dicom/files/storage-outages.ts';
 import type { RootProbe } from '../../src/dicom/files/storage-root-watch.ts';
+import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 let outages: StorageOutages | undefined;
 let changes: [index: number, code: string | undefined][];
@@ -134,6 +135,16 @@ describe('below an unusable root', () => {
     const tried = sources.filter(({ path, source }) => roots.mayTry({ path, source }));
     expect(tried).toHaveLength(32);
     expect(roots.mayTry({ path: '/a/new.dcm', source: {} })).toBe(true);
+  });
+
+  it('a file is known by the origin of its record, which a copy of the record has, too', async () => {
+    const roots = start(['/a']);
+    await reported(1);
+    const files = attempts('/a', 200, 'missing').map(({ path }) => ({ path, source: { origin: new MemoryOrigin() } }));
+    for (const file of files) roots.add(file, 'missing');
+    const copies = files.map(({ path, source }) => ({ path, source: { ...source } }));
+    expect(copies.filter((file) => roots.mayTry(file))).toHaveLength(32);
+    expect(roots.mayTry({ path: '/a/new.dcm', source: { origin: new MemoryOrigin() } })).toBe(true);
   });
 
   it('no file is tried while the root does not answer, and files of other roots are', async () => {

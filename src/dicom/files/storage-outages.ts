@@ -1,5 +1,5 @@
 /** The state of every storage root, from regular checks of the root itself and from the attempts to read its files. */
-import type { FileToRead } from '../../records/records.ts';
+import { type FileToRead, Origin } from '../../records/records.ts';
 import { type OutageLimits, type Outcome, RootOutcomes } from './root-outcomes.ts';
 import { RootPaths } from './root-paths.ts';
 import { type RootProbe, StorageRootWatch } from './storage-root-watch.ts';
@@ -123,6 +123,9 @@ export class StorageOutages {
   }
 }
 
+/** A record that waits is copied: the copy has the same origin. */
 function keyOf(file: AttemptedFile): object {
-  return file.source ?? file;
+  const { source } = file;
+  if (source !== undefined && 'origin' in source && source.origin instanceof Origin) return source.origin;
+  return source ?? file;
 }
