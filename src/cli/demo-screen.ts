@@ -1,16 +1,28 @@
 /** What the demo prints. */
-import type { DemoProgress } from '../embedded/demo.ts';
+import type { Demo, DemoProgress } from '../embedded/demo.ts';
+import { DEMO_DATABASES, type DemoDatabaseName } from '../embedded/demo-database.ts';
 import { addsUp, type Sum } from '../embedded/sums.ts';
 import { bar } from './terminal/live-block.ts';
 import { count, table } from './terminal/table.ts';
 
-export const INTRODUCTION = `Embedded in this process, so that nothing has to be installed:
+const [EMBEDDED] = DEMO_DATABASES;
+
+/** What is real in the demo, and what is not. */
+export function introduction(database: DemoDatabaseName): string {
+  return `Embedded in this process${database === EMBEDDED ? ', so that nothing has to be installed' : ''}:
   Kafka       librdkafka's mock broker: the Kafka protocol on a loopback port, in memory, 5 MB per partition.
               It does not show durability, leader changes, quotas, security or transactions.
-  PostgreSQL  PGlite: PostgreSQL in WebAssembly, stored in a folder, one session for all connections.
-              It does not show a server's speed, locks between sessions, or failures.
-The service, its topology, its SQL and its configuration file are the real ones. Studies are generated; some records are
+${database === EMBEDDED ? PGLITE : SERVER}The service, its topology, its SQL and its configuration file are the real ones. Studies are generated; some records are
 broken on purpose.
+`;
+}
+
+const PGLITE = `  PostgreSQL  PGlite: PostgreSQL in WebAssembly, stored in a folder, one session for all connections.
+              It does not show a server's speed, locks between sessions, or failures.
+`;
+
+const SERVER = `Started on this machine, with its data in the demo's folder:
+  Database    the MySQL or MariaDB that is installed here.
 `;
 
 export interface Speed {
@@ -70,12 +82,14 @@ const QUERIES = [
 ];
 
 /** Where to look while the demo runs. */
-export function liveHints(url: string | undefined, dsn: string, configFile: string, logFile: string): string {
+export function liveHints({ url, database, configFile, logFile }: Demo): string {
+  const { dsn, driver, title } = database;
+  const where = driver === EMBEDDED ? `psql '${dsn}'` : `${title}, ${dsn}`;
   return `
   dashboard      ${url ?? 'off'}
   configuration  ${configFile}
   log            ${logFile}
-  database       psql '${dsn}'
+  database       ${where}
                  ${QUERIES[0]};
 `;
 }

@@ -1,14 +1,15 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Demo, startDemo } from '../embedded/demo.ts';
+import { DEMO_DATABASES, type DemoDatabaseName } from '../embedded/demo-database.ts';
 import { FolderInUseError } from '../embedded/folder-lock.ts';
 import { addsUp } from '../embedded/sums.ts';
 import { errorCode } from '../ops/serialize-error.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import {
-  INTRODUCTION,
+  introduction,
   keptHints,
   liveHints,
   progressLine,
@@ -26,6 +27,7 @@ interface DemoOptions {
   readonly fresh?: boolean;
   readonly studies: number;
   readonly seed: number;
+  readonly database: DemoDatabaseName;
   readonly http?: string;
   readonly sql?: string;
   readonly folder: string;
@@ -50,6 +52,11 @@ export function demoCommand(): Command {
       '--http <host:port>',
       'address of dashboard and metrics (default: 127.0.0.1:4195, or a free port if that is in use)',
     )
+    .addOption(
+      new Option('--database <name>', 'database to store in; the second one must be installed on this machine')
+        .choices(DEMO_DATABASES)
+        .default(DEMO_DATABASES[0]),
+    )
     .option('--folder <path>', 'folder of database, files, configuration and log', join('.wado', 'demo'))
     .option('--sql <query>', 'query the database of the running or the last demo, and exit')
     .action(async (options: DemoOptions) => {
@@ -67,12 +74,12 @@ function positive(text: string): number {
 }
 
 async function play(options: DemoOptions): Promise<void> {
-  await print(INTRODUCTION);
   const stop = stopSignal();
+  await print(introduction(options.database));
   const demo = await start(options);
   try {
     const screen = progressScreen(demo, options.studies);
-    await print(`${liveHints(demo.url, demo.dsn, demo.configFile, demo.logFile)}\n`);
+    await print(`${liveHints(demo)}\n`);
     const settled = await work(demo, options, stop.signal);
     screen.end();
     if (!settled) await print(`\nThe service makes no progress; ${demo.logFile} has the reason.\n`);
@@ -87,13 +94,17 @@ async function play(options: DemoOptions): Promise<void> {
 
 async function start(options: DemoOptions): Promise<Demo> {
   try {
-    const { folder, fresh = false, seed } = options;
-    return await startDemo({ folder, fresh, seed, http: options.http ?? (await freeAddress()) });
+    const { folder, fresh = false, seed, database } = options;
+    return await startDemo({ folder, fresh, seed, database, http: options.http ?? (await freeAddress()) });
   } catch (error) {
     if (error instanceof FolderInUseError) throw new CliError(EXIT.usage, inUse(options.folder, error));
+    if (errorCode(error) === 'no_mysql') throw new CliError(EXIT.usage, NO_SERVER);
     throw new CliError(EXIT.broke, `the demo could not start (${errorCode(error)})`, { cause: error });
   }
 }
+
+const NO_SERVER =
+  'there is no mysqld and no mariadbd on this machine: install mysql-server or mariadb-server, or run scripts/services.sh up mysql';
 
 function inUse(folder: string, { pid }: FolderInUseError): string {
   return `${folder} is in use by another demo (process ${pid}): stop it, or choose another --folder`;

@@ -1,8 +1,11 @@
+import type { DemoDatabaseName } from './demo-database.ts';
+
 /** The demo's configuration: an ordinary redpanda.yaml in the demo's folder. */
 export interface DemoConfigOptions {
   /** `host:port` of the broker. */
   readonly broker: string;
   readonly dsn: string;
+  readonly driver: DemoDatabaseName;
   /** Absolute path of the folder of the DICOM files. */
   readonly store: string;
   /** `host:port` of the admin endpoints. */
@@ -19,7 +22,7 @@ export const DEMO_TOPICS = {
 export const DEMO_GROUP = 'dicom-consumer-group';
 
 /** The text of the file. It differs from redpanda.yaml in addresses and in shorter times. */
-export function demoConfig({ broker, dsn, store, http }: DemoConfigOptions): string {
+export function demoConfig({ broker, dsn, driver, store, http }: DemoConfigOptions): string {
   const text = JSON.stringify;
   const output = (label: string, topic: string, more = '') =>
     `{ label: ${label}, redpanda: { seed_brokers: [${text(broker)}], topic: ${topic}, key: '\${! @key }'${more} } }`;
@@ -52,8 +55,8 @@ output:
     broker:
       pattern: fan_out
       outputs:
-        - label: postgres
-          dicom_store: { driver: postgres, dsn: ${text(dsn)}, max_in_flight: 1 }
+        - label: ${driver}
+          dicom_store: { driver: ${driver}, dsn: ${text(dsn)}, max_in_flight: 1 }
         - switch:
             cases:
               - check: '@record_type == "state"'

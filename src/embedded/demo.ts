@@ -12,11 +12,11 @@ import { createLogger } from '../ops/logger.ts';
 import { type Service, startService } from '../runtime/service.ts';
 import { startBroker } from './broker.ts';
 import { type Closers, closers } from './closers.ts';
-import { startDatabase } from './database.ts';
+import { connectCounter, type TableCounter, type TableCounts } from './counter.ts';
 import { DEMO_GROUP, DEMO_TOPICS, demoConfig } from './demo-config.ts';
+import { DATABASE_FOLDERS, type DemoDatabase, type DemoDatabaseName, startDemoDatabase } from './demo-database.ts';
 import { createDemoInput, type Published } from './demo-input.ts';
 import { type Sum, sumsOf } from './sums.ts';
-import { connectTableCounter, type TableCounter, type TableCounts } from './table-counts.ts';
 import { committedRecords, tallyTopics } from './topic-tally.ts';
 
 export interface DemoOptions {
@@ -25,6 +25,7 @@ export interface DemoOptions {
   /** Starts with an empty database and store. */
   readonly fresh: boolean;
   readonly seed: number;
+  readonly database: DemoDatabaseName;
   /** `host:port` of the admin endpoints; port 0 for any. */
   readonly http: string;
 }
@@ -45,7 +46,7 @@ export interface Outcome {
 }
 
 export interface Demo {
-  readonly dsn: string;
+  readonly database: Pick<DemoDatabase, 'dsn' | 'driver' | 'title'>;
   readonly url: string | undefined;
   readonly configFile: string;
   readonly logFile: string;
@@ -61,7 +62,6 @@ export interface Demo {
 
 /** The files of the demo's folder. */
 export const DEMO_FILES = {
-  database: 'database',
   store: 'store',
   config: 'redpanda.yaml',
   log: 'service.log',
@@ -87,21 +87,26 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
   const folder = resolve(options.folder);
   const store = join(folder, DEMO_FILES.store);
   const [database, broker] = await Promise.all([
-    parts.add(startDatabase({ folder: join(folder, DEMO_FILES.database), fresh: options.fresh })),
+    parts.add(
+      startDemoDatabase(options.database, {
+        folder: join(folder, DATABASE_FOLDERS[options.database]),
+        fresh: options.fresh,
+      }),
+    ),
     parts.add(startBroker(Object.values(DEMO_TOPICS))),
   ]);
   if (options.fresh) await rm(store, { recursive: true, force: true });
   await mkdir(store, { recursive: true });
 
   const configFile = join(folder, DEMO_FILES.config);
-  const text = demoConfig({ broker: broker.address, dsn: database.dsn, store, http: options.http });
+  const text = demoConfig({ ...database, broker: broker.address, store, http: options.http });
   await writeFile(configFile, text, { mode: 0o600 });
   const config = loadConfig(configFile, { env: {} });
 
   const { input, ...outputs } = DEMO_TOPICS;
   const { address, partitionsPerTopic } = broker;
   const tally = await parts.add(tallyTopics({ broker: address, topics: Object.values(outputs), partitionsPerTopic }));
-  const counter = await parts.add(connectTableCounter(database.dsn));
+  const counter = await parts.add(connectCounter(database));
   const producer = await parts.add(connectedProducer(config));
   const logFile = join(folder, DEMO_FILES.log);
   const logger = createLogger({ ...config.logger, destination: createWriteStream(logFile) });
@@ -118,7 +123,7 @@ async function assemble(options: DemoOptions, parts: Closers): Promise<Demo> {
   parts.push(tables);
 
   return {
-    dsn: database.dsn,
+    database,
     url: service.url,
     configFile,
     logFile,

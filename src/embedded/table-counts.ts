@@ -18,7 +18,8 @@ const COUNT = `
          (select count(*) from dicom_image_meta where source_trace_id in (select trace_id from run))::int as images`;
 
 const UNDEFINED_TABLE = '42P01';
-const NOTHING: TableCounts = { objects: 0, studies: 0, series: 0, images: 0 };
+/** Before the service has created its tables. */
+export const NOTHING: TableCounts = { objects: 0, studies: 0, series: 0, images: 0 };
 
 export interface TableCounter {
   /** Zeros until the service has created its tables. */
