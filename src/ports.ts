@@ -36,8 +36,8 @@ export interface Source {
    */
   readonly records$: Observable<ConsumedRecord>;
   /**
-   * To be called when emitted records begin to wait for something that may take long, e.g. their files. They don't count as in flight;
-   * the source limits their number and size separately.
+   * To be called when emitted records begin to wait for something that may take long, e.g. their files. They don't count
+   * as in flight; the source limits their number and size separately.
    */
   waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
   /** To be called when they no longer wait. Acknowledging them has the same effect. */
@@ -140,8 +140,9 @@ export interface Transaction {
   readonly name: string;
   /**
    * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. All
-   * records must be admitted; their order doesn't matter. Resolves to each batch's offsets for the log. Rejects with a SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic
-   * refused single records. With `unknown`, the transaction may have been committed, so it must not be repeated.
+   * records must be admitted; their order doesn't matter. Resolves to each batch's offsets for the log. Rejects with a
+   * SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic refused single
+   * records. With `unknown`, the transaction may have been committed, so it must not be repeated.
    */
   commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
   /** Says which of these records one transaction can commit now. */

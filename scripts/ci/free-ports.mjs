@@ -1,6 +1,6 @@
 /**
- * Prints free ports: one for Kafka whose next one is also free, then PostgreSQL, MariaDB, HTTP and MySQL. Some are used minutes later, so they
- * are outside the range of outgoing connections.
+ * Prints free ports: one for Kafka whose next one is also free, then PostgreSQL, MariaDB, HTTP and MySQL. Some are used
+ * minutes later, so they are outside the range of outgoing connections.
  */
 import { createServer } from 'node:net';
 

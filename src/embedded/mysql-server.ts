@@ -37,8 +37,9 @@ const CACHE = join(homedir(), '.cache', 'wado-consumer', 'mysql');
 const INSTALLED = ['mysqld', '/usr/sbin/mysqld', 'mariadbd', '/usr/sbin/mariadbd'];
 
 /**
- * Starts the first of `programs` that runs here, by default what is installed or unpacked, and resolves when it accepts connections. `title` names it. Rejects with the code `no_mysql` if the machine has none,
- * with FolderInUseError if another process uses the folder.
+ * Starts the first of `programs` that runs here, by default what is installed or unpacked, and resolves when it accepts
+ * connections. `title` names it. Rejects with the code `no_mysql` if the machine has none, and with FolderInUseError if
+ * another process uses the folder.
  */
 export async function startMysql(
   options: EmbeddedDatabaseOptions,
@@ -128,7 +129,7 @@ function unpackedOptions(tree: string): readonly string[] {
 }
 
 function serverOptions({ options }: Program, data: string): readonly string[] {
-  // The servers refuse to run as root without being asked to.
+  // The servers refuse to run as root without this option.
   const user = process.getuid?.() === 0 ? ['--user=root'] : [];
   return ['--no-defaults', ...options, `--datadir=${data}`, ...user];
 }

@@ -46,7 +46,7 @@ export class WaitingFiles {
     const others = this.#ticks.get(tick);
     if (others === undefined) {
       this.#ticks.set(tick, [held]);
-      // A subscription that has ended leaves the subscriber; a scheduled action would stay in it for good.
+      // A subscription that has ended leaves the subscriber; a scheduled action would never leave it.
       const delay = tick * TICK_MS - this.#scheduler.now();
       this.#subscriber?.add(timer(delay, this.#scheduler).subscribe(() => this.#emit(tick)));
     } else others.push(held);
@@ -77,8 +77,9 @@ export function fileOf({ source }: WaitingFile): StoredFile {
 }
 
 /**
- * Records in as little memory as possible: the bytes of all in one buffer. The client allocates each key and value separately, which costs as
- * much again. A copy in Node's buffer pool would keep 8 KiB that it shares with buffers of other records.
+ * Records in as little memory as possible: the bytes of all in one buffer. The client allocates each key and value
+ * separately, which costs as much again. A copy in Node's buffer pool would keep 8 KiB that it shares with buffers of
+ * other records.
  */
 export function compact(records: readonly ConsumedRecord[]): readonly ConsumedRecord[] {
   const sizeOf = (bytes: Buffer | null) => bytes?.length ?? 0;

@@ -24,8 +24,8 @@ export interface RebalanceOptions {
 
 /**
  * Answers the client's rebalance callbacks. An assignment starts its partitions. A revocation waits until the records in flight of its
- * partitions are acknowledged and committed, up to a deadline for each. It doesn't wait for records that wait for their files. Every callback is answered, one at a time and in order, because
- * the client's close waits for every answer without a limit.
+ * partitions are acknowledged and committed, up to a deadline for each. It doesn't wait for records that wait for their files. Every
+ * callback is answered, one at a time and in order, because the client's close waits for every answer without a limit.
  */
 export class Rebalances {
   readonly #options: RebalanceOptions;

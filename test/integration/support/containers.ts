@@ -6,7 +6,8 @@ import type { Started } from './shared-run.ts';
 
 /**
  * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE`,
- * `WADO_TEST_MYSQL_IMAGE` and `WADO_TEST_DORIS_IMAGE`. The environment below is what the official images want; an image of one's own may take it or come ready made with the same users.
+ * `WADO_TEST_MYSQL_IMAGE` and `WADO_TEST_DORIS_IMAGE`. The environment below is for the official
+ * images; other images may ignore it if they have the same users.
  */
 const images = {
   kafka: process.env.WADO_TEST_KAFKA_IMAGE ?? 'apache/kafka:4.1.0',
