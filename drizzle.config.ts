@@ -8,6 +8,11 @@ import { DATABASE_DRIVERS } from './src/databases/registry.ts';
 const name = process.env.DRIVER ?? 'postgres';
 const driver = Object.entries(DATABASE_DRIVERS).find(([known]) => known === name)?.[1];
 const migrations = driver?.description.drizzle;
-if (migrations === undefined) throw new Error(`DRIVER: expected one of ${Object.keys(DATABASE_DRIVERS).join(', ')}`);
+if (migrations === undefined) {
+  const names = Object.entries(DATABASE_DRIVERS).flatMap(([known, { description }]) =>
+    description.drizzle ? [known] : [],
+  );
+  throw new Error(`DRIVER: expected one of ${names.join(', ')}`);
+}
 
 export default defineConfig(migrations as Config);

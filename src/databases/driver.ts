@@ -62,7 +62,7 @@ export interface DatabaseDriver<Options extends DriverOptions = DriverOptions> {
   readonly description: DatabaseDescription;
   /** The options that only this driver has, by their names in the configuration. */
   readonly options: Options;
-  /** Returns what is wrong with the form of a DSN, or undefined. Opens nothing. The text contains no part of the DSN. */
+  /** Returns what is wrong with the form of a DSN, or undefined. Opens nothing. The text contains no part of the DSN but names of options. */
   checkDsn(dsn: string): string | undefined;
   /**
    * Returns `host:port/database` of a DSN, without user and password; several hosts are separated by commas. Undefined if the DSN can't be

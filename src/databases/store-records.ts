@@ -25,8 +25,8 @@ export interface Unit {
 export type Failures = ReadonlyMap<BatchProgress, unknown>;
 
 /**
- * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n)+k further statements. Resolves
- * to the batches that must be retried; rejects with a SinkError when all of them must be.
+ * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n)+k+1 further statements.
+ * Resolves to the batches that must be retried; rejects with a SinkError when all of them must be.
  */
 export async function storeRecords(
   units: readonly Unit[],
@@ -251,7 +251,7 @@ type NamedRecords = Map<StoredFile, StatementError>;
 /** After this number of records that the server identified, statements are divided as well. */
 const MANY_NAMED = 8;
 
-/** After so many records that waited too long one after the other, an attempt ends: the table is locked, not a row. */
+/** After this number of consecutive records that waited too long, an attempt ends: the table is locked, not a row. */
 const MAX_WAITS = 2;
 
 const DIVISIBLE: ReadonlySet<SinkError['code']> = new Set(['rejected', 'timeout', 'conflict']);

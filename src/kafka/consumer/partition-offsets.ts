@@ -58,12 +58,12 @@ export interface PartitionStart {
   readonly done: DoneRanges;
 }
 
-/** Entries that are acknowledged are removed when there are so many, and as many as the others. Removing them copies the others. */
+/** Acknowledged entries are removed once there are this many, and no fewer than the others: removing them copies the others. */
 const COMPACT_AT = 4096;
 
 /**
  * The emitted offsets of one partition that are not acknowledged. Everything else between the watermark and the last emitted offset is
- * done, so acknowledged records above the watermark cost no memory. Offsets that were never delivered (compaction, transaction markers)
+ * done, so acknowledged records above the watermark cost almost no memory. Offsets that were never delivered (compaction, transaction markers)
  * count as done, too.
  */
 export class PartitionOffsets {
