@@ -35,7 +35,7 @@ up() {
   for name in "$@"; do
     if alive "$name"; then continue; fi
     case $name in
-      mysql) mysql_install || continue ;; # it can't be had on every machine
+      mysql) mysql_install || continue ;; # not available on every machine
       *) "${name}_install" ;;
     esac
     local began=$SECONDS

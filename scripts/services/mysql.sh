@@ -1,5 +1,5 @@
 # MySQL 9: the server on PATH if it is MySQL's own, else Debian sid's package with its own libc, unpacked in the cache, so that older
-# releases can run it. Where neither can be had, `up mysql` says why and goes on. User dicom, password dicom, database dicom.
+# releases can run it. If neither is available, `up mysql` says why and continues. User dicom, password dicom, database dicom.
 # shellcheck shell=bash
 mysql_trees=$cache/mysql
 

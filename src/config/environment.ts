@@ -15,7 +15,7 @@ const DEFAULT_THREADS = 4;
 export function readsThatFit(wanted: number, environment: Environment = readEnvironment()): number {
   const threads = Number(environment.UV_THREADPOOL_SIZE);
   const size = Number.isInteger(threads) && threads > 0 ? threads : DEFAULT_THREADS;
-  // A small pool is shared half and half.
+  // Of a small pool, files get half.
   return Math.min(wanted, Math.max(1, Math.floor(size / 2), size - THREADS_NOT_FOR_FILES));
 }
 

@@ -29,7 +29,7 @@ interface Lead {
   readonly words: Int32Array;
   /** Which bits of the last word are used. */
   readonly mask: number;
-  /** What is written in place of the field's value. */
+  /** What is written instead of the field's value. */
   readonly fixed: Buffer | undefined;
 }
 

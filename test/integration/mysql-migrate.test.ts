@@ -108,7 +108,7 @@ await describeMysqls('migrateMysql', ({ dsn: server }) => {
     expect(applied.map((each) => each.length).sort()).toEqual([0, 0, 0, 0, 1]);
   });
 
-  it('gives way to a transaction that holds the table, and comes back', async () => {
+  it('gives up while a transaction locks the table, and succeeds afterwards', async () => {
     await database.query(UPSTREAM);
     await database.session(async (other) => {
       await other('start transaction');

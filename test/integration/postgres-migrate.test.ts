@@ -130,7 +130,7 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
     expect(await database.query("select to_regclass('public.dicom_state_meta') as there")).toEqual([{ there: null }]);
   });
 
-  it('gives way to a transaction that holds the tables, and comes back', async () => {
+  it('gives up while a transaction locks the tables, and succeeds afterwards', async () => {
     await database.query(UPSTREAM);
     await database.session(async (other) => {
       await other('begin; select from dicom_state_meta');

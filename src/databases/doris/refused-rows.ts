@@ -24,11 +24,11 @@ const MAX_LINES = 200;
 /** The reason in the first line of a log; `filtered_rows` without a log. */
 export function reasonOf(log: string | undefined, table: DorisTable): Reason {
   const [line = ''] = linesOf(log ?? '');
-  // What follows is the row itself, whose values mustn't be taken for a reason.
-  const [told = ''] = line.split(/src line/i);
-  const named = /column_name\[(\w+)\]|column\(?[ `'[]*(\w+)/i.exec(told);
+  // The row follows. Its values must not be read as a reason.
+  const [reason = ''] = line.split(/src line/i);
+  const named = /column_name\[(\w+)\]|column\(?[ `'[]*(\w+)/i.exec(reason);
   const column = table.loaded.find((name) => name === (named?.[1] ?? named?.[2]));
-  const found = REASONS.find(([pattern]) => pattern.test(told.replace(/\[[^\]]*\]/g, '')));
+  const found = REASONS.find(([pattern]) => pattern.test(reason.replace(/\[[^\]]*\]/g, '')));
   return found === undefined ? { ...OTHER, column } : { detail: found[1], about: found[2], column };
 }
 

@@ -37,9 +37,9 @@ export async function openSession(target: DorisTarget, options: SessionOptions):
   }
   const classified = failures.map(({ host, error }) => ({ host, ...classifySessionError(error) }));
   // An FE that can't be reached says nothing about the others.
-  const told = classified.find(({ code }) => code !== 'unavailable') ?? classified[0];
+  const decisive = classified.find(({ code }) => code !== 'unavailable') ?? classified[0];
   const detail = classified.map(({ host, detail }) => `${detail} ${host.host}:${target.mysqlPort}`).join(', ');
-  throw new SinkError(options.name, told?.code ?? 'unavailable', detail, { operation: options.operation });
+  throw new SinkError(options.name, decisive?.code ?? 'unavailable', detail, { operation: options.operation });
 }
 
 async function connect(target: DorisTarget, { host }: DorisHost, options: SessionOptions): Promise<DorisSession> {

@@ -55,7 +55,7 @@ export function createDorisSink(options: DorisSinkOptions): Sink {
     maxBytes: loadBytes,
     lingerBytes: loadBytes,
     lingerMs: options.loadPeriodMs ?? LOAD_PERIOD_MS,
-    // A second load beside a running one is of use only when it is large, too.
+    // A second concurrent load helps only if it is large, too.
     enoughRows: MAX_ROWS,
     patienceMs: options.loadPeriodMs ?? LOAD_PERIOD_MS,
   };

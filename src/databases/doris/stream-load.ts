@@ -110,7 +110,7 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     return backends?.map(({ host, port }) => ({ host, port, name: hostName(host, port) })) ?? [];
   }
 
-  /** The list of a minute ago is good enough: which BEs there are changes seldom. */
+  /** The list may be a minute old: BEs are rarely added or removed. */
   async function knownBackends(target: DorisTarget): Promise<readonly DorisHost[]> {
     if (performance.now() >= known.until)
       known = { backends: await listBackends(target), until: performance.now() + KNOWN_MS };

@@ -23,9 +23,9 @@ export interface DorisColumn extends PresentColumn {
  * can't hold every value, the key or the sequence column differs, or Doris is too old.
  */
 export async function verifyDoris(session: DorisSession, sink: string, database: string): Promise<void> {
-  const [told] = await session.query('select @@version_comment as version');
+  const [server] = await session.query('select @@version_comment as version');
   const schema = readDorisSchema();
-  let fault = versionFault(String(told?.version ?? ''));
+  let fault = versionFault(String(server?.version ?? ''));
   for (const table of DORIS_TABLES) {
     fault ??= await faultOf(session, table, { database, columns: schema.get(table.name) ?? [] });
   }

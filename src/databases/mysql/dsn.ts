@@ -90,8 +90,8 @@ export function describeMysqlDsn(dsn: string): string | undefined {
 /**
  * Reads a DSN. Options, in either form: `ssl-mode` is `DISABLED` (default), `PREFERRED`, `REQUIRED` (encrypted, nothing checked),
  * `VERIFY_CA` or `VERIFY_IDENTITY` (authority and host name; the default with `ssl-ca`). `ssl-ca`, `ssl-cert` and `ssl-key` are paths of PEM
- * files, read at every call so that renewed ones are used; without `ssl-ca`, Node's own list counts. `tls` is Go's word for it: `false`,
- * `preferred`, `skip-verify`, `true`. Throws a DsnError, or the file system's error if a certificate can't be read.
+ * files, read at every call so that renewed ones are used; without `ssl-ca`, Node's own list counts. In Go's form, `ssl-mode` is `tls`:
+ * `false`, `preferred`, `skip-verify` or `true`. Throws a DsnError, or the file system's error if a certificate can't be read.
  */
 export function readMysqlDsn(dsn: string): MysqlTarget {
   const { mode, files, ...parts } = partsOf(dsn);

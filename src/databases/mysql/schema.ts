@@ -1,7 +1,7 @@
 /**
  * The three tables in MySQL and MariaDB (docs/contract.md, "Tables"): upstream's names, types and order, followed by `source_time` and
  * `source_trace_id`. The migrations and the write statement are generated from this schema. Keys and trace ids are compared by their
- * bytes: a UID or a tenant must not fold.
+ * bytes: a collation that ignores case or accents would merge rows of different keys.
  */
 import {
   bigint,

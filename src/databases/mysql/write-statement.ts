@@ -87,8 +87,8 @@ function changedColumns(table: WrittenTable): readonly string[] {
 }
 
 // The same comparison as compareVersions. Strictly newer: a replay changes nothing. The trace id's collation compares bytes. A row
-// without a version, written by upstream, is older than any: the comparison is then null. It is short, because it stands in every
-// assignment, and the server parses it each time.
+// without a version, written by upstream, is older than any: the comparison is then null. It is short, because every
+// assignment contains it, and the server parses it each time.
 function isNewer(table: WrittenTable, dialect: Dialect): string {
   const version = hasVersion(table.columns.map(({ name }) => name))
     ? ['source_time', 'source_trace_id']

@@ -14,7 +14,7 @@ import type { Dialect } from './write-statement.ts';
 /** LOCK_WAIT_TIMEOUT and LOCK_NOWAIT are not retried at once: the same statement would wait for the lock again. */
 const LOCKED: ReadonlySet<string> = new Set(['1205', '3572']);
 
-/** The packet's header and the protocol's command byte, generously. */
+/** More than the packet's header and the protocol's command byte. */
 const AROUND_A_PACKET = 1_024;
 
 /** The settings of one connection of the sink. */

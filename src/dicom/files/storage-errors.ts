@@ -29,7 +29,7 @@ const NOT_THE_FILE: ReadonlySet<string> = new Set([
   'ENOMEM',
 ]);
 
-/** Whether an error can't be the fault of a file, so that its record must wait however long it takes. */
+/** Whether an error can't be the fault of a file, so that its record must wait until the storage works again. */
 export function isNeverTheFile(systemCode: string | undefined): boolean {
   return systemCode !== undefined && NOT_THE_FILE.has(systemCode);
 }

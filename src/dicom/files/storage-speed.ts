@@ -49,7 +49,7 @@ export class StorageSpeed {
     if (!this.#slow) return true;
     const now = this.#now();
     if (now < this.#nextProbe) return false;
-    // Until `record` knows better: a file that is missing measures nothing.
+    // `record` sets it again. A file that is missing measures nothing.
     this.#nextProbe = now + LONGEST_PAUSE_MS;
     return true;
   }
