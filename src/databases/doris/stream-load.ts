@@ -151,6 +151,12 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     }
   }
 
+  /** The outcome of a load that was answered. An earlier attempt that still uses the label may be aborted, so it is waited for. */
+  async function settled(target: DorisTarget, label: string, answer: LoadAnswer, place: string): Promise<LoadAnswer> {
+    const isInUse = answer.kind === 'label_exists' && !answer.finished;
+    return isInUse ? await outcomeOf(target, label, `label_in_use${place}`) : answer;
+  }
+
   /** The BE to send a load to, from the first FE that names one. Resolves to an FE's own answer if it refuses the load. */
   async function findBackend(
     target: DorisTarget,
@@ -174,15 +180,15 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     const path = `/api/${target.database}/${table.name}/_stream_load`;
     const request = { headers: headersOf(target, table, body, label), body };
     const backend = await findBackend(target, path, request);
-    if (!(backend instanceof URL)) return readLoadAnswer(backend.body) ?? { kind: 'failed', message: '' };
+    // A refusal, or the answer of a BE where a proxy follows the redirect.
+    if (!(backend instanceof URL))
+      return settled(target, label, readLoadAnswer(backend.body) ?? { kind: 'failed', message: '' }, '');
     const place = hostOfUrl(backend);
     try {
       const answer = await ask(target, { method: 'PUT', url: backend, timeoutMs: options.timeoutMs, ...request });
       if (answer.status === 200) {
         const read = readLoadAnswer(answer.body);
-        if (read?.kind === 'label_exists' && !read.finished)
-          return await outcomeOf(target, label, `label_in_use ${place}`);
-        if (read !== undefined) return read;
+        if (read !== undefined) return await settled(target, label, read, ` ${place}`);
       } else if (answer.status < 500) {
         const { code, detail } = classifyHttpStatus(answer.status);
         throw new SinkError(name, code, detail, { address: place });

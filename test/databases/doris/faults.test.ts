@@ -86,6 +86,20 @@ describe('a load without an answer', () => {
       { statementTimeoutMs: 500 },
     ));
 
+  it('is not acknowledged by a label in use when a proxy follows the redirect, before it is committed', () =>
+    withDoris(
+      async (under) => {
+        under.double.cluster.redirect = 'followed';
+        under.double.cluster.injectFault({ kind: 'cut_then_commit', afterMs: 700 }, IMAGE);
+        const records = batch(0, 5);
+        await retried(under.sink.write(records));
+        expect(await under.sink.write(records)).toEqual([]);
+        expect(await under.rows('image')).toHaveLength(5);
+        expect(loads(under, IMAGE)).toHaveLength(1);
+      },
+      { statementTimeoutMs: 5_000 },
+    ));
+
   it('never makes a later load of the same rows look stored, after the table was truncated', () =>
     withDoris(async (under) => {
       const records = batch(0, 5);

@@ -23,8 +23,8 @@ export type LoadFault =
   /** Takes this long after it has read the body; aborts if the client has gone by then. */
   | { readonly kind: 'slow'; readonly ms: number };
 
-/** What an FE names in a redirect. */
-export type Redirect = 'with_credentials' | 'plain' | 'other_scheme' | 'foreign_host' | 'without_location';
+/** What an FE names in a redirect; `followed`: a proxy in front of the FE follows it and passes on the BE's answer. */
+export type Redirect = 'with_credentials' | 'plain' | 'other_scheme' | 'foreign_host' | 'without_location' | 'followed';
 
 /** One load that a BE received, for assertions. */
 export interface ReceivedLoad {

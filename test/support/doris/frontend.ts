@@ -1,5 +1,6 @@
 /** The HTTP port of an FE: redirects loads, lists the BEs, and tells the state of labels. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerAsBackend } from './backend.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Answers a request to an FE. An FE never reads the body of a load. */
@@ -42,6 +43,7 @@ function redirect(cluster: Cluster, request: IncomingMessage, response: ServerRe
     const msg = 'No backend load available, policy: computeNode=false | query=false | load=true';
     return response.end(JSON.stringify({ status: 'FAILED', msg }));
   }
+  if (cluster.redirect === 'followed') return answerAsBackend(cluster, backend.port, request, response);
   const place = `${backend.host}:${backend.port}${request.url}`;
   const credentials = `${encodeURIComponent(cluster.user)}:${encodeURIComponent(cluster.password)}@`;
   const locations = {
