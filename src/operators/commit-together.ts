@@ -124,10 +124,21 @@ export function commitTogether(
         running = true;
         waiting.unshift(...deferred);
         deferred = [];
+        /** Records without room may have it together with others, if they were in different parts. */
+        let inParts = false;
         while (!subscriber.closed) {
-          if (held.length > 0 && !ended && performance.now() - heldSince >= HELD_RETRY_MS) await commitHeld();
-          if (waiting.length === 0) break;
-          const batches = admitted(takeSome(waiting, maxRecords));
+          if (held.length > 0 && !ended && performance.now() - heldSince >= HELD_RETRY_MS) {
+            await commitHeld();
+            inParts = true;
+          }
+          let some = takeSome(waiting, maxRecords);
+          if (some.length > 0) inParts ||= waiting.length > 0 || deferred.length > 0;
+          else if (inParts && deferred.length > 0) {
+            some = deferred;
+            deferred = [];
+            inParts = false;
+          } else break;
+          const batches = admitted(some);
           if (batches.length > 0) await commitNext(batches);
         }
         running = false;

@@ -168,6 +168,35 @@ describe('commitTogether', () => {
     expect(committed).toEqual([[1], [2, 3]]);
   });
 
+  it('commits records together that have no room in smaller transactions', async () => {
+    const committed: unknown[][] = [];
+    let failures = 1;
+    const commit = async (batches: readonly StoredBatch[]) => {
+      if (failures-- > 0) throw new SinkError('transaction', 'timeout', 'no acknowledgement');
+      committed.push(numbersOf(batches));
+      return [];
+    };
+    // As when the broker accepts less metadata than it has: only four closed gaps together make room.
+    const together = (origins: readonly Origin[]) => {
+      const fit = origins.length >= 4 || origins.some((origin) => numbers.get(origin) === 0);
+      return { now: new Set(fit ? origins : []), later: new Set(fit ? [] : origins) };
+    };
+    const batches$ = new Subject<StoredBatch>();
+    const summaries = lastValueFrom(
+      batches$.pipe(
+        commitTogether({ name: 'transaction', commit, admit: together }, { ...DEFAULT_RETRY, initialDelayMs: 1 }),
+        toArray(),
+      ),
+    );
+    batches$.next(batch(0));
+    await vi.waitFor(() => expect(committed).toEqual([[0]]));
+    for (const number of [1, 2, 3, 4]) batches$.next(batch(number));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(committed).toEqual([[0], [1, 2, 3, 4]]);
+    batches$.complete();
+    expect(await summaries).toHaveLength(5);
+  });
+
   it('dead-letters a record that an output topic refuses, and publishes the rest of its batch', async () => {
     const file = (number: number): StoredFile => ({
       kind: 'file',
