@@ -2,7 +2,41 @@
 import { SinkError } from '../errors.ts';
 import type { Sink } from '../ports.ts';
 import type { DatabaseWriter } from './database-writer.ts';
+import type { DatabaseSinkOptions } from './driver.ts';
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
+
+/** The options of every database's sink. */
+export interface CommonSinkOptions
+  extends Pick<DatabaseSinkOptions, 'name' | 'dsn'>,
+    Partial<Omit<DatabaseSinkOptions, 'name' | 'dsn' | 'options'>> {
+  /** How long a refused record waits until another one is accepted, in milliseconds [10000]. */
+  readonly holdMs?: number;
+  /** Connect timeout per server in milliseconds [5000]. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** The options of the sink of a database that stores records with SQL statements. */
+export interface SqlSinkOptions extends CommonSinkOptions {
+  /** Maximum number of records in one statement [2000]. */
+  readonly maxRows?: number;
+  /** Maximum size of the rows in one statement, in bytes [8 MiB]. A single record may exceed it. */
+  readonly maxBytes?: number;
+}
+
+const CONNECTIONS = 2;
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 20_000;
+
+/** The options with the defaults that every sink needs. */
+export function withDefaults<Options extends CommonSinkOptions>(options: Options) {
+  return {
+    ...options,
+    connections: options.connections ?? CONNECTIONS,
+    migrate: options.migrate ?? false,
+    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+  };
+}
 
 /** What a database provides to its sink. Every error is a SinkError, classified according to docs/dispositions.md. */
 export interface DatabaseClient {

@@ -1,8 +1,7 @@
 /** The Apache Doris sink: loads waiting batches into the three tables of docs/tables.md, about once a second. */
 import type { SinkOperation } from '../../errors.ts';
 import type { Sink } from '../../ports.ts';
-import { createDatabaseSink, currentDsn } from '../database-sink.ts';
-import type { DatabaseSinkOptions } from '../driver.ts';
+import { type CommonSinkOptions, createDatabaseSink, currentDsn, withDefaults } from '../database-sink.ts';
 import { migrateDoris, parseDsn } from './migrate.ts';
 import { openSession } from './session.ts';
 import { createStreamLoader } from './stream-load.ts';
@@ -11,24 +10,15 @@ import { verifyDoris } from './verify.ts';
 import { createDorisWriter } from './writer.ts';
 
 /** `dsn`: `doris://user:password@fe:8030/database?…`, as `readDorisDsn` describes. */
-export interface DorisSinkOptions
-  extends Pick<DatabaseSinkOptions, 'name' | 'dsn'>,
-    Partial<Omit<DatabaseSinkOptions, 'name' | 'dsn' | 'options'>> {
+export interface DorisSinkOptions extends CommonSinkOptions {
   /** A load starts when its oldest batch has waited this long, in milliseconds [1000], */
   readonly loadPeriodMs?: number;
   /** or when this many bytes wait [32 MiB], which is also the maximum size of one load; a single record may exceed it. */
   readonly loadBytes?: number;
   /** Whether the body of a load is compressed [false]. */
   readonly gzip?: boolean;
-  /** How long a refused record waits until another one is accepted, in milliseconds [10000]. */
-  readonly holdMs?: number;
-  /** Connect timeout per server in milliseconds [5000]. */
-  readonly connectTimeoutMs?: number;
 }
 
-const CONNECTIONS = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
-const LOAD_TIMEOUT_MS = 20_000;
 const LOAD_PERIOD_MS = 1_000;
 const LOAD_BYTES = 32 * 1024 * 1024;
 const MAX_ROWS = 100_000;
@@ -38,19 +28,15 @@ const MAX_ROWS = 100_000;
  * have committed the rows. Every error is a SinkError, classified according to docs/dispositions.md.
  */
 export function createDorisSink(options: DorisSinkOptions): Sink {
-  const { name, gzip = false, loadBytes = LOAD_BYTES } = options;
-  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-  const timeoutMs = options.statementTimeoutMs ?? LOAD_TIMEOUT_MS;
+  const common = withDefaults(options);
+  const { name, connectTimeoutMs, statementTimeoutMs: timeoutMs, gzip = false, loadBytes = LOAD_BYTES } = common;
   const target = () => parseDsn(currentDsn(options), name);
   const open = async (operation: SinkOperation) =>
     openSession(target(), { name, operation, connectTimeoutMs, timeoutMs });
   const loader = createStreamLoader({ name, target, connectTimeoutMs, timeoutMs, gzip });
   const turns = new TableTurns();
   const settings = {
-    ...options,
-    connections: options.connections ?? CONNECTIONS,
-    migrate: options.migrate ?? false,
-    statementTimeoutMs: timeoutMs,
+    ...common,
     maxRows: MAX_ROWS,
     maxBytes: loadBytes,
     lingerBytes: loadBytes,
