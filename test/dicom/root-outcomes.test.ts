@@ -142,7 +142,7 @@ describe('a storage root counts as lost when it answers with errors', () => {
     expect(outcomes.lost).toBeUndefined();
   });
 
-  it('not when it answers in between, be it that a file is missing', () => {
+  it('not when it answers in between, even if a file is missing', () => {
     for (const answer of ['found', 'missing'] as const) {
       const { outcomes, files } = createRoot();
       for (let round = 0; round < 10; round++) files([...times(19, 'failing'), answer], 'EIO');
@@ -188,7 +188,7 @@ describe('a lost storage root', () => {
     expect(outcomes.lost).toBeUndefined();
   });
 
-  it('works again when some files are found and others of them never come', () => {
+  it('works again when some files are found and others never appear', () => {
     const { outcomes, pass, missing } = lostRoot();
     missing.slice(0, 20).forEach((file, n) => {
       outcomes.add(file, n % 5 === 0 ? 'found' : 'missing');

@@ -129,7 +129,7 @@ describe.skipIf(connect === undefined)("Redpanda Connect's own doris_stream_load
     expect(patients()).toEqual(winners);
   });
 
-  it('is told which load was refused for its rows, and stores nothing of it', async () => {
+  it('learns which load was refused for its rows, and stores nothing of it', async () => {
     const row = JSON.parse(lineOf(states[0] as Row));
     const child = start([JSON.stringify({ ...row, patient_name: 'x'.repeat(300) })]);
     await logged(child, /too many filtered rows/);

@@ -97,7 +97,7 @@ describe('the Doris double, as Doris documents its answers', () => {
     expect(json(await toFrontend('GET /api/dicom/get_load_state?label=never HTTP/1.1')).data).toBe('UNKNOWN');
   });
 
-  it('commits a load of two phases when it is told to, once', async () => {
+  it('commits a load of two phases on request, once', async () => {
     const rows = () => double.rows('dicom_object_meta').length;
     double.cluster.tables.get('dicom_object_meta')?.truncate();
     const { TxnId } = json(await load('two', 'two_phase_commit: true'));
