@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type HoldOptions, holdForRoots, type Outages } from '../../src/dicom/files/hold-for-roots.ts';
 import type { Outcome } from '../../src/dicom/files/root-outcomes.ts';
+import { StorageOutages } from '../../src/dicom/files/storage-outages.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
 import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
 import type { FileToRead } from '../../src/records/records.ts';
@@ -122,11 +123,37 @@ describe('the state of the roots', () => {
     expect(await reported([outside, notAttempted])).toEqual([]);
   });
 
-  it('is not drawn from missing files when the topic may name deleted ones', async () => {
+  it('is drawn from missing files as answers of the storage only, when the topic may name deleted ones', async () => {
     const failures = [
       { error: new DicomReadError('file_missing'), systemCode: 'ENOENT' },
       { error: new DicomReadError('read_failed'), systemCode: 'EIO' },
     ];
-    expect(await reported(failures, { judgeMissing: false })).toEqual([['failing', 'EIO']]);
+    expect(await reported(failures, { judgeMissing: false })).toEqual([
+      ['found', 'ENOENT'],
+      ['failing', 'EIO'],
+    ]);
+  });
+
+  it('is good again after errors when the storage answers, even if every file was deleted', async () => {
+    const outages = new StorageOutages({
+      roots: ['/good'],
+      limits: { share: 0.95, files: 200, settleMs: 0 },
+      onChange: () => undefined,
+      probe: async () => undefined,
+    });
+    try {
+      const attempt = async (code: DicomReadErrorCode, from: number) => {
+        const files = Array.from({ length: 20 }, (_, n) => fileAt(`/good/${from + n}`));
+        const reader = failing(files.map(() => ({ error: new DicomReadError(code) })));
+        const { failures } = await holdForRoots(reader, outages, { judgeMissing: false }).read(files);
+        return failures.filter(({ notAttempted }) => notAttempted === true).length;
+      };
+      expect(await attempt('read_failed', 0)).toBe(20);
+      await attempt('file_missing', 20);
+      expect(outages.any).toBe(false);
+      expect(await attempt('file_missing', 40)).toBe(0);
+    } finally {
+      outages.close();
+    }
   });
 });

@@ -18,7 +18,7 @@ export type Outages = Pick<StorageOutages, 'any' | 'isUnusable' | 'mayTry' | 'ad
 
 /** Settings of the wrapper. */
 export interface HoldOptions {
-  /** Whether missing files say anything about their root. Default true. */
+  /** Whether missing files may mean that their root is lost; if not, they only show that it answers. Default true. */
   readonly judgeMissing?: boolean;
 }
 
@@ -83,7 +83,9 @@ function reportOutcomes(
     if (failure === undefined) outages.add(file, 'found');
     else if (failure.notAttempted !== true && failure.error.code !== 'outside_storage_roots') {
       const outcome = OUTCOMES[failure.error.code] ?? 'found';
-      if (outcome !== 'missing' || judgeMissing) outages.add(file, outcome, failure.systemCode ?? failure.error.code);
+      // A missing file that may have been deleted still shows that the storage answers, which ends an outage that began with errors.
+      const counted = outcome === 'missing' && !judgeMissing ? 'found' : outcome;
+      outages.add(file, counted, failure.systemCode ?? failure.error.code);
     }
   });
   outages.update();
