@@ -116,7 +116,7 @@ export function sourceEvents(
       hasRefusedMetadata = true;
       logger.warn(
         { max_bytes: maxBytes },
-        "the broker refuses the size of the commit's metadata (offset.metadata.max.bytes): committing without it, then with less",
+        "the broker refuses the size of the commit's metadata (offset.metadata.max.bytes): later commits carry less of it",
       );
     },
     acked: (origins) => metrics.records.acked(origins),

@@ -10,7 +10,7 @@ import { WideReader } from './wide-reader.ts';
 
 /** Settings and listeners of a reader. */
 export interface BatchReaderOptions {
-  /** A file that is read beside others fails when it takes longer than this, in milliseconds. */
+  /** A file that is read concurrently with others fails when it takes longer than this, in milliseconds. */
   readonly timeoutMs: number;
   /** Called after each file system call. */
   readonly onProgress: () => void;

@@ -8,7 +8,7 @@ import type { MissingIdentity } from '../../ports.ts';
 /** What a worker gets when it starts. */
 export interface WorkerSettings {
   readonly storageRoots: readonly string[];
-  /** A file that is read beside others fails when it takes longer than this, in milliseconds. */
+  /** A file that is read concurrently with others fails when it takes longer than this, in milliseconds. */
   readonly fileTimeoutMs: number;
   /** Two 32-bit counters shared with the pool: see `PROGRESS` and `CURRENT_FILE`. */
   readonly counters: SharedArrayBuffer;

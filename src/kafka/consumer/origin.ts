@@ -27,7 +27,7 @@ export function kafkaOrigin(origin: Origin): KafkaOrigin {
   throw new TypeError('the record was not consumed by the Kafka source');
 }
 
-/** The objects of a waiting record, beside its bytes (WaitingFiles in src/operators/waiting-files.ts). */
+/** The size of the objects of a waiting record, without its bytes (WaitingFiles in src/operators/waiting-files.ts). */
 const OBJECT_BYTES = 640;
 
 /** A record that waits, with what it holds in memory. */

@@ -133,7 +133,7 @@ export class PartitionOffsets {
     return this.#last >= 0 ? this.#last + 1 : this.committed;
   }
 
-  /** The next offset to read, which is behind records that are never delivered; -1 while it is unknown. */
+  /** The next offset to read, after records that are never delivered; -1 while it is unknown. */
   get nextToRead(): number {
     return Math.max(this.next, this.#position);
   }

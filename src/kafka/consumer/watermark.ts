@@ -184,7 +184,7 @@ export class WatermarkTracker {
     return this.#allStates().map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
   }
 
-  /** The assigned partitions with the next offset to read of each, which is behind records that are never delivered; -1 while unknown. */
+  /** The assigned partitions with the next offset to read of each, after records that are never delivered; -1 while unknown. */
   positions(): readonly PartitionOffset[] {
     return this.#allStates().map(({ topic, partition, nextToRead }) => ({ topic, partition, offset: nextToRead }));
   }
