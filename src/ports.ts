@@ -40,8 +40,11 @@ export interface Source {
    * as in flight; the source limits their number and size separately.
    */
   waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
-  /** To be called when they no longer wait. Acknowledging them has the same effect. */
-  resumes(records: readonly ConsumedRecord[]): void;
+  /**
+   * To be called when they no longer wait. Acknowledging them has the same effect. Returns those that are still to be processed: the
+   * partitions of the others were revoked, and their next owner consumes them again.
+   */
+  resumes(records: readonly ConsumedRecord[]): readonly ConsumedRecord[];
   /** Stops consumption: no record is emitted after the promise resolves. Emitted records may still be acknowledged. */
   stop(): Promise<void>;
   /** Commits the acknowledged records and leaves the group. */

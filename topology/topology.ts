@@ -120,8 +120,8 @@ function groupOptions(source: Source, settings: Settings): GroupOptions {
       settings.onWaiting?.(records.length);
     },
     onResumed(records) {
-      source.resumes(records);
       settings.onWaiting?.(-records.length);
+      return source.resumes(records);
     },
   };
 }

@@ -1,4 +1,15 @@
-import { defer, filter, finalize, map, merge, mergeMap, type OperatorFunction, type SchedulerLike, tap } from 'rxjs';
+import {
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  map,
+  merge,
+  mergeMap,
+  type OperatorFunction,
+  type SchedulerLike,
+  tap,
+} from 'rxjs';
 import type { HeaderReader, WaitReason } from '../ports.ts';
 import type { ConsumedRecord, GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
@@ -13,8 +24,11 @@ export interface GroupOptions {
   readonly scheduler?: SchedulerLike;
   /** Called when records begin to wait for their files. */
   readonly onWaiting?: (records: readonly ConsumedRecord[], reason: WaitReason) => void;
-  /** Called when they are tried again, or when the source has completed. */
-  readonly onResumed?: (records: readonly ConsumedRecord[]) => void;
+  /**
+   * Called when they are tried again, or when the source has completed. Returns those to try; the others are dropped, because their
+   * partitions were revoked.
+   */
+  readonly onResumed?: (records: readonly ConsumedRecord[]) => readonly ConsumedRecord[];
 }
 
 /** The waiting times of an attempt's records so far, by record. */
@@ -70,10 +84,16 @@ export function groupDicomState(
         return grouping;
       }
 
-      async function retry(due: readonly WaitingFile[]): Promise<Grouping> {
-        onResumed?.(due.map(({ source }) => source));
-        const waited = new Map(due.map((each) => [fileOf(each), each.waitedMs]));
-        return await attempt([...waited.keys()], Math.min(...due.map(({ closedAt }) => closedAt)), waited);
+      async function retry(wanted: readonly WaitingFile[]): Promise<Grouping> {
+        const waited = new Map(wanted.map((each) => [fileOf(each), each.waitedMs]));
+        return await attempt([...waited.keys()], Math.min(...wanted.map(({ closedAt }) => closedAt)), waited);
+      }
+
+      function resume(due: readonly WaitingFile[]): Promise<Grouping> | typeof EMPTY {
+        const sources = due.map(({ source }) => source);
+        const left = new Set(onResumed === undefined ? sources : onResumed(sources));
+        const wanted = due.filter(({ source }) => left.has(source));
+        return wanted.length === 0 ? EMPTY : retry(wanted);
       }
 
       const first$ = batches$.pipe(
@@ -82,7 +102,7 @@ export function groupDicomState(
         map((records) => ({ records, closedAt: performance.now() })),
         mergeMap(({ records, closedAt }) => attempt(records, closedAt, new Map()), concurrency),
       );
-      return merge(waiting.due$.pipe(mergeMap(retry, concurrency)), first$).pipe(
+      return merge(waiting.due$.pipe(mergeMap(resume, concurrency)), first$).pipe(
         map(({ batch }) => batch),
         filter((batch) => batch.origins.length > 0),
         finalize(end),

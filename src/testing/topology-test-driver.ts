@@ -82,7 +82,7 @@ export class TopologyTestDriver {
           topics: [TOPIC],
           records$: this.#records,
           waits: () => undefined,
-          resumes: () => undefined,
+          resumes: (records) => records.filter(({ origin }) => this.#tracker.isAwaited(kafkaOrigin(origin))),
           stop: async () => this.#records.complete(),
           close: async () => undefined,
         },
@@ -134,6 +134,11 @@ export class TopologyTestDriver {
     this.#tracker.track(origin);
     this.#records.next(record);
     return record;
+  }
+
+  /** Revokes a partition: its unacknowledged records belong to its next owner. */
+  revoke(partition: number): void {
+    this.#tracker.forget([{ topic: TOPIC, partition }]);
   }
 
   /** Advances the clock and runs everything that is due. */

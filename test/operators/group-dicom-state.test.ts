@@ -78,6 +78,16 @@ describe('a file that could not be attempted because the storage does not answer
     expect(driver.states).toHaveLength(1);
   });
 
+  it('is dropped when its partition is revoked, because the next owner reads it, and not before', async () => {
+    start(NOT_ATTEMPTED);
+    driver.pipe(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
+    driver.revoke(0);
+    await pass(FILE_WAIT_MS, 5_000);
+    failure = undefined;
+    await pass(5_000);
+    expect(driver.acknowledgedBatches.map(({ records }) => records)).toEqual([1]);
+  });
+
   it('gets its full file_wait when the storage answers and the file is missing', async () => {
     start(NOT_ATTEMPTED);
     await pass(2 * FILE_WAIT_MS);

@@ -42,7 +42,7 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
           topics: [],
           records$: of(...records),
           waits: () => undefined,
-          resumes: () => undefined,
+          resumes: (records) => records,
           stop: async () => undefined,
           close: async () => undefined,
         },

@@ -132,8 +132,8 @@ export class KafkaSource implements Source, Offsets {
     this.#tracker.waits(records.map((record) => waitingOf(record, reason)));
   }
 
-  resumes(records: readonly ConsumedRecord[]): void {
-    this.#tracker.resumes(records.map(({ origin }) => kafkaOrigin(origin)));
+  resumes(records: readonly ConsumedRecord[]): readonly ConsumedRecord[] {
+    return records.filter(({ origin }) => this.#tracker.resumes(kafkaOrigin(origin)));
   }
 
   async stop(): Promise<void> {

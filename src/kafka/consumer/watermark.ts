@@ -140,9 +140,10 @@ export class WatermarkTracker {
     this.#wake();
   }
 
-  /** Records no longer wait. */
-  resumes(records: readonly TrackedOffset[]): void {
-    for (const record of records) this.#current(record)?.resumes(record.offset);
+  /** A record no longer waits. Returns whether it still waits for its acknowledgement under its assignment. */
+  resumes(record: TrackedOffset): boolean {
+    this.#current(record)?.resumes(record.offset);
+    return this.isAwaited(record);
   }
 
   /**
