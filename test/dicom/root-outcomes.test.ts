@@ -197,6 +197,26 @@ describe('a lost storage root', () => {
     expect(outcomes.lost).toBeUndefined();
   });
 
+  it('works again when new files are found, though more of the missing ones are tried than new ones arrive', () => {
+    const { outcomes, pass, files, missing } = lostRoot();
+    for (let second = 0; second < 20; second++) {
+      for (const file of missing.slice(0, 32)) outcomes.add(file, 'missing');
+      files(times(1, 'found'));
+      pass(1_000);
+    }
+    expect(outcomes.lost).toBeUndefined();
+  });
+
+  it('stays lost when one new file in 20 is found', () => {
+    const { outcomes, pass, files, missing } = lostRoot();
+    for (let second = 0; second < 100; second++) {
+      for (const file of missing.slice(0, 32)) outcomes.add(file, 'missing');
+      files(times(1, second % 20 === 7 ? 'found' : 'missing'));
+      pass(1_000);
+      expect(outcomes.lost).toBe('files_missing');
+    }
+  });
+
   it('works again after a while when fewer than 20 files are left', () => {
     const { outcomes, pass, missing } = lostRoot();
     for (const file of missing.slice(0, 3)) outcomes.add(file, 'found');

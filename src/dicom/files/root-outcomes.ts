@@ -37,7 +37,10 @@ const FILES_MISSING = 'files_missing';
 const GROUP_MS = 250;
 /** Errors of this number of files in a row, with no answer in between, can't be the fault of single files. */
 const ERRORS_IN_A_ROW = 20;
-/** While a root counts as lost, its state is judged by this number of attempts, or by those of this time. */
+/**
+ * While a root counts as lost, its state is judged by this number of attempts, or by those of this time, and by as many
+ * new files alone.
+ */
 const JUDGED_ATTEMPTS = 20;
 const JUDGED_MS = 2_000;
 
@@ -53,6 +56,8 @@ export class RootOutcomes {
   #lastError = '';
   #lost: string | undefined;
   #judged = { since: 0, attempts: 0, good: 0 };
+  /** Files that were tried for the first time while the root counts as lost. */
+  #firstTried = { attempts: 0, good: 0 };
 
   /** `now` returns milliseconds. */
   constructor(limits: OutageLimits, now: () => number = () => performance.now()) {
@@ -73,7 +78,7 @@ export class RootOutcomes {
   /** Records one attempt. `file` identifies the file in later attempts; `code` is the error's, if `failing`. */
   add(file: object, outcome: Outcome, code = ''): void {
     const earlier = this.#unsuccessful.get(file);
-    if (this.#lost !== undefined) this.#judge(outcome);
+    if (this.#lost !== undefined) this.#judge(outcome, earlier === undefined);
     if (outcome !== 'failing') this.#errorsInARow = 0;
     if (earlier !== undefined) {
       if (outcome !== 'found') return;
@@ -104,6 +109,7 @@ export class RootOutcomes {
   #begin(code: string): void {
     this.#lost = code;
     this.#judged = { since: this.#now(), attempts: 0, good: 0 };
+    this.#firstTried = { attempts: 0, good: 0 };
   }
 
   /** Forgets everything: files that are still missing are counted again. */
@@ -133,12 +139,26 @@ export class RootOutcomes {
     return outcome === 'found' || (outcome === 'missing' && this.#lost !== FILES_MISSING);
   }
 
-  #judge(outcome: Outcome): void {
-    this.#judged.attempts++;
-    if (this.#proves(outcome)) this.#judged.good++;
+  #judge(outcome: Outcome, isFirst: boolean): void {
+    for (const judged of isFirst ? [this.#judged, this.#firstTried] : [this.#judged]) {
+      judged.attempts++;
+      if (this.#proves(outcome)) judged.good++;
+    }
   }
 
   #worksAgain(share: number): boolean {
+    return this.#firstTriedWork(share) || this.#attemptsWork(share);
+  }
+
+  /** Judges new files alone, because the retries of files that never appear may outnumber them. */
+  #firstTriedWork(share: number): boolean {
+    const { attempts, good } = this.#firstTried;
+    if (attempts < JUDGED_ATTEMPTS) return false;
+    this.#firstTried = { attempts: 0, good: 0 };
+    return good > (1 - share) * attempts;
+  }
+
+  #attemptsWork(share: number): boolean {
     const { since, attempts, good } = this.#judged;
     if (attempts < JUDGED_ATTEMPTS && this.#now() - since < JUDGED_MS) return false;
     this.#judged = { since: this.#now(), attempts: 0, good: 0 };
