@@ -4,6 +4,7 @@ import type { LoadRecord } from '../../src/testing/load.ts';
 import { differences, expectedState } from '../support/pipeline.ts';
 import { repetitions } from '../support/times-published.ts';
 import { FaultRun, QUICK } from './support/fault-run.ts';
+import { hasRequest } from './support/kafka-requests.ts';
 import { describeFaults } from './support/machine.ts';
 
 const RECORDS = 300;
@@ -11,11 +12,11 @@ const RECORDS = 300;
 /** Every answer that the service waits for while it processes a batch, in this order. Numbers are Kafka's API keys. */
 const ACKS: readonly { what: string; line: 'database' | 'broker'; is: (request: Buffer) => boolean }[] = [
   { what: "the database's commit", line: 'database', is: (request) => request.includes('wado_consumer_write') },
-  { what: 'AddPartitionsToTxn', line: 'broker', is: isApi(24) },
-  { what: 'Produce', line: 'broker', is: isApi(0) },
-  { what: 'AddOffsetsToTxn', line: 'broker', is: isApi(25) },
-  { what: 'TxnOffsetCommit', line: 'broker', is: isApi(28) },
-  { what: 'EndTxn', line: 'broker', is: isApi(26) },
+  { what: 'AddPartitionsToTxn', line: 'broker', is: hasRequest(24) },
+  { what: 'Produce', line: 'broker', is: hasRequest(0) },
+  { what: 'AddOffsetsToTxn', line: 'broker', is: hasRequest(25) },
+  { what: 'TxnOffsetCommit', line: 'broker', is: hasRequest(28) },
+  { what: 'EndTxn', line: 'broker', is: hasRequest(26) },
 ];
 
 describeFaults('run --exactly-once, killed by kill -9 between any two acks', (machine) => {
@@ -43,8 +44,3 @@ describeFaults('run --exactly-once, killed by kill -9 between any two acks', (ma
     expect(await repetitions(run.pipeline)).toEqual([]);
   });
 });
-
-/** A request begins with its length and its API key. */
-function isApi(key: number): (request: Buffer) => boolean {
-  return (request) => request.length > 8 && request.readInt16BE(4) === key;
-}

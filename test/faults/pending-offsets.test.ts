@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
+import { hasRequest } from './support/kafka-requests.ts';
 import { describeFaults } from './support/machine.ts';
 
 describeFaults('offsets that a killed process left in an open transaction', (machine) => {
@@ -49,10 +50,5 @@ describeFaults('a transaction whose commit is not answered', (machine) => {
   });
 });
 
-/** Kafka's API keys 28 and 26, behind the length. */
-function isTxnOffsetCommit(request: Buffer): boolean {
-  return request.length > 8 && request.readInt16BE(4) === 28;
-}
-function isEndTxn(request: Buffer): boolean {
-  return request.length > 8 && request.readInt16BE(4) === 26;
-}
+const isTxnOffsetCommit = hasRequest(28);
+const isEndTxn = hasRequest(26);

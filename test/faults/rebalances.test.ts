@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { type Random, seededRandom } from '../../src/samples/seeded-random.ts';
 import { FaultRun, type MemberOptions, QUICK } from './support/fault-run.ts';
 import { readGeneration } from './support/group-log.ts';
+import { hasRequest } from './support/kafka-requests.ts';
 import { describeFaults, type Machine } from './support/machine.ts';
 import type { Member } from './support/member.ts';
 
@@ -61,10 +62,7 @@ describeFaults('a storm of rebalances', (machine) => {
   });
 });
 
-/** Kafka's SyncGroup request: API key 14 behind the length. */
-function isSyncGroup(request: Buffer): boolean {
-  return request.length > 8 && request.readInt16BE(4) === 14;
-}
+const isSyncGroup = hasRequest(14);
 
 /** The most partitions that were assigned to it at once. */
 function assignedTo(member: Member): number {

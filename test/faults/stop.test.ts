@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FaultRun, QUICK } from './support/fault-run.ts';
+import { hasRequest } from './support/kafka-requests.ts';
 import { describeFaults } from './support/machine.ts';
 
 describeFaults('a service that receives SIGTERM exits in time, whatever its servers do', (machine) => {
@@ -105,7 +106,4 @@ const SIGNAL_AT_START = encodeURIComponent(`
   };
 `);
 
-/** Kafka's API key 9, behind the length. */
-function isOffsetFetch(request: Buffer): boolean {
-  return request.length > 8 && request.readInt16BE(4) === 9;
-}
+const isOffsetFetch = hasRequest(9);

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hold } from '../../../../src/testing/proxy.ts';
 import { type DatabaseName, isWrite, TITLES } from '../database.ts';
+import { hasRequest } from '../kafka-requests.ts';
 import type { Fault, Victim } from './fault.ts';
 import { restart } from './service.ts';
 
@@ -44,17 +45,6 @@ async function killWhileHeld(victim: Victim, hold: Hold): Promise<void> {
   restart(victim);
 }
 
-/** Kafka's Produce request. */
-function isProduce(request: Buffer): boolean {
-  return apiKeyOf(request) === 0;
-}
-
-/** OffsetCommit, EndTxn, TxnOffsetCommit. */
-function isCommit(request: Buffer): boolean {
-  return [8, 26, 28].includes(apiKeyOf(request));
-}
-
-/** Behind the length. */
-function apiKeyOf(request: Buffer): number {
-  return request.length > 8 ? request.readInt16BE(4) : -1;
-}
+const isProduce = hasRequest(0);
+/** OffsetCommit, EndTxn and TxnOffsetCommit. */
+const isCommit = hasRequest(8, 26, 28);
