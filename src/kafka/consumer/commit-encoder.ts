@@ -24,6 +24,8 @@ export class CommitEncoder {
   /** Whether the next commit carries no done offsets: after a refusal, nothing may delay the offsets themselves. */
   #isPlain = false;
   #wasPlain = false;
+  /** Whether commits carry no metadata: the broker has refused the least of it. */
+  #omits = false;
 
   /** Whether the last commit carried no done offsets although the broker accepts some: it must be followed by another. */
   get isIncomplete(): boolean {
@@ -49,16 +51,21 @@ export class CommitEncoder {
     { topic, partition, offset, log, done }: CommittableOffset,
     maxBytes = this.#maxBytes,
   ): { readonly commit: NativeCommit; readonly listedTo: number } {
-    if (log === undefined)
+    if (log === undefined || this.#omits)
       return { commit: { topic, partition, offset }, listedTo: done[0] ?? Number.POSITIVE_INFINITY };
     const { text, listedTo } = encodeMetadata(log, offset, done, maxBytes);
     return { commit: { topic, partition, offset, metadata: text }, listedTo };
   }
 
-  /** The broker refused the size of the metadata: the next commit lists nothing, later ones list half as much. Returns that size. */
+  /**
+   * The broker refused the size of the metadata: the next commit lists nothing, later ones list half as much. Without a list, it may still
+   * be too large: then no commit has metadata any more. Returns the size.
+   */
   refused(): number {
-    this.#isPlain = true;
-    this.#maxBytes = this.#maxBytes / 2 < LEAST_BYTES ? 0 : Math.floor(this.#maxBytes / 2);
+    this.#omits = this.#wasPlain || this.#maxBytes === 0;
+    this.#isPlain = !this.#omits;
+    if (this.#omits) this.#maxBytes = 0;
+    else this.#maxBytes = this.#maxBytes / 2 < LEAST_BYTES ? 0 : Math.floor(this.#maxBytes / 2);
     return this.#maxBytes;
   }
 }
