@@ -26,6 +26,21 @@ export interface RetriedRecords {
   readonly origins: readonly Origin[];
 }
 
+/**
+ * The emitted records that wait for something that may take long, e.g. their files. They don't count as in flight; the source limits
+ * their number and size separately. Records of revoked partitions are no longer wanted: their next owner consumes them again.
+ */
+export interface WaitingRecords {
+  /** Emits after records that may wait have ceased to be wanted. */
+  readonly revoked$: Observable<void>;
+  /** Whether the record is still to be processed. */
+  isWanted(record: ConsumedRecord): boolean;
+  /** To be called when records begin to wait. Ignores those that are no longer wanted. */
+  waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
+  /** To be called when they no longer wait. Acknowledging them has the same effect. */
+  resumes(records: readonly ConsumedRecord[]): void;
+}
+
 /** Emits the records to process. */
 export interface Source {
   readonly name: string;
@@ -35,16 +50,7 @@ export interface Source {
    * and waiting, so no operator needs an unbounded buffer. Completes after `stop()`; errors only when a retry can't help.
    */
   readonly records$: Observable<ConsumedRecord>;
-  /**
-   * To be called when emitted records begin to wait for something that may take long, e.g. their files. They don't count
-   * as in flight; the source limits their number and size separately.
-   */
-  waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
-  /**
-   * To be called when they no longer wait. Acknowledging them has the same effect. Returns those that are still to be processed: the
-   * partitions of the others were revoked, and their next owner consumes them again.
-   */
-  resumes(records: readonly ConsumedRecord[]): readonly ConsumedRecord[];
+  readonly waiting: WaitingRecords;
   /** Stops consumption: no record is emitted after the promise resolves. Emitted records may still be acknowledged. */
   stop(): Promise<void>;
   /** Commits the acknowledged records and leaves the group. */

@@ -64,6 +64,8 @@ export interface RunnableTopology {
   run(settings: Settings): Observable<AcknowledgedBatch>;
   /** The number of consumed records that are not acknowledged: in flight, or waiting for their files. */
   unacked(): number;
+  /** The number of those that wait. */
+  waiting(): number;
   /** Stops consumption. */
   stop(): Promise<void>;
   /** Commits the acknowledged records, leaves the group, then closes all other clients. Safe to call at any time. */
@@ -110,6 +112,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
       outputs: [...databases, transaction],
       run: (settings) => exactlyOnceTopology({ source, reader, databases, transaction }, settings),
       unacked: () => kafka.unacked,
+      waiting: () => kafka.waiting.count,
       stop: () => source.stop(),
       close: () => closeAll([transaction]),
     };
@@ -120,6 +123,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     outputs: [...sinks, deadLetters],
     run: (settings) => topology({ source, reader, sinks, deadLetters, offsets: kafka }, settings),
     unacked: () => kafka.unacked,
+    waiting: () => kafka.waiting.count,
     stop: () => source.stop(),
     close: () => closeAll(producers),
   };

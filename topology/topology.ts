@@ -11,7 +11,7 @@ import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
 import { batchWhenIdle } from '../src/operators/batch-when-idle.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
-import { type GroupOptions, groupDicomState } from '../src/operators/group-dicom-state.ts';
+import { groupDicomState } from '../src/operators/group-dicom-state.ts';
 import { holdRefused } from '../src/operators/hold-refused.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
@@ -65,7 +65,7 @@ export function topology(
   const held = holdRefused(deadLetters, offsets, options.retry);
   const acknowledged$ = new Subject<void>();
   return batches(source, settings, acknowledged$).pipe(
-    groupDicomState(reader, groupOptions(source, settings)),
+    groupDicomState(reader, { ...settings, records: source.waiting }),
     forkTo({ sinks, deadLetters: held.deadLetters }, options),
     acknowledgeRecords(held.offsets),
     tap(() => acknowledged$.next()),
@@ -92,7 +92,7 @@ export function exactlyOnceTopology(
   const options = forkOptions(settings);
   const acknowledged$ = new Subject<void>();
   return batches(source, settings, acknowledged$).pipe(
-    groupDicomState(reader, groupOptions(source, settings)),
+    groupDicomState(reader, { ...settings, records: source.waiting }),
     forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
     commitTogether(transaction, options.retry),
     tap(() => acknowledged$.next()),
@@ -109,21 +109,6 @@ function batches(source: Source, settings: Settings, acknowledged$: Observable<v
     filter((batch) => batch.length > 0),
     tap((batch) => settings.onBatch?.(batch.length)),
   );
-}
-
-/** The source learns which records wait, and limits them. */
-function groupOptions(source: Source, settings: Settings): GroupOptions {
-  return {
-    ...settings,
-    onWaiting(records, reason) {
-      source.waits(records, reason);
-      settings.onWaiting?.(records.length);
-    },
-    onResumed(records) {
-      settings.onWaiting?.(-records.length);
-      return source.resumes(records);
-    },
-  };
 }
 
 function forkOptions({ retry, scheduler }: Settings): ForkOptions {

@@ -10,8 +10,8 @@ import {
   type SchedulerLike,
   tap,
 } from 'rxjs';
-import type { HeaderReader, WaitReason } from '../ports.ts';
-import type { ConsumedRecord, GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
+import type { HeaderReader, WaitingRecords, WaitReason } from '../ports.ts';
+import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 import { compact, fileOf, type WaitingFile, WaitingFiles } from './waiting-files.ts';
 
@@ -22,13 +22,10 @@ export interface GroupOptions {
   /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
   readonly scheduler?: SchedulerLike;
-  /** Called when records begin to wait for their files. */
-  readonly onWaiting?: (records: readonly ConsumedRecord[], reason: WaitReason) => void;
-  /**
-   * Called when they are tried again, or when the source has completed. Returns those to try; the others are dropped, because their
-   * partitions were revoked.
-   */
-  readonly onResumed?: (records: readonly ConsumedRecord[]) => readonly ConsumedRecord[];
+  /** The source's view of the records that wait for their files. */
+  readonly records: WaitingRecords;
+  /** Called with the change of the number of records that wait for their files. */
+  readonly onWaiting?: (change: number) => void;
 }
 
 /** The waiting times of an attempt's records so far, by record. */
@@ -48,32 +45,45 @@ export function groupDicomState(
   reader: HeaderReader,
   options: GroupOptions,
 ): OperatorFunction<readonly ParsedRecord[], GroupedBatch> {
-  const { concurrency, fileWaitMs, scheduler, onWaiting, onResumed } = options;
+  const { concurrency, fileWaitMs, scheduler, records: source } = options;
   return (batches$) =>
     defer(() => {
       const waiting = new WaitingFiles(scheduler);
       const end = () => {
-        // Hoisted: `?.()` skips its arguments when there is no listener.
-        const held = waiting.end();
-        if (held.length > 0) onResumed?.(held.map(({ source }) => source));
+        resumed(waiting.end());
+        revoked.unsubscribe();
       };
+      const revoked = source.revoked$.subscribe(() => changed(-waiting.keep((held) => source.isWanted(held.source))));
+
+      function changed(change: number): void {
+        if (change !== 0) options.onWaiting?.(change);
+      }
+
+      function resumed(held: readonly WaitingFile[]): void {
+        source.resumes(held.map((each) => each.source));
+        changed(-held.length);
+      }
 
       function hold(files: readonly StoredFile[], reason: WaitReason, waited: Waited, closedAt: number): void {
-        const first = files.filter((file) => !waited.has(file)).map(({ source }) => source);
-        const compacted = new Map(compact(first).map((source) => [source.origin, source]));
-        const held = files.filter((file) => {
+        if (waiting.hasEnded) return;
+        const wanted = files.filter((file) => source.isWanted(file.source));
+        const first = wanted.filter((file) => !waited.has(file)).map((file) => file.source);
+        const compacted = new Map(compact(first).map((each) => [each.origin, each]));
+        for (const file of wanted) {
           const before = waited.get(file) ?? 0;
           const isOutage = reason === 'storage_outage';
           const pauseMs = isOutage ? LONGEST_WAIT_MS : Math.min(pauseAfter(before), fileWaitMs - before);
           const waitedMs = isOutage ? before : before + pauseMs;
-          const source = compacted.get(file.source.origin) ?? file.source;
-          return waiting.add({ source, reason, waitedMs, closedAt }, pauseMs);
-        });
-        if (held.length === 0) return;
-        onWaiting?.(
-          held.map(({ source }) => source),
+          waiting.add(
+            { source: compacted.get(file.source.origin) ?? file.source, reason, waitedMs, closedAt },
+            pauseMs,
+          );
+        }
+        source.waits(
+          wanted.map((file) => file.source),
           reason,
         );
+        changed(wanted.length);
       }
 
       async function attempt(records: readonly ParsedRecord[], closedAt: number, waited: Waited): Promise<Grouping> {
@@ -90,9 +100,8 @@ export function groupDicomState(
       }
 
       function resume(due: readonly WaitingFile[]): Promise<Grouping> | typeof EMPTY {
-        const sources = due.map(({ source }) => source);
-        const left = new Set(onResumed === undefined ? sources : onResumed(sources));
-        const wanted = due.filter(({ source }) => left.has(source));
+        const wanted = due.filter((held) => source.isWanted(held.source));
+        resumed(due);
         return wanted.length === 0 ? EMPTY : retry(wanted);
       }
 

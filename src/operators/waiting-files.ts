@@ -39,6 +39,11 @@ export class WaitingFiles {
     if (this.#ended) subscriber.complete();
   });
 
+  /** Whether `end()` was called. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Holds a record for `pauseMs`. Returns false after `end()`. */
   add(held: WaitingFile, pauseMs: number): boolean {
     if (this.#ended) return false;
@@ -51,6 +56,18 @@ export class WaitingFiles {
       this.#subscriber?.add(timer(delay, this.#scheduler).subscribe(() => this.#emit(tick)));
     } else others.push(held);
     return true;
+  }
+
+  /** Drops the records that are not wanted. Returns their number. */
+  keep(isWanted: (held: WaitingFile) => boolean): number {
+    let dropped = 0;
+    for (const [tick, held] of this.#ticks) {
+      const wanted = held.filter(isWanted);
+      dropped += held.length - wanted.length;
+      // The tick keeps its timer, also without records.
+      this.#ticks.set(tick, wanted);
+    }
+    return dropped;
   }
 
   /** Holds no record any more. Returns those that were held. */

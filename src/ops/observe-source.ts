@@ -156,8 +156,7 @@ export function observeSource(source: Source, metrics: Metrics): Source {
     name: source.name,
     topics: source.topics,
     records$: source.records$.pipe(tap(() => metrics.records.consumed(1))),
-    waits: (records, reason) => source.waits(records, reason),
-    resumes: (records) => source.resumes(records),
+    waiting: source.waiting,
     stop: () => source.stop(),
     close: () => source.close(),
   };

@@ -42,9 +42,9 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   const closed = new Subject<void>();
   let stopping = false;
   let consuming = false;
-  let waiting = 0;
-  metrics.records.waiting(() => waiting);
-  metrics.records.inFlight(() => nodes.unacked() - waiting);
+  const inFlight = () => nodes.unacked() - nodes.waiting();
+  metrics.records.waiting(nodes.waiting);
+  metrics.records.inFlight(inFlight);
 
   const input = metrics.input(config.input);
   const consume$ = defer(() => {
@@ -52,14 +52,11 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
     return nodes.run({
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
-      ...(config.input.batching.flushWhenIdle ? { flushWhenIdle: () => nodes.unacked() - waiting } : {}),
+      ...(config.input.batching.flushWhenIdle ? { flushWhenIdle: inFlight } : {}),
       concurrency: config.group.concurrency,
       fileWaitMs: config.group.fileWaitMs,
       onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
-      onWaiting: (change) => {
-        waiting += change;
-        batchLog.waiting(change);
-      },
+      onWaiting: (change) => batchLog.waiting(change),
       retry,
       parseEvents: metrics.records,
     });

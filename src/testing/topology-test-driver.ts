@@ -1,6 +1,7 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { type Settings, topology } from '../../topology/topology.ts';
 import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../kafka/consumer/origin.ts';
+import { TrackedWaiting } from '../kafka/consumer/tracked-waiting.ts';
 import { WatermarkTracker } from '../kafka/consumer/watermark.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
 import type { AcknowledgedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
@@ -42,9 +43,12 @@ export class TopologyTestDriver {
   /** Set when the topology has failed. */
   error: unknown;
   completed = false;
+  /** The number of waiting records as the topology reports them. */
+  held = 0;
   readonly #records = new Subject<ConsumedRecord>();
   readonly #clock = new VirtualTimeScheduler();
   readonly #tracker = new WatermarkTracker();
+  readonly #waiting = new TrackedWaiting(this.#tracker);
   readonly #committed = new Map<number, number>();
   readonly #nextOffsets = new Map<number, number>();
 
@@ -55,6 +59,9 @@ export class TopologyTestDriver {
       concurrency: 4,
       fileWaitMs: options.fileWaitMs ?? 60_000,
       scheduler: this.#clock,
+      onWaiting: (change) => {
+        this.held += change;
+      },
     };
     const memoryTopic = (name: string, kind: 'state' | 'image', into: PublishedRecord[]): Sink => ({
       name,
@@ -81,8 +88,7 @@ export class TopologyTestDriver {
           name: TOPIC,
           topics: [TOPIC],
           records$: this.#records,
-          waits: () => undefined,
-          resumes: (records) => records.filter(({ origin }) => this.#tracker.isAwaited(kafkaOrigin(origin))),
+          waiting: this.#waiting,
           stop: async () => this.#records.complete(),
           close: async () => undefined,
         },
@@ -124,14 +130,15 @@ export class TopologyTestDriver {
     const offset = this.#nextOffsets.get(partition) ?? 0;
     this.#nextOffsets.set(partition, offset + 1);
     if (!this.#tracker.isAssigned(TOPIC, partition)) this.#tracker.assign([{ topic: TOPIC, partition }]);
-    const origin = new KafkaOrigin({ topic: TOPIC, partition, offset });
+    const at = { topic: TOPIC, partition, offset };
+    const assignment = this.#tracker.track(at);
+    const origin = new KafkaOrigin(at, assignment === 'done' ? undefined : assignment);
     const record: ConsumedRecord = {
       origin,
       key: options.key === undefined ? null : Buffer.from(options.key),
       value: toBytes(value),
       headers: options.headers ?? [],
     };
-    this.#tracker.track(origin);
     this.#records.next(record);
     return record;
   }
@@ -139,6 +146,11 @@ export class TopologyTestDriver {
   /** Revokes a partition: its unacknowledged records belong to its next owner. */
   revoke(partition: number): void {
     this.#tracker.forget([{ topic: TOPIC, partition }]);
+  }
+
+  /** The number of waiting records as the source counts them. */
+  get waiting(): number {
+    return this.#tracker.waiting;
   }
 
   /** Advances the clock and runs everything that is due. */

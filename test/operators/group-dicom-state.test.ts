@@ -5,7 +5,7 @@ import { groupDicomState } from '../../src/operators/group-dicom-state.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
 import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
 import type { ParsedRecord } from '../../src/records/records.ts';
-import { consumedRecord } from '../../src/testing/consumed-record.ts';
+import { consumedRecord, neverRevoked } from '../../src/testing/consumed-record.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
@@ -88,6 +88,34 @@ describe('a file that could not be attempted because the storage does not answer
     expect(driver.acknowledgedBatches.map(({ records }) => records)).toEqual([1]);
   });
 
+  it('is not held when its partition is revoked, however often the partition is revoked and assigned again', async () => {
+    start(NOT_ATTEMPTED);
+    await driver.settle();
+    driver.pipe(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
+    await driver.settle();
+    for (let i = 0; i < 5; i++) {
+      expect([driver.held, driver.waiting]).toEqual([2, 2]);
+      driver.revoke(0);
+      expect([driver.held, driver.waiting]).toEqual([1, 1]);
+      driver.pipe(storeMeta());
+      await driver.settle();
+    }
+    const before = attempts;
+    driver.revoke(0);
+    driver.revoke(1);
+    await pass(FILE_WAIT_MS, 5_000);
+    expect([attempts - before, driver.held, driver.deadLetters.length]).toEqual([0, 0, 0]);
+  });
+
+  it('is not held when its partition is revoked while it is read', async () => {
+    start(NOT_ATTEMPTED);
+    driver.revoke(0);
+    await driver.settle();
+    expect([driver.held, driver.waiting]).toEqual([0, 0]);
+    await pass(FILE_WAIT_MS, 5_000);
+    expect(attempts).toBe(1);
+  });
+
   it('gets its full file_wait when the storage answers and the file is missing', async () => {
     start(NOT_ATTEMPTED);
     await pass(2 * FILE_WAIT_MS);
@@ -135,6 +163,7 @@ describe('a batch whose files lie on two storages', () => {
 });
 
 describe('the clock of a batch', () => {
+  const options = { concurrency: 1, records: neverRevoked };
   const batch = (path: string): ParsedRecord[] => [
     parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path }))))),
   ];
@@ -152,7 +181,7 @@ describe('the clock of a batch', () => {
       close: async () => undefined,
     };
     const batches$ = new Subject<ParsedRecord[]>();
-    const grouped = lastValueFrom(batches$.pipe(groupDicomState(slow, { concurrency: 1, fileWaitMs: 0 }), toArray()));
+    const grouped = lastValueFrom(batches$.pipe(groupDicomState(slow, { ...options, fileWaitMs: 0 }), toArray()));
     for (const path of ['/s1/a/1', '/s1/a/2']) batches$.next(batch(path));
     batches$.complete();
     const closed = performance.now();
@@ -177,7 +206,7 @@ describe('the clock of a batch', () => {
       of([...batch('/s1/a/1'), ...batch('/s1/a/2')]).pipe(
         // The intake must not end before the file is there.
         (records$) => concat(records$, timer(400).pipe(ignoreElements())),
-        groupDicomState(late, { concurrency: 1, fileWaitMs: 1_000 }),
+        groupDicomState(late, { ...options, fileWaitMs: 1_000 }),
         toArray(),
       ),
     );

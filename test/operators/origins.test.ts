@@ -7,7 +7,7 @@ import { recordDeadLetters } from '../../src/ops/observe.ts';
 import type { Offsets, Sink } from '../../src/ports.ts';
 import type { ConsumedRecord, Origin, PoisonRecord } from '../../src/records/records.ts';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
-import { consumedRecord, MemoryOrigin } from '../../src/testing/consumed-record.ts';
+import { consumedRecord, MemoryOrigin, neverRevoked } from '../../src/testing/consumed-record.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { topology } from '../../topology/topology.ts';
@@ -41,8 +41,7 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
           name: 's',
           topics: [],
           records$: of(...records),
-          waits: () => undefined,
-          resumes: (records) => records,
+          waiting: neverRevoked,
           stop: async () => undefined,
           close: async () => undefined,
         },

@@ -1,6 +1,6 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.ts';
-import type { Offsets, Source, WaitReason } from '../../ports.ts';
+import type { Offsets, Source } from '../../ports.ts';
 import type { ConsumedRecord, OffsetRange, Origin } from '../../records/records.ts';
 import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
 import type { NativeConsumer, Partition } from '../client/types.ts';
@@ -12,7 +12,7 @@ import { GroupMonitor } from './group-monitor.ts';
 import { GroupQueries, type TopicState } from './group-queries.ts';
 import { Intake } from './intake.ts';
 import { explainReset, type OffsetReset } from './offset-reset.ts';
-import { kafkaOrigin, offsetRanges, waitingOf } from './origin.ts';
+import { kafkaOrigin, offsetRanges } from './origin.ts';
 import type { PartitionProgress } from './partition-offsets.ts';
 import { Lifecycle } from './phase.ts';
 import { PollLoop, pollUntil } from './poll-loop.ts';
@@ -25,6 +25,7 @@ import { isSkip, policyOf, type StartOffset } from './start-offsets.ts';
 import { StartQueries } from './start-queries.ts';
 import { fetchesOf, isReachable, type Statistics } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
+import { TrackedWaiting } from './tracked-waiting.ts';
 import { TransactionOffsets } from './transaction-offsets.ts';
 import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
@@ -41,6 +42,7 @@ export class KafkaSource implements Source, Offsets {
   readonly name: string;
   readonly topics: readonly string[];
   readonly records$: Observable<ConsumedRecord>;
+  readonly waiting: TrackedWaiting;
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
   readonly #tracker: WatermarkTracker;
@@ -73,6 +75,7 @@ export class KafkaSource implements Source, Offsets {
     this.#options = options;
     this.#events = options.events ?? {};
     this.#tracker = new WatermarkTracker((records) => this.#events.released?.(records));
+    this.waiting = new TrackedWaiting(this.#tracker);
     // With the `consumer` protocol, each commit carries the member's epoch and the broker refuses a stale one: no detection needed.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
@@ -126,14 +129,6 @@ export class KafkaSource implements Source, Offsets {
     const awaited = this.#tracker.ack(offsets);
     this.#events.acked?.(awaited);
     return offsetRanges(offsets);
-  }
-
-  waits(records: readonly ConsumedRecord[], reason: WaitReason): void {
-    this.#tracker.waits(records.map((record) => waitingOf(record, reason)));
-  }
-
-  resumes(records: readonly ConsumedRecord[]): readonly ConsumedRecord[] {
-    return records.filter(({ origin }) => this.#tracker.resumes(kafkaOrigin(origin)));
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { Subject } from 'rxjs';
 import type { Partition, PartitionOffset } from '../client/client.ts';
 import type { LogIdentity } from './commit-metadata.ts';
 import type { DoneRanges } from './done-ranges.ts';
@@ -42,7 +43,10 @@ export class WatermarkTracker {
   readonly #released: (records: number) => void;
   #unacked = 0;
 
-  /** `released` is called with the number of unacknowledged records of partitions that are no longer tracked. */
+  /** Emits when partitions are no longer tracked, so that none of their records is awaited. */
+  readonly revoked$ = new Subject<void>();
+
+  /** `released` is called with the number of unacknowledged records of a partition that is no longer tracked. */
   constructor(released: (records: number) => void = () => undefined) {
     this.#released = released;
   }
@@ -85,9 +89,10 @@ export class WatermarkTracker {
       const state = this.#state(topic, partition);
       if (state === undefined) continue;
       this.#unacked -= state.unacked;
-      if (state.unacked > 0) this.#released(state.unacked);
       this.#states.get(topic)?.delete(partition);
+      if (state.unacked > 0) this.#released(state.unacked);
     }
+    this.revoked$.next();
     this.#wake();
   }
 
@@ -140,10 +145,9 @@ export class WatermarkTracker {
     this.#wake();
   }
 
-  /** A record no longer waits. Returns whether it still waits for its acknowledgement under its assignment. */
-  resumes(record: TrackedOffset): boolean {
-    this.#current(record)?.resumes(record.offset);
-    return this.isAwaited(record);
+  /** Records no longer wait. Those of revoked partitions and earlier assignments are ignored. */
+  resumes(records: readonly TrackedOffset[]): void {
+    for (const record of records) this.#current(record)?.resumes(record.offset);
   }
 
   /**
