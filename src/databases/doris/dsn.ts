@@ -1,6 +1,7 @@
 /** Parses the DSN of an Apache Doris cluster. */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import { accountEndsLate } from '../dsn-account.ts';
 
 /** A frontend (FE) or backend (BE) of a cluster. */
 export interface DorisHost {
@@ -37,7 +38,9 @@ export class DorisDsnError extends Error {
   override readonly name = 'DorisDsnError';
 }
 
-const FORM = 'expected doris://user:password@fe:8030/database, other characters in the password percent-encoded';
+const FORM =
+  'expected doris://user:password@fe:8030/database, other characters in the password percent-encoded, ' +
+  'and so an @ after the host';
 const OPTIONS = ['mysql_port', 'backends', 'redirect_policy', 'replication_num', 'tls', 'tls_ca'] as const;
 const POLICIES: readonly RedirectPolicy[] = ['direct', 'public', 'private'];
 const FRONTEND_PORT = 8030;
@@ -89,7 +92,7 @@ interface Parts extends Omit<DorisTarget, 'tls'> {
 
 function partsOf(dsn: string): Parts {
   const [, user, password = '', hosts = '', path = '', query = ''] = DSN.exec(dsn) ?? [];
-  if (user === undefined || user === '') throw new DorisDsnError(FORM);
+  if (user === undefined || user === '' || accountEndsLate(dsn)) throw new DorisDsnError(FORM);
   const database = decoded(path);
   if (database === '') throw new DorisDsnError(`the database is missing: ${FORM}`);
   // The name is part of the paths of requests.

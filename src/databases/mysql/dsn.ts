@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { accountEndsLate, canBeHost } from '../dsn-account.ts';
 
 /** How to verify the server's certificate; `undefined` is no TLS. */
 export interface MysqlTls {
@@ -37,7 +38,7 @@ export class DsnError extends Error {
 
 const FORM =
   'expected mysql://user:password@host:3306/database, other characters in the password percent-encoded, ' +
-  'or user:password@tcp(host:3306)/database';
+  'or user:password@tcp(host:3306)/database; an @ after the host must be percent-encoded';
 const DEFAULT_PORT = 3306;
 
 type SslMode = 'DISABLED' | 'PREFERRED' | 'REQUIRED' | 'VERIFY_CA' | 'VERIFY_IDENTITY';
@@ -103,7 +104,9 @@ function nameOf({ host, port, socketPath }: Pick<Parts, 'host' | 'port' | 'socke
 }
 
 function partsOf(dsn: string): Parts {
-  const parts = dsn.includes('://') ? partsOfUri(dsn) : partsOfGo(dsn);
+  const parts = /^[a-z][\w+.-]*:\/\//i.test(dsn) ? partsOfUri(dsn) : partsOfGo(dsn);
+  // What isn't a host may be a part of the password.
+  if (!canBeHost(parts.host)) throw new DsnError(FORM);
   // The driver would compare the certificate with "localhost".
   if (parts.mode === 'VERIFY_IDENTITY' && isIP(parts.host) !== 0)
     throw new DsnError('ssl-mode VERIFY_IDENTITY needs a host name, not an address; VERIFY_CA does not');
@@ -111,7 +114,7 @@ function partsOf(dsn: string): Parts {
 }
 
 function partsOfUri(dsn: string): Parts {
-  if (!dsn.startsWith('mysql://') || !URL.canParse(dsn)) throw new DsnError(FORM);
+  if (!dsn.startsWith('mysql://') || accountEndsLate(dsn) || !URL.canParse(dsn)) throw new DsnError(FORM);
   const url = new URL(dsn);
   try {
     const host = decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1'));
@@ -130,9 +133,9 @@ function partsOfUri(dsn: string): Parts {
   }
 }
 
-// The account ends at the last @ before the address, so that a password may contain one, and the user at the first colon.
+// The account ends at the last @ of the DSN, so that a password may contain any character, and the user at the first colon.
 const GO_FORM =
-  /^(?:(?<account>.*)@)?(?<net>tcp|unix)(?:\((?<address>[^()]*)\))?\/(?<database>[^/?]*)(?:\?(?<query>.*))?$/s;
+  /^(?:(?<account>.*)@)?(?<net>tcp|unix)(?:\((?<address>[^()]*)\))?\/(?<database>[^/?@]*)(?:\?(?<query>[^@]*))?$/s;
 
 function partsOfGo(dsn: string): Parts {
   const { account = '', net, address = '', database = '', query = '' } = GO_FORM.exec(dsn)?.groups ?? {};

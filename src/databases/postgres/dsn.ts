@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import { accountEndsLate, canBeHost } from '../dsn-account.ts';
 
 /** One server of a DSN. */
 export interface PostgresAddress {
@@ -32,7 +33,9 @@ export class DsnError extends Error {
   override readonly name = 'DsnError';
 }
 
-const FORM = 'expected postgres://user:password@host:5432/database, other characters in the password percent-encoded';
+const FORM =
+  'expected postgres://user:password@host:5432/database, other characters in the password percent-encoded, ' +
+  'and so an @ after the host';
 const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'ssl', 'uselibpqcompat'];
 const SSL_MODES = ['disable', 'allow', 'prefer', 'no-verify', 'require', 'verify-ca', 'verify-full'] as const;
 const TARGET_SESSIONS: readonly TargetSession[] = ['any', 'read-write', 'primary'];
@@ -73,6 +76,7 @@ export function readPostgresDsn(dsn: string): PostgresTarget {
 
 /** `host:port/database` of a DSN, without user and password. Undefined if it can't be split safely: it holds a password. */
 export function describePostgresDsn(dsn: string): string | undefined {
+  if (checkPostgresDsn(dsn) !== undefined) return undefined;
   const [, host, path] = /^\w+:\/\/(?:[^/@]*@)?([^/?@]*)(?:\/([^?@]*))?(?:\?[^@]*)?$/.exec(dsn) ?? [];
   if (host === undefined) return undefined;
   return `${host}${path === undefined || path === '' ? '' : `/${path}`}`;
@@ -83,7 +87,7 @@ const DSN = /^(postgres(?:ql)?:\/\/)((?:[^/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/
 
 function partsOf(dsn: string): Parts {
   const [, scheme = '', user = '', authority = '', path = '', query = ''] = DSN.exec(dsn) ?? [];
-  if (scheme === '') throw new DsnError(FORM);
+  if (scheme === '' || accountEndsLate(dsn)) throw new DsnError(FORM);
   const parameters = new URLSearchParams(query);
   const tls = new Map(TLS_PARAMETERS.map((name) => [name, parameters.get(name)]));
   const hosts = hostsOf(authority, parameters);
@@ -110,6 +114,9 @@ interface Host {
   readonly socket: string | undefined;
 }
 
+/** In the parameter `host`, or percent-encoded in place of a host. */
+const SOCKET_FOLDER = /^(?:\/|%2F(?:[\w.-]|%2F)*$)/i;
+
 /** The parameters `host` and `port` take precedence over the part between `@` and `/`, as in libpq. */
 function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[] {
   const given = authority.split(',').map((each) => /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(each));
@@ -117,8 +124,10 @@ function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[
   const ports = parameters.get('port')?.split(',') ?? given.map((each) => each?.[2]);
   if (ports.length > 1 && ports.length !== names.length) throw new DsnError('expected a port for each host, or one');
   return names.map((name, at) => {
-    if (name === undefined) throw new DsnError(FORM);
     const port = (ports.length === 1 ? ports[0] : ports[at]) || DEFAULT_PORT;
+    // What isn't a host or port may be a part of the password.
+    if (name === undefined || !(canBeHost(name) || SOCKET_FOLDER.test(name)) || !/^\d{1,5}$/.test(port))
+      throw new DsnError(FORM);
     return name.startsWith('/') ? { name: '', port, socket: name } : { name, port, socket: undefined };
   });
 }
