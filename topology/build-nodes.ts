@@ -83,6 +83,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
   metrics.input(config.input).progress(() => kafka.progress());
+  metrics.input(config.input).paused(() => kafka.pause);
   metrics.held.source({ progress: () => kafka.progress(), placeOf: kafkaOrigin });
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);

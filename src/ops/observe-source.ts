@@ -93,7 +93,6 @@ export function sourceEvents(
       );
     },
     intake(pause) {
-      counts.paused(pause);
       if (pause === undefined) {
         if (pauses.clear()) logger.info('fewer records wait: consuming again');
       } else

@@ -6,8 +6,8 @@ import type { PartitionProgress } from '../kafka/consumer/partition-offsets.ts';
 export interface PartitionMetrics {
   /** Sets the function that returns the progress of the assigned partitions. It is called when the metrics are read. */
   progress(read: () => readonly PartitionProgress[]): void;
-  /** A limit of the waiting records pauses the intake; undefined when it resumes. */
-  paused(pause: IntakePause | undefined): void;
+  /** Sets the function that returns the limit of the waiting records that pauses the intake; undefined when none does. */
+  paused(read: () => IntakePause | undefined): void;
 }
 
 interface Labels {
@@ -18,7 +18,7 @@ interface Labels {
 interface Entry {
   readonly labels: Labels;
   read: () => readonly PartitionProgress[];
-  pause: IntakePause | undefined;
+  pause: () => IntakePause | undefined;
 }
 
 const MS_PER_SECOND = 1_000;
@@ -70,25 +70,27 @@ export function createPartitionMetrics(
     labelNames: ['label', 'path', 'limit'],
     registers: [registry],
     collect() {
-      for (const { labels, pause } of entries.values())
-        for (const limit of PAUSES) this.labels({ ...labels, limit }).set(pause === limit ? 1 : 0);
+      for (const { labels, pause } of entries.values()) {
+        const reached = pause();
+        for (const limit of PAUSES) this.labels({ ...labels, limit }).set(reached === limit ? 1 : 0);
+      }
     },
   });
   return {
     add(labels) {
       const key = `${labels.path}\0${labels.label}`;
-      const entry = entries.get(key) ?? { labels, read: () => [], pause: undefined };
+      const entry = entries.get(key) ?? { labels, read: () => [], pause: () => undefined };
       entries.set(key, entry);
       return {
         progress: (read) => {
           entry.read = read;
         },
-        paused: (pause) => {
-          entry.pause = pause;
+        paused: (read) => {
+          entry.pause = read;
         },
       };
     },
-    paused: () => [...entries.values()].find(({ pause }) => pause !== undefined)?.pause,
+    paused: () => [...entries.values()].map(({ pause }) => pause()).find((pause) => pause !== undefined),
   };
 }
 

@@ -63,6 +63,15 @@ describe('the room for records', () => {
     },
   );
 
+  it('is paused until the waiting records are released, as they are at a restart, whether or not it is polled', () => {
+    const { tracker, intake, pauses, emit, wait } = setUp({ inFlight: 10, records: 5 });
+    wait(emit(5));
+    expect([intake.room, intake.pause]).toEqual([0, 'max_waiting']);
+    tracker.forgetAll();
+    expect(intake.pause).toBeUndefined();
+    expect(pauses).toEqual(['max_waiting']);
+  });
+
   it('does not count the waiting records of a revoked partition or an earlier assignment', () => {
     const { tracker, intake, emit, wait } = setUp({ inFlight: 10, records: 5 });
     wait(emit(5));

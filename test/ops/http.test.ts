@@ -162,7 +162,7 @@ describe('the admin server', () => {
       partitions: [{ topic: 'storage_queue', partition: 3, oldestUnacked: 7, waitsFor: 'storage_outage' }],
       paused: null,
     });
-    metrics.input(INPUT).paused('max_waiting_bytes');
+    metrics.input(INPUT).paused(() => 'max_waiting_bytes');
     expect(await (await get('/ready?verbose')).json()).toMatchObject({ paused: 'max_waiting_bytes' });
   });
 

@@ -39,10 +39,10 @@ describe('the metrics of a partition', () => {
     const metrics = createMetrics({ process: false });
     const paused = async () =>
       (await metrics.series('wado_intake_paused')).filter(({ value }) => value === 1).map(({ labels }) => labels.limit);
-    metrics.input(INPUT).paused('max_waiting');
+    metrics.input(INPUT).paused(() => 'max_waiting');
     expect(await paused()).toEqual(['max_waiting']);
     // A second view of the same input, as the topology's restart makes one.
-    metrics.input(INPUT).paused(undefined);
+    metrics.input(INPUT).paused(() => undefined);
     expect(await paused()).toEqual([]);
     expect(await metrics.series('wado_intake_paused')).toHaveLength(2);
   });

@@ -44,6 +44,11 @@ export class Intake {
     this.#changed = changed;
   }
 
+  /** The limit of the waiting records that pauses the intake; undefined when none does. */
+  get pause(): IntakePause | undefined {
+    return this.#reached();
+  }
+
   /** The number of records for which there is room; 0 or less when there is none. */
   get room(): number {
     const pause = this.#reached();

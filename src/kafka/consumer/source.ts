@@ -10,7 +10,7 @@ import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connect
 import type { SourceEvents } from './events.ts';
 import { GroupMonitor } from './group-monitor.ts';
 import { GroupQueries, type TopicState } from './group-queries.ts';
-import { Intake } from './intake.ts';
+import { Intake, type IntakePause } from './intake.ts';
 import { explainReset, type OffsetReset } from './offset-reset.ts';
 import { kafkaOrigin, offsetRanges } from './origin.ts';
 import type { PartitionProgress } from './partition-offsets.ts';
@@ -116,6 +116,11 @@ export class KafkaSource implements Source, Offsets {
 
   get unacked(): number {
     return this.#tracker.unacked;
+  }
+
+  /** The limit of the waiting records that pauses the intake; undefined when none does. */
+  get pause(): IntakePause | undefined {
+    return this.#intake.pause;
   }
 
   progress(): readonly PartitionProgress[] {
