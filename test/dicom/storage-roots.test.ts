@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runConcurrently, runSync } from '../../src/dicom/files/file-calls.ts';
+import { type Reading, runConcurrently, runSync } from '../../src/dicom/files/file-calls.ts';
 import { toReadError } from '../../src/dicom/files/file-error.ts';
 import { FileHeader } from '../../src/dicom/files/file-header.ts';
 import { StorageRoots } from '../../src/dicom/files/storage-roots.ts';
@@ -122,6 +122,40 @@ describe('storage roots', () => {
     expect(outcome(join(store, 'study', 'a.dcm'), aliased)).toBe('ok');
     expect(outcome(join(folder, 'alias', 'study', 'a.dcm'), aliased)).toBe('ok');
     aliased.close();
+  });
+
+  it('are followed when a link that names one leads to another directory', () => {
+    const link = join(folder, 'current');
+    const before = join(folder, 'before');
+    fs.mkdirSync(join(before, 'old'), { recursive: true });
+    fs.writeFileSync(join(before, 'old', 'a.dcm'), file);
+    fs.symlinkSync(before, link);
+    const current = new StorageRoots([link]);
+    expect(outcome(join(link, 'old', 'a.dcm'), current)).toBe('ok');
+    fs.rmSync(link);
+    fs.symlinkSync(store, link);
+    expect(outcome(join(link, 'not-there-yet', 'a.dcm'), current)).toBe('file_missing');
+    expect(outcome(join(link, 'study', 'a.dcm'), current)).toBe('ok');
+    expect(outcome(join(outside, 'a.dcm'), current)).toBe('outside_storage_roots');
+    current.close();
+  });
+
+  it('do not depend on another root, which may not answer', () => {
+    const both = new StorageRoots([join(folder, 'silent'), store]);
+    const calls: string[] = [];
+    const reading = both.open(join(store, 'study', 'a.dcm'));
+    const watched = (function* (): Reading<number> {
+      let step = reading.next();
+      while (step.done !== true) {
+        if ('path' in step.value) calls.push(step.value.path);
+        step = reading.next(yield step.value);
+      }
+      return step.value;
+    })();
+    fs.closeSync(runSync(watched, () => {}));
+    expect(calls).not.toContain(join(folder, 'silent'));
+    expect(calls).toContain(store);
+    both.close();
   });
 
   it('contain no files until they exist, and are used as soon as they are mounted', () => {

@@ -32,11 +32,13 @@ export class StorageRoots {
   readonly #configured: readonly string[];
   readonly #handles = new DirectoryHandles();
   readonly #openings = new Map<string, Opening>();
-  #resolved: readonly string[] | undefined;
+  /** The real path of each root, in the order of the configuration; undefined until it is known. */
+  readonly #realPaths: (string | undefined)[];
 
   /** Absolute paths of directories. A root that doesn't exist (yet) holds no files. */
   constructor(roots: readonly string[]) {
     this.#configured = roots;
+    this.#realPaths = roots.map(() => undefined);
   }
 
   /** Opens a regular file for reading and returns the descriptor. Throws DicomReadError and file system errors. */
@@ -132,7 +134,7 @@ export class StorageRoots {
       fs.closeSync(descriptor);
       throw error;
     }
-    if (isUnder(this.#resolved ?? [], location)) return descriptor;
+    if (isUnder(this.#resolved, location)) return descriptor;
     fs.closeSync(descriptor);
     throw new DicomReadError('outside_storage_roots');
   }
@@ -148,25 +150,34 @@ export class StorageRoots {
 
   /** The real path of a directory, which must lie under a root. */
   *#resolve(directory: string): Reading<string> {
-    if (this.#resolved === undefined || this.#resolved.length < this.#configured.length) yield* this.#resolveRoots();
+    const named = path.resolve(directory);
+    const own = this.#configured.flatMap((root, index) => (isUnder([path.resolve(root)], named) ? [index] : []));
+    // Only the roots that the path names: another one may not answer.
+    const needed = own.length === 0 ? [...this.#configured.keys()] : own;
+    for (const index of needed) if (this.#realPaths[index] === undefined) yield* this.#resolveRoot(index);
     let real: string;
     try {
       real = (yield { call: 'realpath', path: directory }) as string;
     } catch (error) {
       // Only a file that could appear under a root counts as missing, and is waited for.
-      if (systemCode(error) !== undefined && (yield* this.#leadsOutside(directory)))
-        throw new DicomReadError('outside_storage_roots');
+      if (systemCode(error) !== undefined && (yield* this.#leadsOutside(directory))) {
+        yield* this.#resolveRoots();
+        if (yield* this.#leadsOutside(directory)) throw new DicomReadError('outside_storage_roots');
+      }
       throw error;
     }
-    if (!isUnder(this.#resolved ?? [], real)) throw new DicomReadError('outside_storage_roots');
-    return real;
+    if (isUnder(this.#resolved, real)) return real;
+    // It is under another root, or a root is a link that leads to another directory now.
+    const missing = yield* this.#resolveRoots();
+    if (isUnder(this.#resolved, real)) return real;
+    throw new DicomReadError(own.some((index) => missing.has(index)) ? 'file_missing' : 'outside_storage_roots');
   }
 
   /**
    * Whether a directory that can't be resolved would lie outside the roots, judged by the part of its path that exists.
    */
   *#leadsOutside(directory: string): Reading<boolean> {
-    const roots = [...this.#configured.map((root) => path.resolve(root)), ...(this.#resolved ?? [])];
+    const roots = [...this.#configured.map((root) => path.resolve(root)), ...this.#resolved];
     const wanted = path.resolve(directory);
     for (let existing = wanted; existing !== '/'; ) {
       existing = path.dirname(existing);
@@ -180,17 +191,27 @@ export class StorageRoots {
     return !isUnder(roots, wanted);
   }
 
-  *#resolveRoots(): Reading<void> {
-    const roots: string[] = [];
-    for (const root of this.#configured) {
-      try {
-        roots.push((yield { call: 'realpath', path: root }) as string);
-      } catch (error) {
-        // Not mounted yet. Retried for the next directory.
-        if (systemCode(error) === undefined) throw error;
-      }
+  get #resolved(): readonly string[] {
+    return this.#realPaths.filter((real) => real !== undefined);
+  }
+
+  /** Returns the roots that don't exist now. */
+  *#resolveRoots(): Reading<ReadonlySet<number>> {
+    const missing = new Set<number>();
+    for (const index of this.#configured.keys()) if (!(yield* this.#resolveRoot(index))) missing.add(index);
+    return missing;
+  }
+
+  /** Returns whether the root exists. If not, its earlier path remains for readings in progress. */
+  *#resolveRoot(index: number): Reading<boolean> {
+    try {
+      this.#realPaths[index] = (yield { call: 'realpath', path: this.#configured[index] ?? '' }) as string;
+      return true;
+    } catch (error) {
+      // Not mounted yet. Retried for the next directory.
+      if (systemCode(error) === undefined) throw error;
+      return false;
     }
-    this.#resolved = roots;
   }
 }
 
