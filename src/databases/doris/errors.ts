@@ -4,6 +4,7 @@
  * fault.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
+import { tlsFailure } from '../network-errors.ts';
 
 /** The meaning of an error and a bare code for it. Never a message, which may quote values. */
 export interface DorisFailure {
@@ -72,7 +73,8 @@ export function classifySessionError(error: unknown): DorisFailure {
     const known = ERRNOS[errno] ?? knownMessage(error.message);
     return known ?? { code: 'unavailable', detail: `errno_${errno}` };
   }
-  return { code: 'unavailable', detail: systemCode(error) ?? error.name };
+  const code = systemCode(error);
+  return { code: 'unavailable', detail: tlsFailure(error, code) ?? code ?? error.name };
 }
 
 function knownMessage(message: string): DorisFailure | undefined {

@@ -1,5 +1,6 @@
 /** Connections to Doris's MySQL port, for migrations, checks of the tables, and reading versions. */
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { isIP, connect as openSocket, type Socket } from 'node:net';
+import { type ConnectionOptions, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { SinkError, type SinkOperation } from '../../errors.ts';
 import type { DorisHost, DorisTarget } from './dsn.ts';
 import { classifySessionError } from './errors.ts';
@@ -52,7 +53,7 @@ async function connect(target: DorisTarget, { host }: DorisHost, options: Sessio
     connectTimeout: options.connectTimeoutMs,
     supportBigNumbers: true,
     dateStrings: true,
-    ...(target.tls === undefined ? {} : { ssl: { rejectUnauthorized: true, ...caOf(target) } }),
+    ...tlsOptions(target, host),
   });
   // Without a listener, the loss of an idle connection would end the process. The next query reports it.
   connection.on('error', () => undefined);
@@ -74,6 +75,19 @@ async function connect(target: DorisTarget, { host }: DorisHost, options: Sessio
   };
 }
 
-function caOf({ tls }: DorisTarget): { readonly ca?: string } {
-  return typeof tls?.ca === 'string' ? { ca: tls.ca } : {};
+/** Authority and host name are checked, as for HTTPS. */
+function tlsOptions({ tls, mysqlPort }: DorisTarget, host: string): Pick<ConnectionOptions, 'ssl' | 'stream'> {
+  if (tls === undefined) return {};
+  return {
+    ssl: { rejectUnauthorized: true, verifyIdentity: true, ...(typeof tls.ca === 'string' ? { ca: tls.ca } : {}) },
+    ...(isIP(host) === 0 ? {} : { stream: () => addressSocket(host, mysqlPort) }),
+  };
+}
+
+/**
+ * mysql2 doesn't pass an IP address on to Node's check of the certificate. Node then takes the name that it has put in the socket's `_host`,
+ * which it does for host names only, and "localhost" without one: a Node without this field refuses the certificate.
+ */
+function addressSocket(host: string, port: number): Socket {
+  return Object.assign(openSocket(port, host).setNoDelay(true), { _host: host });
 }

@@ -3,7 +3,7 @@
  * or by the class of their SQLSTATE where no number is listed. Any other error is `unknown` and fails the topology.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
-import { isNetworkCode } from '../network-errors.ts';
+import { isNetworkCode, tlsFailure } from '../network-errors.ts';
 
 /** The meaning of an error and its bare code: the server's number, Node's error code, or one of ours. Never a message. */
 export interface MysqlFailure {
@@ -118,20 +118,8 @@ const ABOUT_VALUE: ReadonlySet<string> = new Set([
 /** The driver's own errors. */
 const DRIVER_CODES: Readonly<Record<string, MysqlFailure>> = {
   PROTOCOL_CONNECTION_LOST: { code: 'unavailable', detail: 'connection_terminated' },
-  HANDSHAKE_NO_SSL_SUPPORT: { code: 'unavailable', detail: 'tls_not_supported' },
   AUTH_SWITCH_PLUGIN_ERROR: { code: 'unavailable', detail: 'login_failed' },
 };
-
-/** The driver replaces Node's code of a refused certificate by its own; Node's text remains. */
-const TLS_FAILED = 'HANDSHAKE_SSL_ERROR';
-const TLS_TEXTS: readonly (readonly [start: string, code: string])[] = [
-  ["Hostname/IP does not match certificate's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ['certificate has expired', 'CERT_HAS_EXPIRED'],
-  ['unable to verify the first certificate', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ['unable to get local issuer certificate', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
-  ['self-signed certificate in certificate chain', 'SELF_SIGNED_CERT_IN_CHAIN'],
-  ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-];
 
 const CLOSED = "Can't add new command when connection is in closed state";
 
@@ -142,10 +130,8 @@ export function classifyMysqlError(error: unknown): MysqlFailure {
   if (number !== undefined) return { code: numberMeans(number, sqlStateOf(error)), detail: String(number) };
   const code = systemCode(error);
   if (code !== undefined && isNetworkCode(code)) return { code: 'unavailable', detail: code };
-  if (code === TLS_FAILED) {
-    const cause = TLS_TEXTS.find(([start]) => error.message.startsWith(start))?.[1];
-    return { code: 'unavailable', detail: cause ?? 'tls_failed' };
-  }
+  const tls = tlsFailure(error, code);
+  if (tls !== undefined) return { code: 'unavailable', detail: tls };
   const known = code === undefined ? undefined : DRIVER_CODES[code];
   if (known !== undefined) return known;
   if (error.message === CLOSED) return { code: 'unavailable', detail: 'connection_terminated' };
