@@ -1,4 +1,5 @@
 import type { DatabaseDriver } from '../databases/driver.ts';
+import { TLS_FAILURE } from '../databases/network-errors.ts';
 import { SinkError } from '../errors.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
@@ -37,7 +38,7 @@ const BY_DETAIL: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/^(ECONNREFUSED|EHOST|ENET|ETIMEDOUT|connect_timeout)/, 'nothing answers there; check host, port and firewall'],
   [/:missing\b/, 'run wado-consumer migrate with a user that may create tables'],
   [/:(type|not_null)\b|^encoding:/, 'the tables do not fit what the service writes; docs/tables.md lists the columns'],
-  [/^(CERT_|ERR_TLS_|SELF_SIGNED_|UNABLE_TO_)/, 'the TLS connection failed; check the certificate settings of the DSN'],
+  [TLS_FAILURE, 'the TLS connection failed; check the certificate settings of the DSN'],
 ];
 
 const BY_CODE: Readonly<Record<SinkError['code'], string>> = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withDatabase } from '../../src/cli/database-errors.ts';
-import { databaseDriver } from '../../src/databases/registry.ts';
+import { DATABASE_DRIVER_NAMES, databaseDriver } from '../../src/databases/registry.ts';
 import { SinkError } from '../../src/errors.ts';
 import { minimalWith, writeText } from '../config/fixture.ts';
 import { runCommand } from '../support/command.ts';
@@ -22,6 +22,35 @@ describe('a verb whose database fails', () => {
     const error = new SinkError('postgres', code, detail);
     await expect(failing(error)).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining(message) });
     await expect(failing(error)).rejects.toMatchObject({ message: expect.stringContaining(remedy) });
+  });
+
+  it.each([
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'CERT_HAS_EXPIRED',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'HOSTNAME_MISMATCH',
+    'tls_not_supported',
+  ])('says which options of the DSN to check after the TLS error %s', async (detail) => {
+    const options = {
+      postgres: ['postgres://u:secret@db/dicom', 'check sslmode and sslrootcert in the DSN'],
+      mysql: ['mysql://u:secret@db/dicom', 'check ssl-mode and ssl-ca in the DSN'],
+      doris: ['doris://u:secret@db/dicom', 'check tls and tls_ca in the DSN'],
+    } as const;
+    for (const name of DATABASE_DRIVER_NAMES) {
+      const [dsn, advice] = options[name];
+      const error = new SinkError(name, 'unavailable', `${detail} db:1`);
+      await expect(
+        withDatabase('migrating', name, { driver: databaseDriver(name), dsn }, () => Promise.reject(error)),
+      ).rejects.toMatchObject({ message: expect.stringContaining(`: the TLS connection failed; ${advice}`) });
+    }
+  });
+
+  it('says nothing of TLS after an error of the socket', async () => {
+    await expect(failing(new SinkError('postgres', 'unavailable', 'ECONNRESET'))).rejects.toMatchObject({
+      message: expect.not.stringContaining('TLS'),
+    });
   });
 
   it('rethrows other errors, whose text may quote a row', async () => {

@@ -1,5 +1,6 @@
 import type { DatabaseDriver } from '../driver.ts';
 import { lazySink } from '../lazy-sink.ts';
+import { TLS_FAILURE } from '../network-errors.ts';
 import { checkDorisDsn, describeDorisDsn } from './dsn.ts';
 
 const OPTIONS = {
@@ -17,6 +18,7 @@ export const doris: DatabaseDriver<typeof OPTIONS> = {
     title: 'Apache Doris',
     advice: [
       [/^login_refused/, 'Doris refused the login; check user and password in the DSN'],
+      [TLS_FAILURE, 'the TLS connection failed; check tls and tls_ca in the DSN'],
       [/^access_denied/, 'the user lacks a privilege; docs/tables.md lists what each step needs'],
       [/^database:missing/, 'there is no such database; create it first'],
       [/^no_backend/, 'no BE of the cluster is alive; see SHOW BACKENDS'],

@@ -1,5 +1,6 @@
 import type { DatabaseDriver } from '../driver.ts';
 import { lazySink } from '../lazy-sink.ts';
+import { TLS_FAILURE } from '../network-errors.ts';
 import { checkMysqlDsn, describeMysqlDsn } from './dsn.ts';
 
 const OPTIONS = {} as const;
@@ -14,7 +15,8 @@ export const mysql: DatabaseDriver<typeof OPTIONS> = {
       [/^1049$/, 'there is no such database; create it first'],
       [/^(1044|1142|1143|1227)$/, 'the user lacks a privilege; docs/tables.md lists what each step needs'],
       [/^(1146|1054)$/, 'run wado-consumer migrate with a user that may create tables'],
-      [/^(tls_|3159$)/, 'the TLS connection failed; check ssl-mode and ssl-ca in the DSN'],
+      [TLS_FAILURE, 'the TLS connection failed; check ssl-mode and ssl-ca in the DSN'],
+      [/^3159$/, 'the server accepts TLS only; set ssl-mode in the DSN'],
       [/^(1290|1792|1836)$/, 'the server is read-only; point the DSN at the primary'],
       [/^(1040|1203|1226)$/, 'the server has no connection left; raise max_connections or lower max_in_flight'],
       [/^(1021|1114)$/, "the server's disk is full"],

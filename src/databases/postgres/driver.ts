@@ -1,5 +1,6 @@
 import type { DatabaseDriver } from '../driver.ts';
 import { lazySink } from '../lazy-sink.ts';
+import { TLS_FAILURE } from '../network-errors.ts';
 import { checkPostgresDsn, describePostgresDsn } from './dsn.ts';
 
 const OPTIONS = {
@@ -17,10 +18,7 @@ export const postgres: DatabaseDriver<typeof OPTIONS> = {
       [/^3D000$/, 'there is no such database; create it first'],
       [/^42501$/, 'the user lacks a privilege; docs/tables.md lists what each step needs'],
       [/^(42P01|42703)$/, 'run wado-consumer migrate with a user that may create tables'],
-      [
-        /^(tls_|CERT_|ERR_TLS_|SELF_SIGNED_|UNABLE_TO_)/,
-        'the TLS connection failed; check sslmode and sslrootcert in the DSN',
-      ],
+      [TLS_FAILURE, 'the TLS connection failed; check sslmode and sslrootcert in the DSN'],
       [/^25006$/, 'the server is read-only; point the DSN at the primary'],
       [/^53300$/, 'the server has no connection left; raise max_connections or lower max_in_flight'],
       [/^53100$/, "the server's disk is full"],
