@@ -121,6 +121,26 @@ describe('files on slow storage', () => {
     expect(resultsOf(['a', 'b'])).toEqual(['read_timeout', 'read_timeout']);
   });
 
+  it('are read from one root while another one answers no call, and the others of that root are not attempted', async () => {
+    const rootOf = (path: string) => (path.startsWith('stuck') ? 1 : 0);
+    const reader = new WideReader(roots, { timeoutMs: SHORT_MS, onProgress: () => progress++, rootOf });
+    const stuck = Array.from({ length: 12 }, (_, n) => `stuck-${n}`);
+    read(reader, [...stuck, 'a'], 8);
+    expect(inFlight()).toEqual([...stuck.slice(0, 6), 'a']);
+    answer('a');
+    await expect.poll(() => resultsOf(stuck.slice(6)), WAIT).toEqual(Array(6).fill('not attempted'));
+    expect(resultsOf(['a', ...stuck.slice(0, 6)])).toEqual(['read', ...Array(6).fill('read_timeout')]);
+    read(reader, ['stuck-again', 'b'], 8);
+    expect(resultsOf(['stuck-again'])).toEqual(['not attempted']);
+    answer('b');
+    await expect.poll(() => resultsOf(['b']), WAIT).toEqual(['read']);
+    for (const name of inFlight()) answer(name);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    read(reader, ['stuck-no-more'], 8);
+    answer('stuck-no-more');
+    await expect.poll(() => resultsOf(['stuck-no-more']), WAIT).toEqual(['read']);
+  });
+
   it('leave no descriptor open, the stuck ones included', async () => {
     const reader = createReader(SHORT_MS);
     const lowest = openSync(folder, 'r');
@@ -129,7 +149,7 @@ describe('files on slow storage', () => {
     read(reader, ['a', 'stuck', 'missing'], 3);
     answer('a');
     answer('missing');
-    await expect.poll(() => results.size).toBe(3);
+    await expect.poll(() => results.size, WAIT).toBe(3);
     answer('stuck');
     await expect.poll(() => readdirSync('/proc/self/fd').length).toBe(before);
   });

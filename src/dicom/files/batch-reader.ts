@@ -16,6 +16,8 @@ export interface BatchReaderOptions {
   readonly onProgress: () => void;
   /** Called with the index of each file before a blocking read, and with -1 after it. */
   readonly onFile: (index: number) => void;
+  /** See `WideReaderOptions`. */
+  readonly rootOf?: (path: string) => number | undefined;
 }
 
 /** Reads batches; on slow storage several at the same time. */
@@ -124,7 +126,7 @@ export class BatchReader {
         onNotAttempted: () =>
           finish(index, NOT_KNOWN, () => addFailure(failures, index, new DicomReadError('read_timeout'), false, true)),
       }));
-      this.#wide.read(files, this.#speed.width(request.width));
+      this.#wide.read(files, this.#speed.width(request.width), request.width);
     });
   }
 }

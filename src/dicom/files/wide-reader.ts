@@ -24,69 +24,121 @@ export interface WideReaderOptions {
   readonly timeoutMs: number;
   /** Called after each finished call, and after each file that took too long. */
   readonly onProgress: () => void;
+  /** The storage root of a path, if there are several. One that doesn't answer must leave threads to the others [one root]. */
+  readonly rootOf?: (path: string) => number | undefined;
 }
 
-interface Running {
+/** The files of one root. */
+interface Root {
+  running: number;
+  /** Those that haven't returned in time. */
+  late: number;
+}
+
+interface Waiting {
   readonly file: WideFile;
+  readonly root: Root;
+}
+
+interface Running extends Waiting {
   readonly startedAt: number;
   /** Its call hasn't returned in time. It still occupies a thread. */
   late: boolean;
 }
 
 const CHECKS_PER_TIMEOUT = 5;
+/** The share of the files in flight that one of several roots may have. */
+const SHARE_OF_A_ROOT = 0.75;
 
 /** Reads the files of all batches of one thread, in the order of `read`. */
 export class WideReader {
-  readonly #roots: Pick<StorageRoots, 'open'>;
+  readonly #storage: Pick<StorageRoots, 'open'>;
   readonly #options: WideReaderOptions;
   readonly #free: FileHeader[] = [];
-  readonly #waiting: WideFile[] = [];
+  #waiting: Waiting[] = [];
+  readonly #roots = new Map<number | undefined, Root>();
   /** The oldest first. */
   readonly #running = new Set<Running>();
   #late = 0;
   #width = 1;
+  #most = 1;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(roots: Pick<StorageRoots, 'open'>, options: WideReaderOptions) {
-    this.#roots = roots;
+    this.#storage = roots;
     this.#options = options;
   }
 
-  /** `width`: the maximum number of files in flight, from now on. */
-  read(files: readonly WideFile[], width: number): void {
+  /** `width`: how many files to have in flight from now on; `most`: their maximum, which may be reached while a root doesn't answer. */
+  read(files: readonly WideFile[], width: number, most = width): void {
     this.#width = width;
-    this.#waiting.push(...files);
+    this.#most = most;
+    for (const file of files) this.#waiting.push({ file, root: this.#rootOf(file) });
     this.#timer ??= setInterval(() => this.#checkTimes(), this.#options.timeoutMs / CHECKS_PER_TIMEOUT);
     this.#startWaiting();
   }
 
   #startWaiting(): void {
-    while (this.#running.size < this.#width) {
-      const file = this.#waiting.shift();
-      if (file === undefined) break;
-      this.#start(file);
+    while (this.#hasRoom) {
+      const at = this.#waiting.findIndex(({ root }) => root.running < this.#mostOfRoot);
+      const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      if (next === undefined) break;
+      this.#start(next);
     }
-    // Every thread that may be used is blocked.
-    if (this.#late >= this.#width) for (const file of this.#waiting.splice(0)) file.onNotAttempted();
+    this.#giveUpBlocked();
     if (this.#running.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
   }
 
-  #start(file: WideFile): void {
+  /** Calls that don't return leave at least room for the other roots. */
+  get #hasRoom(): boolean {
+    const { size } = this.#running;
+    const isWide = size < this.#width || size - this.#late < this.#width - this.#mostOfRoot;
+    return isWide && size < this.#most;
+  }
+
+  get #mostOfRoot(): number {
+    return this.#options.rootOf === undefined ? this.#width : Math.max(1, Math.floor(SHARE_OF_A_ROOT * this.#width));
+  }
+
+  /** Ends the waiting files for which every thread that may be used is blocked. */
+  #giveUpBlocked(): void {
+    if (this.#late === 0) return;
+    const isBlocked = ({ root }: Waiting) => this.#late >= this.#most || root.late >= this.#mostOfRoot;
+    const blocked = this.#waiting.filter(isBlocked);
+    if (blocked.length === 0) return;
+    this.#waiting = this.#waiting.filter((each) => !isBlocked(each));
+    for (const { file } of blocked) file.onNotAttempted();
+  }
+
+  #rootOf({ path }: WideFile): Root {
+    const name = this.#options.rootOf?.(path);
+    const known = this.#roots.get(name);
+    if (known !== undefined) return known;
+    const root: Root = { running: 0, late: 0 };
+    this.#roots.set(name, root);
+    return root;
+  }
+
+  #start({ file, root }: Waiting): void {
     const header = this.#free.pop() ?? new FileHeader();
-    const running: Running = { file, startedAt: performance.now(), late: false };
+    const running: Running = { file, root, startedAt: performance.now(), late: false };
     this.#running.add(running);
+    root.running++;
     const end = (report: () => void) => {
       this.#running.delete(running);
-      if (running.late) this.#late--;
-      else report();
+      root.running--;
+      if (running.late) {
+        root.late--;
+        this.#late--;
+      } else report();
       this.#free.push(header);
       this.#startWaiting();
     };
     runConcurrently(
-      header.read(this.#roots.open(file.path)),
+      header.read(this.#storage.open(file.path)),
       this.#options.onProgress,
       () => end(() => file.onRead(header)),
       (error) => end(() => file.onError(error, header.size)),
@@ -99,6 +151,7 @@ export class WideReader {
       if (running.startedAt > latest) break;
       if (running.late) continue;
       running.late = true;
+      running.root.late++;
       this.#late++;
       this.#options.onProgress();
       running.file.onError(new DicomReadError('read_timeout'), NOT_KNOWN);

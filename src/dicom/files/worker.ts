@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchReader } from './batch-reader.ts';
 import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
+import { RootPaths } from './root-paths.ts';
 import { StorageRoots } from './storage-roots.ts';
 
 /** Interval in milliseconds for closing unused directory handles of an idle worker. */
@@ -16,7 +17,9 @@ function serve(
 ): void {
   const shared = new Int32Array(counters);
   const roots = new StorageRoots(storageRoots);
+  const paths = new RootPaths(storageRoots);
   const reader = new BatchReader(roots, {
+    ...(storageRoots.length > 1 ? { rootOf: (path) => paths.indexOf(path) } : {}),
     timeoutMs: fileTimeoutMs,
     onProgress: () => {
       Atomics.add(shared, PROGRESS, 1);
