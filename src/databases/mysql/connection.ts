@@ -5,6 +5,7 @@ import { SinkError, type SinkOperation } from '../../errors.ts';
 import { withDeadline } from '../deadline.ts';
 import { DsnError, type MysqlTarget, readMysqlDsn } from './dsn.ts';
 import { classifyMysqlError, type MysqlFailure } from './errors.ts';
+import { Interrupt, type KillRequest } from './interrupt.ts';
 import { SQL_MODE } from './rows.ts';
 import { MysqlStatementError } from './statement-error.ts';
 import type { Dialect, WrittenTable } from './write-statement.ts';
@@ -60,6 +61,10 @@ const KEEP_ALIVE_AFTER_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 /** The part of the statement timeout after which the server is asked to end the statement. The rest is for its answer. */
 const INTERRUPT_AFTER = 0.9;
+/** For the answer to a request to end a statement. */
+const KILL_TIMEOUT_MS = 1_000;
+/** QUERY_INTERRUPTED: the server ended the statement on request. */
+const INTERRUPTED = '1317';
 /** In seconds. A statement that waits longer for a row lock is divided, so that its other rows don't wait too. */
 const LOCK_TIMEOUT_S = 2;
 
@@ -156,15 +161,22 @@ class LiveConnection implements MysqlConnection {
   async write({ sql, tableOf }: MysqlStatements): Promise<void> {
     const { statementTimeoutMs } = this.#options;
     let finished = 0;
-    const interrupt = setTimeout(() => this.#interrupt(), statementTimeoutMs * INTERRUPT_AFTER);
+    const interrupt = new Interrupt(statementTimeoutMs * INTERRUPT_AFTER, () => this.#kill());
     try {
       const run = () => this.#run(sql, () => finished++);
-      await this.#within(statementTimeoutMs, 'client_deadline', run).finally(() => clearTimeout(interrupt));
+      await this.#within(statementTimeoutMs, 'client_deadline', run).finally(() => interrupt.stop());
     } catch (error) {
       const failure = this.#statementError(error, tableOf(finished));
-      if (this.#usable) await this.query('rollback');
+      if (this.#usable) await this.#rollBack(interrupt, failure);
       throw failure;
     }
+    if (!(await interrupt.settle(false))) this.destroy();
+  }
+
+  /** Without the server's answer, the session is closed, which rolls back too. */
+  async #rollBack(interrupt: Interrupt, { detail }: MysqlFailure): Promise<void> {
+    if (await interrupt.settle(detail === INTERRUPTED)) await this.query('rollback').catch(() => this.destroy());
+    else this.destroy();
   }
 
   async check(sql: string, table: WrittenTable): Promise<void> {
@@ -203,12 +215,28 @@ class LiveConnection implements MysqlConnection {
    * Asks the server to end the statement in progress (1317), so that its locks are released: MySQL has no timeout for writes, and a server
    * continues with a statement whose client is gone. Without an answer, our own deadline ends the connection.
    */
-  #interrupt(): void {
+  #kill(): KillRequest {
     const socket = connectSocket(this.#target);
     const client = createClient(this.#target, socket, this.#options.connectTimeoutMs);
-    const end = () => socket.destroy();
-    client.on('error', end);
-    client.query(`kill query ${Number(this.client.threadId)}`, end);
+    let sent = false;
+    const answered = new Promise<boolean>((resolve) => {
+      socket.once('close', () => resolve(false));
+      client.once('connect', () => {
+        sent = true;
+        client.query({ sql: `kill query ${Number(this.client.threadId)}`, timeout: KILL_TIMEOUT_MS }, (error) => {
+          resolve(error === null);
+          socket.destroy();
+        });
+      });
+    });
+    client.on('error', () => socket.destroy());
+    return {
+      get sent() {
+        return sent;
+      },
+      answered,
+      close: () => socket.destroy(),
+    };
   }
 
   #prepare(sql: string): Promise<void> {
@@ -287,6 +315,10 @@ const SESSION =
 /** Whether the server answered the failed statement and the session can still be used. */
 function leavesSessionIntact({ code, detail }: MysqlFailure): boolean {
   return (
-    code === 'rejected' || code === 'conflict' || code === 'misconfigured' || detail === '1317' || detail === '1969'
+    code === 'rejected' ||
+    code === 'conflict' ||
+    code === 'misconfigured' ||
+    detail === INTERRUPTED ||
+    detail === '1969'
   );
 }
