@@ -37,7 +37,9 @@ export interface WaitingRecords {
   isWanted(record: ConsumedRecord): boolean;
   /** To be called when records begin to wait. Ignores those that are no longer wanted. */
   waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
-  /** To be called when they no longer wait. Acknowledging them has the same effect. */
+  /** How many of the `due` records may be resumed now. Resumed records count as in flight again. */
+  resumable(due: number): number;
+  /** To be called when records no longer wait. Acknowledging them has the same effect. */
   resumes(records: readonly ConsumedRecord[]): void;
 }
 

@@ -1,23 +1,13 @@
-import {
-  defer,
-  EMPTY,
-  filter,
-  finalize,
-  map,
-  merge,
-  mergeMap,
-  type OperatorFunction,
-  type SchedulerLike,
-  tap,
-} from 'rxjs';
+import { defer, filter, finalize, map, type OperatorFunction, type SchedulerLike, tap } from 'rxjs';
 import type { HeaderReader, WaitingRecords, WaitReason } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
-import { compact, fileOf, type WaitingFile, WaitingFiles } from './waiting-files.ts';
+import { takeTurns } from './take-turns.ts';
+import { compact, fileOf, MOST, TICK_MS, type WaitingFile, WaitingFiles } from './waiting-files.ts';
 
 /** Concurrency and waits of the operator. */
 export interface GroupOptions {
-  /** Maximum number of batches whose headers are read at the same time. */
+  /** Maximum number of batches whose headers are read at the same time, those of waiting records included. */
   readonly concurrency: number;
   /** How long a missing or incomplete file is retried, in milliseconds. */
   readonly fileWaitMs: number;
@@ -94,24 +84,31 @@ export function groupDicomState(
         return grouping;
       }
 
-      async function retry(wanted: readonly WaitingFile[]): Promise<Grouping> {
-        const waited = new Map(wanted.map((each) => [fileOf(each), each.waitedMs]));
-        return await attempt([...waited.keys()], Math.min(...wanted.map(({ closedAt }) => closedAt)), waited);
+      async function retry(due: readonly WaitingFile[]): Promise<Grouping> {
+        const waited = new Map(due.map((each) => [fileOf(each), each.waitedMs]));
+        return await attempt([...waited.keys()], Math.min(...due.map(({ closedAt }) => closedAt)), waited);
       }
 
-      function resume(due: readonly WaitingFile[]): Promise<Grouping> | typeof EMPTY {
-        const wanted = due.filter((held) => source.isWanted(held.source));
+      /** The records for which there is no room remain due: in a database outage, each would hold its rows in memory. */
+      function resume(): Promise<Grouping> | undefined {
+        if (waiting.due === 0) return undefined;
+        const due = waiting.take(source.resumable(Math.min(waiting.due, MOST)));
+        if (due.length === 0) return undefined;
         resumed(due);
-        return wanted.length === 0 ? EMPTY : retry(wanted);
+        return retry(due);
       }
 
       const first$ = batches$.pipe(
         // When the source completes, no record waits any longer. Unacknowledged records are redelivered after the restart.
         tap({ complete: end }),
         map((records) => ({ records, closedAt: performance.now() })),
-        mergeMap(({ records, closedAt }) => attempt(records, closedAt, new Map()), concurrency),
       );
-      return merge(waiting.due$.pipe(mergeMap(resume, concurrency)), first$).pipe(
+      return takeTurns(
+        first$,
+        ({ records, closedAt }) => attempt(records, closedAt, new Map()),
+        { ready$: waiting.due$, hasWork: () => waiting.due > 0, start: resume, periodMs: TICK_MS },
+        { concurrency, scheduler },
+      ).pipe(
         map(({ batch }) => batch),
         filter((batch) => batch.origins.length > 0),
         finalize(end),

@@ -14,9 +14,9 @@ export interface WaitingFile {
 }
 
 /** Records are tried together that are due within this time, in milliseconds. */
-const TICK_MS = 50;
-/** Maximum number of records that are tried together. */
-const MOST = 100;
+export const TICK_MS = 50;
+/** How many records are to be tried together at most. */
+export const MOST = 100;
 
 /**
  * Records that wait for their files. Tens of thousands may wait: each costs its own bytes and little more, and records that are due at
@@ -26,18 +26,29 @@ export class WaitingFiles {
   readonly #scheduler: SchedulerLike;
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
-  #subscriber: Subscriber<readonly WaitingFile[]> | undefined;
+  #due: WaitingFile[] = [];
+  #subscriber: Subscriber<void> | undefined;
   #ended = false;
 
   constructor(scheduler: SchedulerLike = asyncScheduler) {
     this.#scheduler = scheduler;
   }
 
-  /** Emits the records that are due, at most MOST at a time. Completes at `end()`. */
-  readonly due$ = new Observable<readonly WaitingFile[]>((subscriber) => {
+  /** Emits when records are due. Completes at `end()`. */
+  readonly due$ = new Observable<void>((subscriber) => {
     this.#subscriber = subscriber;
     if (this.#ended) subscriber.complete();
   });
+
+  /** The number of records that are due and were not taken. */
+  get due(): number {
+    return this.#due.length;
+  }
+
+  /** Removes due records, those that are due first. */
+  take(records: number): readonly WaitingFile[] {
+    return this.#due.splice(0, records);
+  }
 
   /** Whether `end()` was called. */
   get hasEnded(): boolean {
@@ -60,7 +71,9 @@ export class WaitingFiles {
 
   /** Drops the records that are not wanted. Returns their number. */
   keep(isWanted: (held: WaitingFile) => boolean): number {
-    let dropped = 0;
+    const due = this.#due.filter(isWanted);
+    let dropped = this.#due.length - due.length;
+    this.#due = due;
     for (const [tick, held] of this.#ticks) {
       const wanted = held.filter(isWanted);
       dropped += held.length - wanted.length;
@@ -73,7 +86,8 @@ export class WaitingFiles {
   /** Holds no record any more. Returns those that were held. */
   end(): readonly WaitingFile[] {
     this.#ended = true;
-    const held = [...this.#ticks.values()].flat();
+    const held = [this.#due, ...this.#ticks.values()].flat();
+    this.#due = [];
     this.#ticks.clear();
     this.#subscriber?.complete();
     return held;
@@ -82,7 +96,8 @@ export class WaitingFiles {
   #emit(tick: number): void {
     const due = this.#ticks.get(tick) ?? [];
     this.#ticks.delete(tick);
-    for (let i = 0; i < due.length; i += MOST) this.#subscriber?.next(due.slice(i, i + MOST));
+    this.#due = this.#due.concat(due);
+    this.#subscriber?.next();
   }
 }
 

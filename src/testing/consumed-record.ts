@@ -9,6 +9,7 @@ export class MemoryOrigin extends Origin {}
 export const neverRevoked: WaitingRecords = {
   revoked$: NEVER,
   isWanted: () => true,
+  resumable: (due) => due,
   waits: () => undefined,
   resumes: () => undefined,
 };

@@ -1,5 +1,6 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { type Settings, topology } from '../../topology/topology.ts';
+import { Intake } from '../kafka/consumer/intake.ts';
 import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../kafka/consumer/origin.ts';
 import { TrackedWaiting } from '../kafka/consumer/tracked-waiting.ts';
 import { WatermarkTracker } from '../kafka/consumer/watermark.ts';
@@ -12,6 +13,8 @@ export interface TestDriverOptions {
   /** Default 50 and 5,000, as in the service. */
   readonly batchCount?: number;
   readonly batchPeriodMs?: number;
+  /** Limits the records that are resumed; default 2,048. Nothing limits those that are piped in. */
+  readonly checkpointLimit?: number;
   /** Default 60,000, as in the service. */
   readonly fileWaitMs?: number;
   /** Default: derives the headers from the message, see memory-reader.ts. */
@@ -48,11 +51,13 @@ export class TopologyTestDriver {
   readonly #records = new Subject<ConsumedRecord>();
   readonly #clock = new VirtualTimeScheduler();
   readonly #tracker = new WatermarkTracker();
-  readonly #waiting = new TrackedWaiting(this.#tracker);
+  readonly #waiting: TrackedWaiting;
   readonly #committed = new Map<number, number>();
   readonly #nextOffsets = new Map<number, number>();
 
   constructor(options: TestDriverOptions = {}) {
+    const intake = new Intake(this.#tracker, { checkpointLimit: options.checkpointLimit ?? 2_048 });
+    this.#waiting = new TrackedWaiting(this.#tracker, intake);
     const settings: Settings = {
       batchCount: options.batchCount ?? 50,
       batchPeriodMs: options.batchPeriodMs ?? 5_000,

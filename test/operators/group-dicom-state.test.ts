@@ -1,10 +1,11 @@
 import { concat, ignoreElements, lastValueFrom, of, Subject, timer, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
+import { DicomReadError, type DicomReadErrorCode, SinkError } from '../../src/errors.ts';
 import { groupDicomState } from '../../src/operators/group-dicom-state.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
-import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
+import type { HeaderFailure, HeaderReader, Sink } from '../../src/ports.ts';
 import type { ParsedRecord } from '../../src/records/records.ts';
+import { createMemoryDatabase } from '../../src/sinks/memory.ts';
 import { consumedRecord, neverRevoked } from '../../src/testing/consumed-record.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
@@ -159,6 +160,30 @@ describe('a batch whose files lie on two storages', () => {
     await pass(2 * FILE_WAIT_MS, 1_000);
     expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['file_missing']);
     expect(driver.states).toHaveLength(0);
+  });
+});
+
+describe('waiting records whose files appear while a database is down', () => {
+  it('stay waiting beyond half of checkpoint_limit, and are all stored when it is up again', async () => {
+    failure = { error: new DicomReadError('file_missing') };
+    let isUp = false;
+    const database: Sink = {
+      ...createMemoryDatabase('other'),
+      write: async () => {
+        if (!isUp) throw new SinkError('other', 'unavailable', 'down');
+        return [];
+      },
+    };
+    driver = new TopologyTestDriver({ reader, batchCount: 1, sinks: [database], checkpointLimit: 10 });
+    for (let i = 0; i < 30; i++) driver.pipe(storeMeta({ file_path: `/s1/a/${i}` }));
+    await driver.settle();
+    expect(driver.held).toBe(30);
+    failure = undefined;
+    await pass(20_000);
+    expect([driver.held, driver.waiting]).toEqual([25, 25]);
+    isUp = true;
+    await pass(20_000, 50);
+    expect([driver.held, driver.committed()]).toEqual([0, 30]);
   });
 });
 

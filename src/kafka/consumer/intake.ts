@@ -25,16 +25,26 @@ export type IntakePause = (typeof PAUSES)[number];
 /** A paused intake resumes below this share of the limit, so that it doesn't pause again at the next record. */
 const RESUME_BELOW = 0.9;
 
-/** How many records may be polled. `changed` is called when a limit of the waiting records pauses the intake, and when it resumes. */
+type TrackedCounts = Pick<WatermarkTracker, 'inFlight' | 'resumed' | 'waiting' | 'waitingBytes'>;
+
+/**
+ * How many records may be polled, and how many waiting ones resumed. Both share `checkpointLimit`: resumed records get up to half of it
+ * while there are new ones, too, and new records get the rest, so that neither holds up the other. `changed` is called when a limit of the
+ * waiting records pauses the intake, and when it resumes.
+ */
 export class Intake {
-  readonly #tracker: Pick<WatermarkTracker, 'inFlight' | 'waiting' | 'waitingBytes'>;
+  readonly #tracker: TrackedCounts;
   readonly #inFlight: number;
   readonly #waiting: WaitingLimits;
   readonly #changed: (pause: IntakePause | undefined) => void;
   #pause: IntakePause | undefined;
+  /** The number of records that the running poll may return. */
+  #polled = 0;
+  /** The number of due records for which there was no room. */
+  #claimed = 0;
 
   constructor(
-    tracker: Pick<WatermarkTracker, 'inFlight' | 'waiting' | 'waitingBytes'>,
+    tracker: TrackedCounts,
     { checkpointLimit, waitingLimits = NO_LIMITS }: IntakeOptions,
     changed: (pause: IntakePause | undefined) => void = () => undefined,
   ) {
@@ -56,7 +66,29 @@ export class Intake {
       this.#pause = pause;
       this.#changed(pause);
     }
-    return pause === undefined ? this.#inFlight - this.#tracker.inFlight : 0;
+    if (pause !== undefined) return 0;
+    const { inFlight, resumed, waiting } = this.#tracker;
+    const reserved = Math.min(this.#resumedLimit, resumed + Math.min(this.#claimed, waiting));
+    return Math.max(1, this.#inFlight - reserved) - (inFlight - resumed);
+  }
+
+  /** To be called before a poll with the number of records it may return, and with 0 after they were emitted. */
+  polls(records: number): void {
+    this.#polled = records;
+  }
+
+  /** How many of the `due` waiting records may be resumed now. The others get room before new records do. */
+  resumable(due: number): number {
+    const { inFlight, resumed } = this.#tracker;
+    // With a limit of 1, one resumed record may be in flight beside a new one.
+    const free = Math.max(2, this.#inFlight) - inFlight - this.#polled;
+    const granted = Math.max(0, Math.min(due, this.#resumedLimit - resumed, free));
+    this.#claimed = due - granted;
+    return granted;
+  }
+
+  get #resumedLimit(): number {
+    return Math.max(1, Math.floor(this.#inFlight / 2));
   }
 
   #reached(): IntakePause | undefined {

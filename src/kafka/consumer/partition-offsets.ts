@@ -84,6 +84,8 @@ export class PartitionOffsets {
   /** The unacknowledged records that wait, by offset. */
   readonly #waiting = new Map<number, Waiting>();
   #waitingBytes = 0;
+  /** The unacknowledged records that have waited and are in flight again. */
+  readonly #resumed = new Set<number>();
   /** The offsets below it are done; -1 while it is unknown. */
   #watermark: number;
   /** The watermark that `takeCommittable` returned last, or -1. */
@@ -116,6 +118,11 @@ export class PartitionOffsets {
   /** The number of records that wait. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** The number of records that have waited and are in flight again. */
+  get resumed(): number {
+    return this.#resumed.size;
   }
 
   /** The size of the records that wait. */
@@ -195,23 +202,23 @@ export class PartitionOffsets {
     this.#acked[index] = true;
     this.#unacked--;
     this.#isChanged = true;
-    this.resumes(offset);
+    this.#endWait(offset);
+    this.#resumed.delete(offset);
     return true;
   }
 
   /** An emitted record begins to wait. */
   waits(offset: number, waiting: Waiting): void {
     if (!this.isAwaited(offset)) return;
-    this.resumes(offset);
+    this.#endWait(offset);
+    this.#resumed.delete(offset);
     this.#waiting.set(offset, waiting);
     this.#waitingBytes += waiting.bytes;
   }
 
   /** A record no longer waits. */
   resumes(offset: number): void {
-    if (this.#waiting.size === 0) return;
-    this.#waitingBytes -= this.#waiting.get(offset)?.bytes ?? 0;
-    this.#waiting.delete(offset);
+    if (this.#endWait(offset)) this.#resumed.add(offset);
   }
 
   /** To be called after acknowledgements: moves the watermark. */
@@ -246,6 +253,13 @@ export class PartitionOffsets {
   /** What could be committed if these offsets were acknowledged, too. */
   preview(offsets: ReadonlySet<number>): CommittableOffset {
     return this.#committable(this.#floor(offsets), offsets);
+  }
+
+  /** Returns whether the record waited. */
+  #endWait(offset: number): boolean {
+    if (this.#waiting.size === 0) return false;
+    this.#waitingBytes -= this.#waiting.get(offset)?.bytes ?? 0;
+    return this.#waiting.delete(offset);
   }
 
   #committable(watermark: number, offsets: ReadonlySet<number>): CommittableOffset {

@@ -102,9 +102,12 @@ export class PollLoop {
         }
         pause.pause();
       }
-      const messages = await poll(consumer, Math.max(1, Math.min(FETCH, this.#options.intake.room)), events);
+      const count = Math.max(0, Math.min(FETCH, this.#options.intake.room));
+      this.#options.intake.polls(count);
+      const messages = await poll(consumer, Math.max(1, count), events);
       if (messages.length > 0) events.received?.(messages.length);
       this.#emit(messages);
+      this.#options.intake.polls(0);
       this.#notePositions(consumer);
     }
   }

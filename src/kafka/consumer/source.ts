@@ -75,11 +75,11 @@ export class KafkaSource implements Source, Offsets {
     this.#options = options;
     this.#events = options.events ?? {};
     this.#tracker = new WatermarkTracker((records) => this.#events.released?.(records));
-    this.waiting = new TrackedWaiting(this.#tracker);
     // With the `consumer` protocol, each commit carries the member's epoch and the broker refuses a stale one: no detection needed.
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
     this.#intake = new Intake(this.#tracker, options, (pause) => this.#events.intake?.(pause));
+    this.waiting = new TrackedWaiting(this.#tracker, this.#intake);
     this.transactionOffsets = new TransactionOffsets(this.#tracker, this.#encoder, this.#events);
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
     this.#rebalances = this.#createRebalances();

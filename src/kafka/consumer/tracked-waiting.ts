@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { WaitingRecords, WaitReason } from '../../ports.ts';
 import type { ConsumedRecord } from '../../records/records.ts';
+import type { Intake } from './intake.ts';
 import { kafkaOrigin, waitingOf } from './origin.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
@@ -8,15 +9,21 @@ import type { WatermarkTracker } from './watermark.ts';
 export class TrackedWaiting implements WaitingRecords {
   readonly revoked$: Observable<void>;
   readonly #tracker: WatermarkTracker;
+  readonly #intake: Pick<Intake, 'resumable'>;
 
-  constructor(tracker: WatermarkTracker) {
+  constructor(tracker: WatermarkTracker, intake: Pick<Intake, 'resumable'>) {
     this.#tracker = tracker;
+    this.#intake = intake;
     this.revoked$ = tracker.revoked$;
   }
 
   /** The number of records that wait. */
   get count(): number {
     return this.#tracker.waiting;
+  }
+
+  resumable(due: number): number {
+    return this.#intake.resumable(due);
   }
 
   isWanted({ origin }: ConsumedRecord): boolean {

@@ -66,6 +66,11 @@ export class WatermarkTracker {
     return this.#sum((state) => state.waitingBytes);
   }
 
+  /** The number of records in flight that have waited. */
+  get resumed(): number {
+    return this.#sum((state) => state.resumed);
+  }
+
   /** The number of emitted records that are neither acknowledged nor waiting. */
   get inFlight(): number {
     return this.#unacked - this.waiting;
