@@ -68,6 +68,16 @@ describe("a transaction's offsets", () => {
     expect(offsets.admit([third]).now).toEqual(new Set([third]));
   });
 
+  it('list less after a refusal of their size, also when nobody listens', () => {
+    const { offsets, emit } = member({ offset: 0 });
+    const [first, second, third] = emitted(emit, 3);
+    if (!first || !second || !third) throw new Error('nothing was emitted');
+    expect(offsets.admit([third]).now).toEqual(new Set([third]));
+    for (let refusals = 0; refusals < 5; refusals++) offsets.refused();
+    expect(offsets.admit([third])).toEqual({ now: new Set(), later: new Set([third]) });
+    expect(offsets.admit([first, second, third]).now.size).toBe(3);
+  });
+
   it('report the records that wait for room in the metadata', () => {
     const tracker = new WatermarkTracker();
     tracker.assign([{ topic: 't', partition: 0, offset: 0 }]);

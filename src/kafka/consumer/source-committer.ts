@@ -41,8 +41,11 @@ export function createSourceCommitter(options: SourceCommitterOptions): Committe
       events.committed?.(offsets);
     },
     failed: (error) => {
-      if (errorCode(error) === ERRORS.ERR_OFFSET_METADATA_TOO_LARGE) events.metadataRefused?.(encoder.refused());
-      else events.commitFailed?.(errorName(error));
+      if (errorCode(error) === ERRORS.ERR_OFFSET_METADATA_TOO_LARGE) {
+        // Hoisted: `?.()` skips its arguments when there is no listener.
+        const maxBytes = encoder.refused();
+        events.metadataRefused?.(maxBytes);
+      } else events.commitFailed?.(errorName(error));
     },
     unanswered: () => options.fail(new SourceError('unavailable', 'a commit was never answered')),
   });

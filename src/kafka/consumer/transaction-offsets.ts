@@ -55,7 +55,9 @@ export class TransactionOffsets {
 
   /** To be called when the broker has refused the size of the metadata. */
   refused(): void {
-    this.#events.metadataRefused?.(this.#encoder.refused());
+    // Hoisted: `?.()` skips its arguments when there is no listener.
+    const maxBytes = this.#encoder.refused();
+    this.#events.metadataRefused?.(maxBytes);
   }
 
   /** The offsets of the records that can be committed together. Older records make room, so the newest are left out first. */
