@@ -40,6 +40,7 @@ const FORM =
   'expected mysql://user:password@host:3306/database, other characters in the password percent-encoded, ' +
   'or user:password@tcp(host:3306)/database; an @ after the host must be percent-encoded';
 const DEFAULT_PORT = 3306;
+const MAX_PORT = 65_535;
 
 type SslMode = 'DISABLED' | 'PREFERRED' | 'REQUIRED' | 'VERIFY_CA' | 'VERIFY_IDENTITY';
 const SSL_MODES: readonly SslMode[] = ['DISABLED', 'PREFERRED', 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'];
@@ -105,8 +106,8 @@ function nameOf({ host, port, socketPath }: Pick<Parts, 'host' | 'port' | 'socke
 
 function partsOf(dsn: string): Parts {
   const parts = /^[a-z][\w+.-]*:\/\//i.test(dsn) ? partsOfUri(dsn) : partsOfGo(dsn);
-  // What isn't a host may be a part of the password.
-  if (!canBeHost(parts.host)) throw new DsnError(FORM);
+  // What isn't a host may be a part of the password. Node would throw a RangeError for a port that there can't be.
+  if (!canBeHost(parts.host) || parts.port < 1 || parts.port > MAX_PORT) throw new DsnError(FORM);
   // The driver would compare the certificate with "localhost".
   if (parts.mode === 'VERIFY_IDENTITY' && isIP(parts.host) !== 0)
     throw new DsnError('ssl-mode VERIFY_IDENTITY needs a host name, not an address; VERIFY_CA does not');

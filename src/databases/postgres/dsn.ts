@@ -87,7 +87,7 @@ const DSN = /^(postgres(?:ql)?:\/\/)((?:[^/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/
 
 function partsOf(dsn: string): Parts {
   const [, scheme = '', user = '', authority = '', path = '', query = ''] = DSN.exec(dsn) ?? [];
-  if (scheme === '' || accountEndsLate(dsn)) throw new DsnError(FORM);
+  if (scheme === '' || accountEndsLate(dsn) || !isDecodable(`${user}${authority}${path}`)) throw new DsnError(FORM);
   const parameters = new URLSearchParams(query);
   const tls = new Map(TLS_PARAMETERS.map((name) => [name, parameters.get(name)]));
   const hosts = hostsOf(authority, parameters);
@@ -105,6 +105,16 @@ function partsOf(dsn: string): Parts {
     mode: mode === undefined ? undefined : knownMode(mode),
     tls,
   };
+}
+
+/** Whether all that is percent-encoded is UTF-8. The driver would throw a URIError. */
+function isDecodable(text: string): boolean {
+  try {
+    for (const encoded of text.match(/(?:%[0-9a-f]{2})+/gi) ?? []) decodeURIComponent(encoded);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface Host {
@@ -126,7 +136,7 @@ function hostsOf(authority: string, parameters: URLSearchParams): readonly Host[
   return names.map((name, at) => {
     const port = (ports.length === 1 ? ports[0] : ports[at]) || DEFAULT_PORT;
     // What isn't a host or port may be a part of the password.
-    if (name === undefined || !(canBeHost(name) || SOCKET_FOLDER.test(name)) || !/^\d{1,5}$/.test(port))
+    if (name === undefined || !(canBeHost(name) || SOCKET_FOLDER.test(name)) || !/^[1-9]\d{0,4}$/.test(port))
       throw new DsnError(FORM);
     return name.startsWith('/') ? { name: '', port, socket: name } : { name, port, socket: undefined };
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openMysql } from '../../../src/databases/mysql/connection.ts';
 import { checkMysqlDsn, DsnError, describeMysqlDsn, readMysqlDsn } from '../../../src/databases/mysql/dsn.ts';
 
 const LOCAL = { host: 'db', port: 3306, socketPath: undefined, user: 'u', password: 'p', database: 'dicom' };
@@ -44,6 +45,20 @@ describe('readMysqlDsn', () => {
     expect(fault).toBeDefined();
     expect(fault).not.toContain('CANARY');
   });
+
+  it.each(['u:p@tcp(db:PORT)/dicom', 'u:p@tcp([::1]:PORT)/dicom', 'mysql://u:p@db:PORT/dicom'])(
+    'accepts the ports 1 to 65535 only in %s',
+    async (form) => {
+      for (const port of [1, 65_535]) expect(readMysqlDsn(form.replace('PORT', `${port}`)).port).toBe(port);
+      for (const port of [65_536, 99_999, 0]) {
+        const dsn = form.replace('PORT', `${port}`);
+        expect(checkMysqlDsn(dsn)).toMatch(/^expected mysql:/);
+        await expect(
+          openMysql({ name: 'mysql', dsn, connectTimeoutMs: 1_000, statementTimeoutMs: 1_000 }),
+        ).rejects.toMatchObject({ name: 'SinkError', code: 'misconfigured', detail: 'invalid_dsn' });
+      }
+    },
+  );
 
   it('names an option that it does not know', () => {
     expect(checkMysqlDsn('u:p@tcp(db)/dicom?timeout=5s')).toBe('timeout is not a supported option of the DSN');

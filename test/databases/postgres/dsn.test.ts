@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../../src/databases/postgres/connection.ts';
 import { checkPostgresDsn, describePostgresDsn, readPostgresDsn } from '../../../src/databases/postgres/dsn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsn-'));
@@ -16,6 +17,9 @@ const read = (query: string) => {
 };
 const hosts = (dsn: string) =>
   readPostgresDsn(dsn).addresses.map(({ name, connectionString }) => [name, connectionString]);
+
+const open = (dsn: string) =>
+  openPostgres({ name: 'postgres', dsn, connectTimeoutMs: 1_000, statementTimeoutMs: 1_000 });
 
 describe('readPostgresDsn', () => {
   it('leaves everything but TLS to the driver', () => {
@@ -87,6 +91,28 @@ describe('checkPostgresDsn', () => {
     expect(checkPostgresDsn('postgres://a/dicom?sslmode=on')).toMatch(/^sslmode: expected/);
     expect(checkPostgresDsn('http://a')).toMatch(/^expected postgres:/);
   });
+});
+
+describe('openPostgres', () => {
+  it.each([
+    'postgres://u:%FF@127.0.0.1:1/dicom',
+    'postgres://%FF:p@127.0.0.1:1/dicom',
+    'postgres://u:p@127.0.0.1:1/%FF',
+    'postgres://u:p@127.0.0.1:0/dicom',
+    'postgres://u:p@127.0.0.1:65536/dicom',
+    'postgres:///dicom?host=127.0.0.1&port=65536',
+  ])('rejects with a SinkError, as the check of the configuration does: %s', async (dsn) => {
+    expect(checkPostgresDsn(dsn)).toMatch(/^expected postgres:/);
+    await expect(open(dsn)).rejects.toMatchObject({ name: 'SinkError', code: 'misconfigured', detail: 'invalid_dsn' });
+  });
+
+  it.each(['postgres://u:%C3%A4@127.0.0.1:1/dicom', 'postgres://u:100%@127.0.0.1:1/dicom'])(
+    'connects with a password that can be decoded, and with a %% that encodes nothing: %s',
+    async (dsn) => {
+      expect(checkPostgresDsn(dsn)).toBeUndefined();
+      await expect(open(dsn)).rejects.toMatchObject({ code: 'unavailable', detail: 'ECONNREFUSED' });
+    },
+  );
 });
 
 describe('describePostgresDsn', () => {
