@@ -59,7 +59,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const STATEMENT_TIMEOUT_MS = 20_000;
 const REFUSED_IN_A_ROW = 20;
 const HOLD_MS = 10_000;
-const DRAIN_MS = 2_000;
+const DRAIN_MS = 1_000;
 
 /** Starts with all connections idle. */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
