@@ -63,9 +63,16 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     const found = await ask<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
       admin.listOffsets(asked, { timeout: timeoutMs }, done),
     );
+    // A broker that has just started may answer for a partition with an error, whose offset is negative.
+    const failed = found?.find(({ error }) => error !== undefined && error !== null)?.error;
+    if (failed) throw new SourceError('unavailable', errorName(failed));
     return (found ?? [])
       .map(({ partition, offset }) => ({ topic, partition, offset }))
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  async function endOffsets(topic: string): Promise<readonly PartitionOffset[]> {
+    return known(await listOffsets(topic, RdKafka.OffsetSpec.LATEST));
   }
 
   async function partitions(topic: string): Promise<readonly number[]> {
@@ -141,11 +148,9 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
       }
     },
     partitions,
-    endOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.LATEST),
+    endOffsets,
     async offsetsAt(topic, timestamp) {
-      const ends = new Map(
-        (await listOffsets(topic, RdKafka.OffsetSpec.LATEST)).map((each) => [each.partition, each.offset]),
-      );
+      const ends = new Map((await endOffsets(topic)).map((each) => [each.partition, each.offset]));
       const found = await listOffsets(topic, new RdKafka.OffsetSpec(timestamp));
       return found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(each.partition) ?? 0 }));
     },
@@ -158,7 +163,7 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
       if (found === undefined && failed !== undefined) throw new SourceError('unavailable', errorName(failed));
       return found !== undefined && WITH_MEMBERS.has(found.state);
     },
-    beginOffsets: (topic) => listOffsets(topic, RdKafka.OffsetSpec.EARLIEST),
+    beginOffsets: async (topic) => known(await listOffsets(topic, RdKafka.OffsetSpec.EARLIEST)),
     async committedOffsets(group, topic) {
       return (await committed(group, await describe(topic))).map(({ partition, offset }) => ({
         topic,
@@ -237,4 +242,10 @@ async function ask<T>(
     if (errorCode(error) === ignored) return undefined;
     throw new SourceError('unavailable', errorName(error));
   }
+}
+
+/** The first and the end offset of a log always exist. Throws a SourceError where the broker named none. */
+function known(offsets: readonly PartitionOffset[]): readonly PartitionOffset[] {
+  if (offsets.some(({ offset }) => offset < 0)) throw new SourceError('unavailable', 'ERR_OFFSET_NOT_AVAILABLE');
+  return offsets;
 }

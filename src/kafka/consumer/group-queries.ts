@@ -127,6 +127,8 @@ export class GroupQueries {
       );
       const failed = found.find(({ error }) => error !== undefined)?.error;
       if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
+      // The first and the end offset of a log always exist; a broker that has just started may name none.
+      if (found.some(({ offset }) => offset < 0)) throw new SourceError('unavailable', 'ERR_OFFSET_NOT_AVAILABLE');
       return new Map(found.map((each) => [partitionName(each), each.offset]));
     });
   }
