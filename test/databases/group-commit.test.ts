@@ -48,6 +48,23 @@ describe('createGroupCommit', () => {
     expect(acknowledged).toEqual([0, 1, 2]);
   });
 
+  it('continues a failed batch with the records that are not stored', async () => {
+    const { writer, statements } = heldWriter();
+    const commits = createGroupCommit({ ...LIMITS, maxRows: 2, writers: [writer] });
+    const four = batch(units(4));
+    const failed = expect(commits.write(four)).rejects.toThrow(SinkError);
+    statements[0]?.commit();
+    await settled();
+    statements[1]?.fail(new SinkError('db', 'unavailable', 'closed'));
+    await failed;
+    const written = commits.write(four);
+    await settled();
+    expect(statements.map((statement) => statement.units.length)).toEqual([2, 2, 2]);
+    expect(statements[2]?.units).toEqual(statements[1]?.units);
+    statements[2]?.commit();
+    expect(await written).toEqual([]);
+  });
+
   it('uses another connection beside a busy one when enough waits', () => {
     const held = [heldWriter(), heldWriter()];
     const commits = createGroupCommit({ ...LIMITS, writers: held.map(({ writer }) => writer), enoughRows: 5 });
