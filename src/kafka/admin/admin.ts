@@ -14,6 +14,7 @@ import {
   type PartitionOffset,
 } from '../client/client.ts';
 import { revealed } from '../client/credentials.ts';
+import { requireOffsets } from '../client/log-ends.ts';
 import { nativeCall } from '../client/native-calls.ts';
 import { decodeMetadata, doneRangesOf } from '../consumer/commit-metadata.ts';
 import { committedOffsets } from '../consumer/committed-offsets.ts';
@@ -72,7 +73,7 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
   }
 
   async function endOffsets(topic: string): Promise<readonly PartitionOffset[]> {
-    return known(await listOffsets(topic, RdKafka.OffsetSpec.LATEST));
+    return requireOffsets(await listOffsets(topic, RdKafka.OffsetSpec.LATEST));
   }
 
   async function partitions(topic: string): Promise<readonly number[]> {
@@ -163,7 +164,7 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
       if (found === undefined && failed !== undefined) throw new SourceError('unavailable', errorName(failed));
       return found !== undefined && WITH_MEMBERS.has(found.state);
     },
-    beginOffsets: async (topic) => known(await listOffsets(topic, RdKafka.OffsetSpec.EARLIEST)),
+    beginOffsets: async (topic) => requireOffsets(await listOffsets(topic, RdKafka.OffsetSpec.EARLIEST)),
     async committedOffsets(group, topic) {
       return (await committed(group, await describe(topic))).map(({ partition, offset }) => ({
         topic,
@@ -242,10 +243,4 @@ async function ask<T>(
     if (errorCode(error) === ignored) return undefined;
     throw new SourceError('unavailable', errorName(error));
   }
-}
-
-/** The first and the end offset of a log always exist. Throws a SourceError where the broker named none. */
-function known(offsets: readonly PartitionOffset[]): readonly PartitionOffset[] {
-  if (offsets.some(({ offset }) => offset < 0)) throw new SourceError('unavailable', 'ERR_OFFSET_NOT_AVAILABLE');
-  return offsets;
 }

@@ -1,6 +1,7 @@
 import { RdKafka } from '@confluentinc/kafka-javascript';
 import { SourceError } from '../../errors.ts';
 import { connect, disconnect, disconnectReason, ERRORS, errorCode, errorName, newConsumer } from '../client/client.ts';
+import { requireOffsets } from '../client/log-ends.ts';
 import { nativeCall } from '../client/native-calls.ts';
 import {
   type NativeConfig,
@@ -125,11 +126,7 @@ export class GroupQueries {
       const found = await nativeCall<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
         admin.listOffsets(asked, { timeout: QUERY_TIMEOUT_MS, isolationLevel }, done),
       );
-      const failed = found.find(({ error }) => error !== undefined)?.error;
-      if (failed !== undefined) throw new SourceError('unavailable', errorName(failed));
-      // The first and the end offset of a log always exist; a broker that has just started may name none.
-      if (found.some(({ offset }) => offset < 0)) throw new SourceError('unavailable', 'ERR_OFFSET_NOT_AVAILABLE');
-      return new Map(found.map((each) => [partitionName(each), each.offset]));
+      return new Map(requireOffsets(found).map((each) => [partitionName(each), each.offset]));
     });
   }
 
