@@ -16,7 +16,7 @@ import {
 } from '../client/client.ts';
 import type { TransactionOffsets } from '../consumer/transaction-offsets.ts';
 import { Delivery } from './delivery.ts';
-import { isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
+import { isConsequence, isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 import { CALL_SLICE_MS, call, callRepeatedly, closeWhenIdle } from './transactional-calls.ts';
@@ -162,8 +162,11 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       });
       throw verdict(refused);
     }
-    if (delivery.failure !== undefined) throw new PublishError(delivery.failure);
-    if (delivery.needsSingles) throw new BatchRefusedError();
+    const { failure } = delivery;
+    // After a refused batch, librdkafka drops the queued records of the transaction.
+    const dropped = failure === undefined || isConsequence(failure.error);
+    if (!single && dropped && delivery.needsSingles) throw new BatchRefusedError();
+    if (failure !== undefined) throw new PublishError(failure);
   }
 
   /** The error for refused records: refused outputs are dead-lettered first, refused dead letters must wait. */
