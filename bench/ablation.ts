@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { type Result, runService } from './contenders.ts';
 import { delayLibrary } from './delay-library.ts';
 import { markdown } from './markdown.ts';

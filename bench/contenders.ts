@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Pipeline } from '../test/support/pipeline.ts';
+import type { Pipeline } from '../src/testing/pipeline.ts';
 
 export interface Result {
   readonly name: string;

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { markdown } from './markdown.ts';
 
 const MODES = { 'at least once': [], 'exactly once': ['--exactly-once'] } as const;

@@ -14,7 +14,7 @@ import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import { createAdmin } from '../src/kafka/admin/admin.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import type { LoadRecord } from '../src/testing/load.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { watch } from './contenders.ts';
 import { markdown } from './markdown.ts';
 

@@ -14,7 +14,7 @@ import { createAdmin } from '../src/kafka/admin/admin.ts';
 import { readTopic } from '../src/kafka/admin/read-topic.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import { makeLoad } from '../src/testing/load.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { markdown } from './markdown.ts';
 
 const BATCHING = 'input.redpanda.unordered_processing.batching';

@@ -13,7 +13,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import type { LoadRecord } from '../src/testing/load.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { baseline, CONTENDERS, type Contender, type Result } from './contenders.ts';
 import { markdown } from './markdown.ts';
 import { median } from './median.ts';

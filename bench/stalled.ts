@@ -10,8 +10,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createProducer } from '../src/kafka/producer/producer.ts';
+import { Pipeline } from '../src/testing/pipeline.ts';
 import { startTcpProxy } from '../src/testing/proxy.ts';
-import { Pipeline } from '../test/support/pipeline.ts';
 import { markdown } from './markdown.ts';
 
 const FILES = 1_000;

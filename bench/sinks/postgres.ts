@@ -6,7 +6,7 @@ import pg from 'pg';
 import { migratePostgres } from '../../src/databases/postgres/migrate.ts';
 import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from '../../src/databases/postgres/schema.ts';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
-import { freshDatabase } from '../../test/integration/support/fresh.ts';
+import { freshDatabase } from '../../src/testing/fresh-database.ts';
 import { type BenchDatabase, overConnections, rowsByTable, TABLES } from './contender.ts';
 
 const SCHEMA: readonly PgTable[] = [dicomObjectMeta, dicomStateMeta, dicomImageMeta];

@@ -8,11 +8,16 @@ export interface EmbeddedBroker {
   /** `127.0.0.1:port`. */
   readonly address: string;
   readonly partitionsPerTopic: number;
+  /** Creates topics; existing ones are left unchanged. Clients can't, because this broker has no CreateTopics. */
+  createTopics(names: readonly string[]): Promise<void>;
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 const TIMEOUT_MS = 5_000;
 const POLL_MS = 20;
+/** The mock cluster's number of partitions, which has no setting in this client. */
+const PARTITIONS = 4;
 
 /** Starts a broker with these topics. It runs until `close()` or the end of the process. */
 export async function startBroker(topics: readonly string[]): Promise<EmbeddedBroker> {
@@ -28,19 +33,30 @@ export async function startBroker(topics: readonly string[]): Promise<EmbeddedBr
   if (broker === undefined) throw new Error('the mock cluster has no broker');
 
   // A metadata request for a topic creates it.
-  const partitions = await Promise.all(topics.map((topic) => partitionsOf(client, topic)));
+  const createTopics = async (names: readonly string[]) => {
+    await Promise.all(names.map((name) => created(client, name)));
+  };
+  let closed: Promise<void> | undefined;
+  // The client never calls back on a second `disconnect()`.
+  const close = () => {
+    closed ??= new Promise((resolve) => client.disconnect(() => resolve()));
+    return closed;
+  };
+  await createTopics(topics);
   return {
     address: `${broker.host}:${broker.port}`,
-    partitionsPerTopic: Math.min(...partitions),
-    close: () => new Promise((resolve) => client.disconnect(() => resolve())),
+    partitionsPerTopic: PARTITIONS,
+    createTopics,
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
-async function partitionsOf(client: NativeProducer, topic: string): Promise<number> {
+async function created(client: NativeProducer, topic: string): Promise<void> {
   for (const deadline = performance.now() + TIMEOUT_MS; performance.now() < deadline; ) {
     const { topics } = await metadataOf((done) => client.getMetadata({ topic, timeout: TIMEOUT_MS }, done));
     const found = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
-    if (found > 0) return found;
+    if (found === PARTITIONS) return;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error('the mock cluster did not create its topics in time');

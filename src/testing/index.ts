@@ -1,11 +1,34 @@
-/** wado-consumer/testing: support for integration tests. */
-export { readTopic } from '../kafka/admin/read-topic.ts';
-export { buildDataSet, buildDicomFile, type DicomFileOptions, TRANSFER_SYNTAX } from '../samples/dicom-file.ts';
-export { generateStudies } from '../samples/studies.ts';
+/** wado-consumer/testing: support for tests of whatever runs between Kafka and a database. */
+export { type EmbeddedBroker, startBroker } from '../embedded/broker.ts';
+export { type EmbeddedDatabase, type EmbeddedDatabaseOptions, startDatabase } from '../embedded/database.ts';
+export { type ReadTopicOptions, readTopic, type TopicRecord } from '../kafka/admin/read-topic.ts';
+export type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
+export type { DicomImageMeta, DicomStateMeta } from '../records/output-records.ts';
+export {
+  buildDataSet,
+  buildDicomFile,
+  type DataSet,
+  type DicomFileOptions,
+  type ElementValue,
+  TRANSFER_SYNTAX,
+} from '../samples/dicom-file.ts';
+export { POISON_KINDS, type PoisonKind } from '../samples/poison.ts';
+export {
+  type GeneratedRecord,
+  type GeneratedStudy,
+  generateStudies,
+  type StudiesOptions,
+} from '../samples/studies.ts';
 export { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
+export { type Authority, type Certificate, type CertificateOptions, createAuthority } from './certificates.ts';
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
-export { type LoadOptions, type LoadRecord, makeLoad } from './load.ts';
-export { createMemoryReader, type MemoryReaderOptions } from './memory-reader.ts';
-export { type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts';
+export { differences, type EndState, expectedState } from './end-state.ts';
+export { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';
+export { type ExpectedKeys, type LoadOptions, type LoadRecord, makeLoad } from './load.ts';
+export { createMemoryReader, type MemoryHeader, type MemoryReaderOptions } from './memory-reader.ts';
+export { Pipeline, type PipelineOptions } from './pipeline.ts';
+export { type Hold, startTcpProxy, type TcpProxy, type TcpProxyOptions } from './proxy.ts';
+export { type Exit, type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts';
 export { storeMeta } from './store-meta.ts';
-export { type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';
+export { type StoredKeys, storedKeys } from './stored-keys.ts';
+export { type PublishedRecord, type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';

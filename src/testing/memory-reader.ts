@@ -1,26 +1,41 @@
+import { hashUid } from '../dicom/rows/uid-hash.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../errors.ts';
 import type { HeaderBatch, HeaderReader, HeaderRow } from '../ports.ts';
+import type { DicomImageMeta, DicomStateMeta } from '../records/output-records.ts';
 import type { FileToRead } from '../records/records.ts';
 import { compareVersions } from '../records/version.ts';
+import { SAMPLE_IMAGE, SAMPLE_STATE } from './sample-header.ts';
+
+/** Fields of a header as the output records carry them. Fields that are left out have sample values. */
+export interface MemoryHeader {
+  readonly state?: Partial<DicomStateMeta>;
+  readonly image?: Partial<DicomImageMeta>;
+}
 
 /** How the reader answers. */
 export interface MemoryReaderOptions {
   /** Files that can't be read, by path. */
   readonly failures?: ReadonlyMap<string, DicomReadErrorCode>;
+  /** The header of a file: `() => ({ state: { modality: 'MR' } })`. */
+  readonly header?: (file: FileToRead) => MemoryHeader;
 }
 
 /**
- * Replaces the DICOM reader in tests of the topology: the last three parts of a file's path are its study, series and instance.
- * Reduces to the greatest version of each key, as the real reader does.
+ * Replaces the DICOM reader in tests of the topology: the last three parts of a file's path are its study, series and instance, the other
+ * fields are those of `header`. The rows are complete (docs/topics.md). Reduces to the greatest version of each key, as the real reader does.
  */
-export function createMemoryReader(options: MemoryReaderOptions = {}): HeaderReader {
+export function createMemoryReader({ failures = new Map(), header }: MemoryReaderOptions = {}): HeaderReader {
   return {
-    read: async (files) => readAll(files, options.failures ?? new Map()),
+    read: async (files) => readAll(files, failures, header ?? (() => ({}))),
     close: async () => undefined,
   };
 }
 
-function readAll(files: readonly FileToRead[], failures: ReadonlyMap<string, DicomReadErrorCode>): HeaderBatch {
+function readAll(
+  files: readonly FileToRead[],
+  failures: ReadonlyMap<string, DicomReadErrorCode>,
+  header: (file: FileToRead) => MemoryHeader,
+): HeaderBatch {
   const states = new Map<string, HeaderRow>();
   const images = new Map<string, HeaderRow>();
   const failed: { index: number; error: DicomReadError }[] = [];
@@ -31,22 +46,37 @@ function readAll(files: readonly FileToRead[], failures: ReadonlyMap<string, Dic
       return;
     }
     const [study = '', series = '', sop = ''] = file.path.split('/').slice(-3);
-    const state = { tenant_id: file.tenantId, study_uid: study, series_uid: series };
+    const { state, image } = header(file);
+    const keys = { tenant_id: file.tenantId, patient_id: file.patientId, study_uid: study, series_uid: series };
+    const hashes = { study_uid_hash: hashUid(study), series_uid_hash: hashUid(series) };
+    const { time, traceId } = file.version;
+    const times = { created_time: time, updated_time: time, source_time: time, source_trace_id: traceId };
     put(states, files, {
       index,
       identity: [file.tenantId, study, series].join('\0'),
       key: `${study}/${series}`,
-      json: Buffer.from(JSON.stringify(state)),
+      json: toJson({ ...keys, ...hashes, ...SAMPLE_STATE, ...times, ...state } satisfies DicomStateMeta),
     });
-    const image = { ...state, sop_uid: sop };
     put(images, files, {
       index,
       identity: [file.tenantId, study, series, sop].join('\0'),
       key: `${study}/${series}/${sop}`,
-      json: Buffer.from(JSON.stringify(image)),
+      json: toJson({
+        ...keys,
+        sop_uid: sop,
+        ...hashes,
+        ...SAMPLE_IMAGE,
+        space_size: file.size,
+        ...times,
+        ...image,
+      } satisfies DicomImageMeta),
     });
   });
   return { states: [...states.values()], images: [...images.values()], failures: failed };
+}
+
+function toJson(row: DicomStateMeta | DicomImageMeta): Buffer {
+  return Buffer.from(JSON.stringify(row));
 }
 
 function put(rows: Map<string, HeaderRow>, files: readonly FileToRead[], row: HeaderRow): void {

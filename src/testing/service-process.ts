@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { readEnvironment } from '../config/environment.ts';
+import { packageFile } from './package-file.ts';
 
 export interface ServiceProcessOptions {
   /** The configuration file. */
@@ -32,13 +32,10 @@ export interface ServiceProcess {
   resume(): void;
 }
 
-const COMMAND = fileURLToPath(new URL('../../dist/src/cli/wado-consumer.cjs', packageRelative(import.meta.url)));
+/** The built command of this package. */
+const COMMAND = packageFile('dist/src/cli/wado-consumer.cjs');
 
-/** From src/testing as from dist/src/testing. */
-function packageRelative(url: string): string {
-  return url.replace('/dist/src/testing/', '/src/testing/');
-}
-
+/** Starts the service. It ends with `signal`, or with its configuration's error; `exited` says how. */
 export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
   const log = openSync(options.log, 'a');
   const [program = process.execPath, ...before] = options.command ?? [process.execPath, COMMAND];

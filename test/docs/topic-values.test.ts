@@ -12,15 +12,32 @@ interface Field {
   readonly name: string;
   readonly type: string;
   readonly value: string;
+  readonly nulls: string;
+}
+
+const types = readFileSync(fileURLToPath(new URL('../../src/records/output-records.ts', import.meta.url)), 'utf8');
+
+/** The fields of an interface with their types. */
+function declared(name: string): readonly string[] {
+  const body = types.split(`export interface ${name} {`)[1]?.split('}')[0] ?? '';
+  return [...body.matchAll(/readonly (\w+): (.*);/g)].map(([, field, type]) => `${field}: ${type}`);
+}
+
+/** A field as TypeScript declares it. */
+function typeOf({ name, type, nulls }: Field): string {
+  if (type === 'null') return `${name}: null`;
+  const plain = type === 'integer' || type === 'number' ? 'number' : 'string';
+  return `${name}: ${plain}${nulls === 'yes' ? ' | null' : ''}`;
 }
 
 function documented(section: string): readonly Field[] {
   const text = markdown.split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...text.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \| .*? \|$/gm)].map(
-    ([, name = '', type = '', value = '']) => ({
+  return [...text.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$/gm)].map(
+    ([, name = '', type = '', value = '', nulls = '']) => ({
       name,
       type,
       value,
+      nulls,
     }),
   );
 }
@@ -35,6 +52,10 @@ describe('docs/topics.md', () => {
   it.each(RECORDS)('lists every field of $section in the order of the JSON object, and no other', (record) => {
     const names = documented(record.section).map(({ name }) => name);
     expect(names).toEqual([...new Set([...record.fields, ...VERSION])]);
+  });
+
+  it.each(RECORDS)('lists for $section the types that the package exports', ({ section }) => {
+    expect(declared(section)).toEqual(documented(section).map(typeOf));
   });
 
   it.each(RECORDS)('gives the texts of $section the lengths of their columns', (record) => {

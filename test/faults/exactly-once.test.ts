@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
-import { differences, expectedState } from '../support/pipeline.ts';
 import { repetitions } from '../support/times-published.ts';
 import { FaultRun, QUICK } from './support/fault-run.ts';
 import { hasRequest } from './support/kafka-requests.ts';

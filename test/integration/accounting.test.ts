@@ -9,12 +9,13 @@ import { readTopic } from '../../src/kafka/admin/read-topic.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { seededRandom } from '../../src/samples/seeded-random.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { freeAddress } from '../../src/testing/free-port.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand } from '../support/command.ts';
-import { freeAddress } from '../support/free-port.ts';
 import { balanceOf, readMetrics } from '../support/metrics.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';
 

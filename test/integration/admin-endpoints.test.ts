@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { startTcpProxy } from '../../src/testing/proxy.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 

@@ -6,8 +6,8 @@ import { migratePostgres } from '../../src/databases/postgres/migrate.ts';
 import { ERROR_HEADERS } from '../../src/dead-letters/format.ts';
 import { readTopic } from '../../src/kafka/admin/read-topic.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { CANARY_DATA_SET, CANARY_PATH, CANARY_UIDS, canaryFile, canaryMeta, findCanaries } from '../security/canary.ts';
-import { Pipeline } from '../support/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

@@ -6,9 +6,9 @@ import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { Delivery } from '../../src/kafka/producer/delivery.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { isTransient } from '../../src/operators/retry-transient.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 // docs/dispositions.md, row by row, where the real server can be brought to say it. Deadlocks, time-outs, lost connections and the like are

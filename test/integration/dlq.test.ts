@@ -13,9 +13,9 @@ import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ProducerRecord } from '../../src/kafka/producer/producer-record.ts';
 import type { ConsumedRecord, RecordHeader } from '../../src/records/records.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand, startCommand } from '../support/command.ts';
-import { Pipeline } from '../support/pipeline.ts';
 import { originAt, plain, reconsumed } from './support/consumed-records.ts';
 import { describeWith } from './support/services.ts';
 

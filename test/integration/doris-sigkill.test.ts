@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { type DorisDouble, startDorisDouble } from '../support/doris/double.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { readDorisDsn } from '../../src/databases/doris/dsn.ts';
 import { migrateDoris } from '../../src/databases/doris/migrate.ts';
 import { createDorisSink } from '../../src/databases/doris/sink.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
 import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 const TABLES: Readonly<Record<TableName, string>> = {

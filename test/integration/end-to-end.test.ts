@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 /** CI takes 20,000; WADO_TEST_RECORDS=100000 is the long form. */

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client/client.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';
 

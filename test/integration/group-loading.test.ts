@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { runCommand } from '../support/command.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 const run = promisify(execFile);

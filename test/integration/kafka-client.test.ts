@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { connect, disconnect, newConsumer, newProducer } from '../../src/kafka/client/client.ts';
 import { pendingNativeCalls } from '../../src/kafka/client/native-calls.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

@@ -6,7 +6,7 @@ import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import type { Origin } from '../../src/records/records.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { type MemberOptions, TestTopics, until } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';

@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { KafkaSource } from '../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
-import { Pipeline } from '../support/pipeline.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

@@ -4,7 +4,7 @@ import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts'
 import { decodeMetadata, encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
 

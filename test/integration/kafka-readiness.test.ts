@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';

@@ -8,7 +8,7 @@ import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { describeWith } from './support/services.ts';
 
 await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { connect, disconnect, newProducer } from '../../src/kafka/client/client.ts';
 import { nativeCall } from '../../src/kafka/client/native-calls.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { readMetrics } from '../support/metrics.ts';
-import { Pipeline } from '../support/pipeline.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';

@@ -2,8 +2,9 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';
 

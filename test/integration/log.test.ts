@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
-import { Pipeline } from '../support/pipeline.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { differences, type EndState, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { BindMount, canMount } from '../support/mounts.ts';
-import { differences, type EndState, expectedState, Pipeline } from '../support/pipeline.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 

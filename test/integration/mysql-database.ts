@@ -1,6 +1,6 @@
 import mysql from 'mysql2/promise';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
-import { freshName } from './support/fresh.ts';
 
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createMysqlSink, type MysqlSinkOptions } from '../../src/databases/mysql/sink.ts';
 import type { Sink } from '../../src/ports.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
-import { freshName } from './support/fresh.ts';
 import { describeMysqls } from './support/mysql-servers.ts';
 
 const GOOD = { series_uid: '1.1', sop_uid: '1.1.1', trace_id: 'good'.padEnd(36, '0') };

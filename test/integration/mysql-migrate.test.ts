@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { migrateMysql } from '../../src/databases/mysql/migrate.ts';
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
-import { freshName } from './support/fresh.ts';
 import { describeMysqls } from './support/mysql-servers.ts';
 
 /** Upstream's only table in MySQL (docs/contract.md, "Tables"): an obligatory accession number, and a unique index that holds it. */

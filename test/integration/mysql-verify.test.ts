@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { migrateMysql } from '../../src/databases/mysql/migrate.ts';
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
-import { freshName } from './support/fresh.ts';
 import { describeMysqls } from './support/mysql-servers.ts';
 
 await describeMysqls('the check of the tables at the start', ({ dsn: server }) => {

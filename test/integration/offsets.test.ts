@@ -4,8 +4,8 @@ import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts'
 import { encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { runCommand } from '../support/command.ts';
-import { Pipeline } from '../support/pipeline.ts';
 import { kafkaTool } from './support/kafka-tool.ts';
 import { describeWith } from './support/services.ts';
 

@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;

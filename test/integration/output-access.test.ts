@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { Delivery } from '../../src/kafka/producer/delivery.ts';
 import { createProducer, type Producer } from '../../src/kafka/producer/producer.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
+import { freshDatabase } from '../../src/testing/fresh-database.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
-import { freshDatabase } from './support/fresh.ts';
 
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 

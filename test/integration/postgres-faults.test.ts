@@ -3,10 +3,10 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createPostgresSink, type PostgresSinkOptions } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
 import type { Sink } from '../../src/ports.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { proxyBefore } from './postgres-proxy.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 await describeWith(['postgres'], 'when PostgreSQL is in trouble', ({ postgres }) => {

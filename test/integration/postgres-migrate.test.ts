@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { migratePostgres } from '../../src/databases/postgres/migrate.ts';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
 import { UPSTREAM, UPSTREAM_STATE } from './postgres-upstream-schema.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 const CATALOG = `

@@ -5,9 +5,9 @@ import { SinkError } from '../../src/errors.ts';
 import { forkTo } from '../../src/operators/fork-to.ts';
 import type { Sink } from '../../src/ports.ts';
 import type { GroupedBatch, PoisonRecord } from '../../src/records/records.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf, type FileFacts } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
-import { freshName } from './support/fresh.ts';
 import { describeWith } from './support/services.ts';
 
 const series = (n: number, more: FileFacts = {}): FileFacts => ({

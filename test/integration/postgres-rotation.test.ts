@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
-import { freshName } from './support/fresh.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { untilError, untilNoError } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 

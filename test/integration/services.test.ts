@@ -2,7 +2,7 @@ import { RdKafka } from '@confluentinc/kafka-javascript';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freshDatabase, freshName } from './support/fresh.ts';
+import { freshDatabase, freshName } from '../../src/testing/fresh-database.ts';
 import { describeWith } from './support/services.ts';
 
 await describeWith(['postgres'], 'the PostgreSQL that the tests use', ({ postgres }) => {

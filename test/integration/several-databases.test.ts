@@ -1,12 +1,13 @@
 import { expect, it, vi } from 'vitest';
 import { databaseDriver } from '../../src/databases/registry.ts';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { freshDatabase } from '../../src/testing/fresh-database.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { startTcpProxy, type TcpProxy } from '../../src/testing/proxy.ts';
-import { type StoredKeys, storedKeys } from '../support/any-database.ts';
+import { type StoredKeys, storedKeys } from '../../src/testing/stored-keys.ts';
 import { runCommand } from '../support/command.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { configWith } from '../support/several-databases.ts';
 import { freshMysql } from './mysql-database.ts';
-import { freshDatabase } from './support/fresh.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 

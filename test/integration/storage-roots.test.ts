@@ -1,8 +1,9 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { differences, expectedState } from '../../src/testing/end-state.ts';
+import { Pipeline } from '../../src/testing/pipeline.ts';
 import { BindMount, canMount } from '../support/mounts.ts';
-import { differences, expectedState, Pipeline } from '../support/pipeline.ts';
 import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 

@@ -26,7 +26,7 @@ const AREAS: readonly (readonly [area: string, mayImport: readonly string[]])[] 
   ['topology', TOPOLOGY],
   ['src/runtime', [...TOPOLOGY, 'topology']],
   ['src/embedded', [...TOPOLOGY, 'topology', 'src/runtime', 'src/publish', 'src/samples']],
-  ['src/testing', [...TOPOLOGY, 'topology', 'src/publish', 'src/samples']],
+  ['src/testing', [...TOPOLOGY, 'topology', 'src/publish', 'src/samples', 'src/embedded']],
   ['src/index.ts', [...TOPOLOGY, 'topology', 'src/runtime']],
   ['src/cli', [...TOPOLOGY, 'topology', 'src/runtime', 'src/publish', 'src/samples', 'src/embedded']],
 ];

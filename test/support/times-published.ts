@@ -1,5 +1,5 @@
 import { readTopic } from '../../src/kafka/admin/read-topic.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline } from '../../src/testing/pipeline.ts';
 
 /** How often each output is there for a reader of committed records: by a field of its value, or by the record's key. */
 export async function timesPublished(

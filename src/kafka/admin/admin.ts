@@ -10,6 +10,7 @@ import {
   errorName,
   type NativeConfig,
   type NativeConsumer,
+  type NativeMetadata,
   newConsumer,
   type PartitionOffset,
 } from '../client/client.ts';
@@ -76,12 +77,22 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     return requireOffsets(await listOffsets(topic, RdKafka.OffsetSpec.LATEST));
   }
 
-  async function partitions(topic: string): Promise<readonly number[]> {
-    return (await describe(topic)).partitions;
+  /**
+   * Asks for the metadata, which every broker has: librdkafka's mock cluster never answers DescribeTopics. A topic that the metadata lacks is
+   * missing or denied, and only DescribeTopics tells which.
+   */
+  async function partitions(topic: string, group = METADATA_GROUP): Promise<readonly number[]> {
+    const consumer = await consumerOf(group);
+    const metadata = await ask<NativeMetadata>('metadata', (done) =>
+      consumer.getMetadata({ topic, timeout: timeoutMs }, done),
+    );
+    const listed = metadata?.topics.find(({ name }) => name === topic)?.partitions ?? [];
+    if (listed.length === 0) return (await describe(topic)).partitions;
+    return listed.map(({ id }) => id).sort((a, b) => a - b);
   }
 
   /** The group's offsets of a topic's partitions, by partition. */
-  async function committed(group: string, { topic, partitions: all }: DescribedTopic) {
+  async function committed(group: string, topic: string, all: readonly number[]) {
     if (all.length === 0) return [];
     const consumer = await consumerOf(group);
     const asked = all.map((partition) => ({ topic, partition }));
@@ -148,7 +159,7 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
         );
       }
     },
-    partitions,
+    partitions: (topic) => partitions(topic),
     endOffsets,
     async offsetsAt(topic, timestamp) {
       const ends = new Map((await endOffsets(topic)).map((each) => [each.partition, each.offset]));
@@ -166,15 +177,12 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     },
     beginOffsets: async (topic) => requireOffsets(await listOffsets(topic, RdKafka.OffsetSpec.EARLIEST)),
     async committedOffsets(group, topic) {
-      return (await committed(group, await describe(topic))).map(({ partition, offset }) => ({
-        topic,
-        partition,
-        offset,
-      }));
+      const found = await committed(group, topic, await partitions(topic, group));
+      return found.map(({ partition, offset }) => ({ topic, partition, offset }));
     },
     async commits(group, topic) {
       const described = await describe(topic);
-      return (await committed(group, described)).map(({ partition, offset, metadata }) => {
+      return (await committed(group, topic, described.partitions)).map(({ partition, offset, metadata }) => {
         const decoded = decodeMetadata(metadata);
         const done = decoded?.topicId === described.id && decoded !== undefined ? doneRangesOf(decoded, offset) : [];
         return { topic, partition, offset, done: done ?? [] };
@@ -207,6 +215,9 @@ const WITH_MEMBERS: ReadonlySet<RdKafka.ConsumerGroupStates> = new Set([
 ]);
 
 const RETRY_MS = 100;
+
+/** The group of the consumer that asks for metadata. It never joins a group. */
+const METADATA_GROUP = 'wado-consumer-metadata';
 
 /** Errors of a coordinator that has just started or is taking over the group. */
 const LOADING: ReadonlySet<string> = new Set(

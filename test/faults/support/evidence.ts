@@ -1,7 +1,7 @@
 /** What the servers contain after a run, and since when. Nothing here is asked of the service itself but its logs. */
 import { readFileSync } from 'node:fs';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
-import type { Pipeline } from '../../support/pipeline.ts';
+import type { Pipeline } from '../../../src/testing/pipeline.ts';
 import { type Commit, readCommits } from './commit-log.ts';
 import { type FaultDatabase, rowsSql, withSession } from './database.ts';
 import type { InputHistory } from './input-history.ts';

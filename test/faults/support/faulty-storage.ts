@@ -2,8 +2,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { delayLibrary } from '../../../bench/delay-library.ts';
+import type { Pipeline } from '../../../src/testing/pipeline.ts';
 import { BindMount, canMount } from '../../support/mounts.ts';
-import type { Pipeline } from '../../support/pipeline.ts';
 
 /** Per call. */
 const SLOW_US = 5_000;

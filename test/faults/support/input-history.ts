@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
-import type { Pipeline } from '../../support/pipeline.ts';
+import type { Pipeline } from '../../../src/testing/pipeline.ts';
 import type { InputLog, InputPartition, Truncation } from './evidence.ts';
 import { createTopicAdmin } from './topic-admin.ts';
 

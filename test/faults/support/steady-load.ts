@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createProducer } from '../../../src/kafka/producer/producer.ts';
 import { seededRandom } from '../../../src/samples/seeded-random.ts';
 import { type LoadRecord, makeLoad } from '../../../src/testing/load.ts';
-import type { Pipeline } from '../../support/pipeline.ts';
+import type { Pipeline } from '../../../src/testing/pipeline.ts';
 
 export interface LoadPlan {
   readonly seed: number;

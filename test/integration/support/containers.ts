@@ -1,7 +1,7 @@
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../../src/testing/free-port.ts';
 import type { Started } from './shared-run.ts';
 
 /**

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import type { Certificate } from '../../../src/testing/certificates.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../../src/testing/free-port.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/services.sh', import.meta.url));
 const run = promisify(execFile);

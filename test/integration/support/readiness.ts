@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Pipeline } from '../../support/pipeline.ts';
+import type { Pipeline } from '../../../src/testing/pipeline.ts';
 
 interface Readiness {
   readonly statuses: readonly { readonly error?: string }[];

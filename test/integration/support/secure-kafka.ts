@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { type Authority, type Certificate, createAuthority } from '../../../src/testing/certificates.ts';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../../src/testing/free-port.ts';
 
 /** How a listener wants to be spoken to. All of them are one broker's. */
 const LISTENERS = ['plain', 'tls', 'expired', 'misnamed', 'mutual', 'sasl'] as const;

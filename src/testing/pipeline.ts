@@ -1,31 +1,30 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
-import { createAdmin } from '../../src/kafka/admin/admin.ts';
-import { readTopic } from '../../src/kafka/admin/read-topic.ts';
-import { createProducer } from '../../src/kafka/producer/producer.ts';
-import { type LoadOptions, type LoadRecord, makeLoad } from '../../src/testing/load.ts';
-import { type ServiceProcess, startServiceProcess } from '../../src/testing/service-process.ts';
-import { freshDatabase, freshName } from '../integration/support/fresh.ts';
+import { createAdmin } from '../kafka/admin/admin.ts';
+import { readTopic } from '../kafka/admin/read-topic.ts';
+import { createProducer } from '../kafka/producer/producer.ts';
+import type { EndState } from './end-state.ts';
+import { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';
+import { type LoadOptions, type LoadRecord, makeLoad } from './load.ts';
+import { packageFile } from './package-file.ts';
+import { type ServiceProcess, startServiceProcess } from './service-process.ts';
+import { storedKeys } from './stored-keys.ts';
 
+/** The servers of a pipeline. */
 export interface PipelineOptions {
+  /** `host:port`, several joined by commas. */
   readonly brokers: string;
+  /** A server on which an empty database is created: `postgres://…` or `mysql://…`. */
   readonly dsn: string;
+  /** Partitions of each topic. Default 6. */
   readonly partitions?: number;
 }
 
-/** The end state of tables and topics, read from outside the service. */
-export interface EndState {
-  readonly objects: ReadonlySet<string>;
-  readonly states: ReadonlySet<string>;
-  readonly images: ReadonlySet<string>;
-  readonly publishedStates: ReadonlySet<string>;
-  readonly publishedImages: ReadonlySet<string>;
-  readonly deadLetters: ReadonlySet<string>;
-}
-
-/** Topics, a database and a store of one's own on real services, and the built service between them. */
+/**
+ * Empty topics, an empty database and a folder for files, and the service between them as a child process. Each pipeline has names that no
+ * other one uses, so tests can share servers. `await using` kills the service and removes topics, database and folder.
+ */
 export class Pipeline {
   readonly name = freshName('pipeline');
   readonly folder = mkdtempSync(join(tmpdir(), 'wado-'));
@@ -42,9 +41,11 @@ export class Pipeline {
   readonly #partitions: number;
   readonly #drop: () => Promise<void>;
   readonly #admin;
+  /** The DSN of the empty database. */
   readonly dsn: string;
   readonly #running = new Set<ServiceProcess>();
 
+  /** Creates the topics and the database. Rejects with a SourceError or the database driver's error. */
   static async create(options: PipelineOptions): Promise<Pipeline> {
     const database = await freshDatabase(options.dsn);
     const pipeline = new Pipeline(options, database);
@@ -53,7 +54,7 @@ export class Pipeline {
     return pipeline;
   }
 
-  private constructor(options: PipelineOptions, database: { dsn: string; drop: () => Promise<void> }) {
+  private constructor(options: PipelineOptions, database: FreshDatabase) {
     this.brokers = options.brokers;
     this.#partitions = options.partitions ?? 6;
     this.dsn = database.dsn;
@@ -61,7 +62,7 @@ export class Pipeline {
     this.#admin = createAdmin({ 'bootstrap.servers': options.brokers });
   }
 
-  /** Writes the files of a load and publishes its records; returns what must come of it. */
+  /** Writes the files of a load and publishes its records. Resolves to the records with their expected results. */
   async publish(options: Omit<LoadOptions, 'root'>): Promise<readonly LoadRecord[]> {
     const records: LoadRecord[] = [];
     const producer = createProducer({
@@ -84,7 +85,7 @@ export class Pipeline {
     return records;
   }
 
-  /** What redpanda.yaml reads: for the service, and for every other verb of the command. */
+  /** The variables of redpanda.yaml, for the service and for every other verb of the command. */
   get env(): Record<string, string> {
     return {
       KAFKA_BROKERS: this.brokers,
@@ -101,14 +102,14 @@ export class Pipeline {
   }
 
   /**
-   * `config` replaces the shipped one; `log` is the process' own log file; `command` replaces the built service, e.g. by one under another
-   * user.
+   * Starts the service with the shipped redpanda.yaml and `env`, as `wado-consumer run` with further `args`. `config` replaces the
+   * configuration file, `log` the log file, and `command` the command, e.g. to run it as another user.
    */
   start(
     env: Record<string, string> = {},
     args: readonly string[] = [],
     {
-      config = 'redpanda.yaml',
+      config = packageFile('redpanda.yaml'),
       log = this.log,
       command,
     }: { readonly config?: string; readonly log?: string; readonly command?: readonly string[] } = {},
@@ -131,7 +132,7 @@ export class Pipeline {
     return offsets.reduce((sum, { offset }) => sum + offset, 0);
   }
 
-  /** Records that exist and are not committed yet, as the broker counts them; of this pipeline's group unless another is named. */
+  /** Records of the input that are not committed, as the broker counts them. Default: of this pipeline's group. */
   async lag(group = this.group): Promise<number> {
     const committed = new Map(
       (await this.#admin.committedOffsets(group, this.topics.input)).map((each) => [each.partition, each.offset]),
@@ -146,12 +147,12 @@ export class Pipeline {
     }, 0);
   }
 
-  /** Whether a process that logs there has said that it has started. */
+  /** Whether the log says that the service has started. */
   hasStarted(log = this.log): boolean {
     return existsSync(log) && readFileSync(log, 'utf8').includes('"msg":"started"');
   }
 
-  /** Waits until the service has its first batch through, and not a moment longer: what is left of a load then may be gone within a second. */
+  /** Waits until the service has acknowledged its first batch. Throws after `timeoutMs`. */
   async untilAtWork(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!existsSync(this.log) || !this.logText().includes('"msg":"batch acknowledged"')) {
@@ -165,11 +166,12 @@ export class Pipeline {
     await this.untilLag((lag) => lag === 0, timeoutMs);
   }
 
-  /** The same for another group on this pipeline's input. */
+  /** The same for another group that consumes this pipeline's input. */
   async untilGroupCommitted(group: string, timeoutMs: number, everyMs?: number): Promise<void> {
     await this.untilLag((lag) => lag === 0, timeoutMs, group, everyMs);
   }
 
+  /** Waits until `enough` accepts the lag, asked for `everyMs` milliseconds. Throws after `timeoutMs`. */
   async untilLag(
     enough: (lag: number) => boolean,
     timeoutMs: number,
@@ -185,23 +187,14 @@ export class Pipeline {
     }
   }
 
+  /** The keys in the tables and topics now. */
   async endState(): Promise<EndState> {
-    const client = new pg.Client(this.dsn);
-    await client.connect();
-    const column = async (sql: string) =>
-      new Set((await client.query({ text: sql, rowMode: 'array' })).rows.map((row) => String(row[0])));
-    try {
-      return {
-        objects: await column('select trace_id from dicom_object_meta'),
-        states: await column('select series_uid from dicom_state_meta'),
-        images: await column('select sop_uid from dicom_image_meta'),
-        publishedStates: await this.#published(this.topics.state, 'series_uid'),
-        publishedImages: await this.#published(this.topics.image, 'sop_uid'),
-        deadLetters: await this.#deadLetterKeys(),
-      };
-    } finally {
-      await client.end();
-    }
+    return {
+      ...(await storedKeys(this.dsn)),
+      publishedStates: await this.#published(this.topics.state, 'series_uid'),
+      publishedImages: await this.#published(this.topics.image, 'sop_uid'),
+      deadLetters: await this.#deadLetterKeys(),
+    };
   }
 
   async #published(topic: string, field: string): Promise<ReadonlySet<string>> {
@@ -221,6 +214,7 @@ export class Pipeline {
     return found;
   }
 
+  /** The log of the service so far. Throws before the first start. */
   logText(): string {
     return readFileSync(this.log, 'utf8');
   }
@@ -232,32 +226,4 @@ export class Pipeline {
     await this.#drop();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** The end state that a load must come to. */
-export function expectedState(records: readonly LoadRecord[]): EndState {
-  const good = records.flatMap((record) => (record.expected === undefined ? [] : [record.expected]));
-  const states = new Set(good.map((keys) => keys.series));
-  const images = new Set(good.map((keys) => keys.instance));
-  return {
-    objects: new Set(good.map((keys) => keys.traceId)),
-    states,
-    images,
-    publishedStates: states,
-    publishedImages: images,
-    deadLetters: new Set(records.filter((record) => record.expected === undefined).map((record) => record.key)),
-  };
-}
-
-/** What is missing and what is too much, per table and topic, a few of each by name: empty when all is as it should be. */
-export function differences(found: EndState, expected: EndState): readonly string[] {
-  const few = (keys: readonly string[]) => `${keys.length} (${keys.slice(0, 3).join(', ')}…)`;
-  return (Object.keys(expected) as (keyof EndState)[]).flatMap((place) => {
-    const missing = [...expected[place]].filter((key) => !found[place].has(key));
-    const extra = [...found[place]].filter((key) => !expected[place].has(key));
-    return [
-      ...(missing.length === 0 ? [] : [`${place}: missing ${few(missing)}`]),
-      ...(extra.length === 0 ? [] : [`${place}: too many ${few(extra)}`]),
-    ];
-  });
 }

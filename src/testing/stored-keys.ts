@@ -1,5 +1,6 @@
 import mysql from 'mysql2/promise';
 import pg from 'pg';
+import { isMysql } from './fresh-database.ts';
 
 /** The lists of values of a query's rows, as text. */
 type Query = (sql: string) => Promise<readonly (readonly unknown[])[]>;
@@ -8,7 +9,7 @@ const DEADLINE_MS = 30_000;
 
 /** Runs `work` on one connection to a PostgreSQL, MySQL or MariaDB server, by the scheme of its DSN. */
 async function withAnyDatabase<T>(dsn: string, work: (query: Query) => Promise<T>): Promise<T> {
-  if (dsn.startsWith('mysql://')) {
+  if (isMysql(dsn)) {
     const connection = await mysql.createConnection({ uri: dsn, connectTimeout: DEADLINE_MS, dateStrings: true });
     try {
       return await work(async (sql) => {

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 
 /**
- * Where neither Linux nor macOS takes ports for outgoing connections from: a port that is let go here may be bound minutes later, and while
- * nothing listens on it, one of those could take it.
+ * Linux and macOS take ports for outgoing connections from above this range. A port from above could be taken by such a connection before
+ * its server listens on it.
  */
 const FIRST = 20_000;
 const END = 32_000;
