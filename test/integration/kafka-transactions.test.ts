@@ -3,7 +3,7 @@ import { ParseError } from '../../src/errors.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import type { PoisonRecord, StoredBatch } from '../../src/records/records.ts';
 import { RefusedDeadLetters } from '../../src/records/refusals.ts';
-import { freshName } from './support/fresh.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
 
