@@ -74,6 +74,11 @@ one() {
   write_env
 }
 
+# The services outlive this command. They must not inherit other files of its caller, such as one that it has locked.
+for descriptor in /proc/$$/fd/*; do
+  case ${descriptor##*/} in 0 | 1 | 2 | 255 | '*') ;; *) eval "exec ${descriptor##*/}>&-" ;; esac # 255: this script
+done
+
 command=${1:-help}
 [ $# = 0 ] || shift
 case "$command" in
