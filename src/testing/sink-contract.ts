@@ -11,7 +11,7 @@ import { canonical } from './sink-contract/rows.ts';
 import { STORING } from './sink-contract/storing.ts';
 
 export type { KillableServer, SinkUnderTest } from './sink-contract/case.ts';
-export type { StoredRow, TableName } from './sink-contract/rows.ts';
+export type { ReadRows, StoredRow, TableName } from './sink-contract/rows.ts';
 
 /** The groups of cases, in the order in which they run. */
 export const CONTRACT_GROUPS = ['storing', 'order', 'limits', 'refusals', 'network', 'server'] as const;
@@ -31,6 +31,7 @@ const GROUPS: Readonly<Record<ContractGroup, Cases>> = {
   server: SERVER_FAULTS,
 };
 
+/** One case. `run` rejects with an AssertionError if the sink doesn't keep it. */
 export interface ContractCase {
   readonly title: string;
   run(): Promise<void>;

@@ -5,7 +5,7 @@ import { StatementError } from '../../src/databases/statement-error.ts';
 import { SinkError } from '../../src/errors.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/sinks/memory.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
-import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 
 /** A driver of another project: a writer over a database in memory whose columns hold 64 characters. */
 function toyWriter(name: string, database: MemoryDatabase): DatabaseWriter {

@@ -5,7 +5,7 @@ import { migrateDoris } from '../../src/databases/doris/migrate.ts';
 import { createDorisSink } from '../../src/databases/doris/sink.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
-import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 import { describeWith } from './support/services.ts';
 
 const TABLES: Readonly<Record<TableName, string>> = {

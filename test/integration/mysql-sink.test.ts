@@ -1,7 +1,7 @@
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
 import { startTcpProxy } from '../../src/testing/proxy.ts';
 import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
-import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
 import { nativeServer } from './support/native-server.ts';
 import { describeWith } from './support/services.ts';

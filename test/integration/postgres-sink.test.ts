@@ -1,7 +1,7 @@
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
 import { startTcpProxy } from '../../src/testing/proxy.ts';
 import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
-import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { nativeServer } from './support/native-server.ts';
 import { describeWith } from './support/services.ts';

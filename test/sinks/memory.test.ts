@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
-import { itKeepsTheSinkContract } from '../support/sink-contract.ts';
+import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 
 /** It accepts any row, and has no server. */
 describe('the memory database', () => {

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
+import { itKeepsTheSinkContract } from '../../../src/testing/vitest/sink-contract.ts';
 import { openDorisUnderTest } from '../../support/doris/under-test.ts';
-import { itKeepsTheSinkContract } from '../../support/sink-contract.ts';
 
 describe('the Doris sink', () => {
   itKeepsTheSinkContract(() => openDorisUnderTest(), ['storing', 'order', 'limits', 'refusals']);
