@@ -111,10 +111,15 @@ export type MissingIdentity = 'use_message' | 'dead_letter';
 /** Why a reader thread was replaced: its storage calls made no progress for `read_timeout`, or it died. */
 export type WorkerLoss = 'read_timeout' | 'died';
 
-/** Reads DICOM headers, one batch per call, outside the main thread. */
+/** Reads DICOM headers, one batch per call, outside the main thread. Looks up files that are awaited. */
 export interface HeaderReader {
   /** Rejects only when the reader itself fails, e.g. because no worker starts; errors of single files are in `failures`. */
   read(files: readonly FileToRead[]): Promise<HeaderBatch>;
+  /**
+   * Whether each of these files, which were missing when they were read last, is still missing; false if that isn't known. Costs much
+   * less than reading them. A reader without it reads them again.
+   */
+  readonly stillMissing?: ((paths: readonly string[]) => Promise<readonly boolean[]>) | undefined;
   close(): Promise<void>;
 }
 

@@ -12,8 +12,10 @@ import type {
 /** A batch, and the records that left it because their files may become readable later. */
 export interface Grouping {
   readonly batch: GroupedBatch;
-  /** Their files are missing, incomplete or temporarily unreadable. */
-  readonly waiting: readonly StoredFile[];
+  /** There are no such files. */
+  readonly missing: readonly StoredFile[];
+  /** Their files are incomplete or temporarily unreadable. */
+  readonly unreadable: readonly StoredFile[];
   /**
    * Their files were not tried (`HeaderFailure.notAttempted`). The time until the next attempt doesn't count towards
    * `fileWaitMs`.
@@ -39,14 +41,16 @@ export async function groupBatch(
   const headers = await reader.read(files);
 
   const poison: PoisonRecord[] = records.filter((record) => record.kind === 'poison');
-  const waiting: StoredFile[] = [];
+  const missing: StoredFile[] = [];
+  const unreadable: StoredFile[] = [];
   const failed = new Set<number>();
   const notAttempted: StoredFile[] = [];
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
     if (failure.notAttempted === true) notAttempted.push(file);
-    else if (isWorthWaiting(failure) && mayWait(file)) waiting.push(file);
+    else if (isWorthWaiting(failure) && mayWait(file))
+      (failure.error.code === 'file_missing' ? missing : unreadable).push(file);
     else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 
@@ -62,9 +66,9 @@ export async function groupBatch(
     complete ??= readAlone(reader, grouped);
     return complete;
   };
-  const held = new Set([...waiting, ...notAttempted].map((file) => file.source.origin));
+  const held = new Set([...missing, ...unreadable, ...notAttempted].map((file) => file.source.origin));
   const settled = held.size === 0 ? origins : origins.filter((origin) => !held.has(origin));
-  return { batch: { origins: settled, grouped, withAllRows, poison, closedAt }, waiting, notAttempted };
+  return { batch: { origins: settled, grouped, withAllRows, poison, closedAt }, missing, unreadable, notAttempted };
 }
 
 /** Reads each record's own rows. A record whose file can't be read any more keeps the rows that it has. */

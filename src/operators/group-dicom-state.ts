@@ -1,9 +1,9 @@
 import { defer, filter, finalize, map, type OperatorFunction, type SchedulerLike, tap } from 'rxjs';
-import type { HeaderReader, WaitingRecords, WaitReason } from '../ports.ts';
+import type { HeaderReader, WaitingRecords } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 import { takeTurns } from './take-turns.ts';
-import { compact, fileOf, MOST, TICK_MS, type WaitingFile, WaitingFiles } from './waiting-files.ts';
+import { compact, fileOf, MOST, MOST_LOOKUPS, TICK_MS, type WaitingFile, WaitingFiles } from './waiting-files.ts';
 
 /** Concurrency and waits of the operator. */
 export interface GroupOptions {
@@ -21,15 +21,12 @@ export interface GroupOptions {
 /** The waiting times of an attempt's records so far, by record. */
 type Waited = ReadonlyMap<ParsedRecord, number>;
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
-
 /**
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
  * (docs/contract.md, "Output records" and "Which record wins"). A record whose file can't be read becomes a poison record.
  * A record whose file is missing or incomplete leaves its batch, and the rest of the batch continues. The record stays
  * unacknowledged, is retried with growing pauses together with other waiting records, and becomes poison after
- * `fileWaitMs`. Time in which the storage did not answer doesn't count towards `fileWaitMs`.
+ * `fileWaitMs`. A missing file is only looked up until it is there or its time is over. Time in which the storage did not answer doesn't count towards `fileWaitMs`.
  */
 export function groupDicomState(
   reader: HeaderReader,
@@ -38,12 +35,15 @@ export function groupDicomState(
   const { concurrency, fileWaitMs, scheduler, records: source } = options;
   return (batches$) =>
     defer(() => {
-      const waiting = new WaitingFiles(scheduler);
+      const waiting = new WaitingFiles(fileWaitMs, scheduler);
+      let isLookingUp = false;
       const end = () => {
         resumed(waiting.end());
         revoked.unsubscribe();
+        lookups.unsubscribe();
       };
       const revoked = source.revoked$.subscribe(() => changed(-waiting.keep((held) => source.isWanted(held.source))));
+      const lookups = waiting.lookups$.subscribe(() => void lookUp());
 
       function changed(change: number): void {
         if (change !== 0) options.onWaiting?.(change);
@@ -54,24 +54,37 @@ export function groupDicomState(
         changed(-held.length);
       }
 
-      function hold(files: readonly StoredFile[], reason: WaitReason, waited: Waited, closedAt: number): void {
+      /** Looks up one list of files after the other: on slow storage, more of them become due meanwhile. */
+      async function lookUp(): Promise<void> {
+        if (isLookingUp) return;
+        isLookingUp = true;
+        for (
+          let files = waiting.takeLookups(MOST_LOOKUPS);
+          files.length > 0;
+          files = waiting.takeLookups(MOST_LOOKUPS)
+        ) {
+          const missing = await reader.stillMissing?.(files.map((each) => fileOf(each).path)).catch(() => []);
+          waiting.lookedUp(files, missing ?? []);
+        }
+        isLookingUp = false;
+      }
+
+      function hold(
+        files: readonly StoredFile[],
+        why: Pick<WaitingFile, 'reason' | 'isMissing' | 'closedAt'>,
+        waited: Waited,
+      ): void {
         if (waiting.hasEnded) return;
         const wanted = files.filter((file) => source.isWanted(file.source));
         const first = wanted.filter((file) => !waited.has(file)).map((file) => file.source);
         const compacted = new Map(compact(first).map((each) => [each.origin, each]));
         for (const file of wanted) {
-          const before = waited.get(file) ?? 0;
-          const isOutage = reason === 'storage_outage';
-          const pauseMs = isOutage ? LONGEST_WAIT_MS : Math.min(pauseAfter(before), fileWaitMs - before);
-          const waitedMs = isOutage ? before : before + pauseMs;
-          waiting.add(
-            { source: compacted.get(file.source.origin) ?? file.source, reason, waitedMs, closedAt },
-            pauseMs,
-          );
+          const record = compacted.get(file.source.origin) ?? file.source;
+          waiting.hold({ source: record, waitedMs: waited.get(file) ?? 0, ...why });
         }
         source.waits(
           wanted.map((file) => file.source),
-          reason,
+          why.reason,
         );
         changed(wanted.length);
       }
@@ -79,8 +92,10 @@ export function groupDicomState(
       async function attempt(records: readonly ParsedRecord[], closedAt: number, waited: Waited): Promise<Grouping> {
         const mayWait = (file: StoredFile) => (waited.get(file) ?? 0) < fileWaitMs;
         const grouping = await groupBatch(reader, records, { mayWait, closedAt });
-        hold(grouping.waiting, 'file_wait', waited, closedAt);
-        hold(grouping.notAttempted, 'storage_outage', waited, closedAt);
+        const isMissing = reader.stillMissing !== undefined;
+        hold(grouping.missing, { reason: 'file_wait', isMissing, closedAt }, waited);
+        hold(grouping.unreadable, { reason: 'file_wait', isMissing: false, closedAt }, waited);
+        hold(grouping.notAttempted, { reason: 'storage_outage', isMissing: false, closedAt }, waited);
         return grouping;
       }
 
@@ -114,9 +129,4 @@ export function groupDicomState(
         finalize(end),
       );
     });
-}
-
-/** As long as the record has waited so far, within bounds: 250 ms, 250 ms, 500 ms, 1 s, 2 s, 4 s, then every 5 s. */
-function pauseAfter(waitedMs: number): number {
-  return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
 }

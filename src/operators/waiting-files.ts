@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type SchedulerLike, type Subscriber, timer } from 'rxjs';
+import { asyncScheduler, Observable, type SchedulerLike, Subject, type Subscriber, timer } from 'rxjs';
 import type { WaitReason } from '../ports.ts';
 import type { ConsumedRecord, StoredFile } from '../records/records.ts';
 import { parseRecord } from './parse-records.ts';
@@ -7,40 +7,55 @@ import { parseRecord } from './parse-records.ts';
 export interface WaitingFile {
   readonly source: ConsumedRecord;
   readonly reason: WaitReason;
+  /** Whether there was no such file. While it has time left, it is looked up before it is read again. */
+  readonly isMissing: boolean;
   /** How long it has waited when it is due, in milliseconds; times in which the storage did not answer are not included. */
   readonly waitedMs: number;
   /** When its batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
 
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
 /** Records are tried together that are due within this time, in milliseconds. */
 export const TICK_MS = 50;
 /** How many records are to be tried together at most. */
 export const MOST = 100;
+/** How many files are to be looked up together at most. */
+export const MOST_LOOKUPS = 1_000;
 
 /**
  * Records that wait for their files. Tens of thousands may wait: each costs its own bytes and little more, and records that are due at
  * about the same time are tried together.
  */
 export class WaitingFiles {
+  readonly #fileWaitMs: number;
   readonly #scheduler: SchedulerLike;
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
   #due: WaitingFile[] = [];
+  /** Those that are due to be looked up. */
+  #toLookUp: WaitingFile[] = [];
+  readonly #lookedUp = new Set<WaitingFile>();
   #subscriber: Subscriber<void> | undefined;
   #ended = false;
 
-  constructor(scheduler: SchedulerLike = asyncScheduler) {
+  /** `fileWaitMs`: how long a missing or incomplete file is retried, in milliseconds. */
+  constructor(fileWaitMs: number, scheduler: SchedulerLike = asyncScheduler) {
+    this.#fileWaitMs = fileWaitMs;
     this.#scheduler = scheduler;
   }
 
-  /** Emits when records are due. Completes at `end()`. */
+  /** Emits when files are due to be looked up. */
+  readonly lookups$ = new Subject<void>();
+
+  /** Emits when records are due to be read. Completes at `end()`. */
   readonly due$ = new Observable<void>((subscriber) => {
     this.#subscriber = subscriber;
     if (this.#ended) subscriber.complete();
   });
 
-  /** The number of records that are due and were not taken. */
+  /** The number of records that are due to be read and were not taken. */
   get due(): number {
     return this.#due.length;
   }
@@ -53,6 +68,16 @@ export class WaitingFiles {
   /** Whether `end()` was called. */
   get hasEnded(): boolean {
     return this.#ended;
+  }
+
+  /**
+   * Holds a record that has waited for `waitedMs` until its next attempt. In an outage of the storage no waiting time passes. Returns false
+   * after `end()`.
+   */
+  hold(held: WaitingFile): boolean {
+    if (held.reason === 'storage_outage') return this.add(held, LONGEST_WAIT_MS);
+    const pauseMs = Math.min(pauseAfter(held.waitedMs), this.#fileWaitMs - held.waitedMs);
+    return this.add({ ...held, waitedMs: held.waitedMs + pauseMs }, pauseMs);
   }
 
   /** Holds a record for `pauseMs`. Returns false after `end()`. */
@@ -69,36 +94,68 @@ export class WaitingFiles {
     return true;
   }
 
+  /** Returns files to look up. They are held until `lookedUp`. */
+  takeLookups(files: number): readonly WaitingFile[] {
+    const taken = this.#toLookUp.splice(0, files);
+    for (const each of taken) this.#lookedUp.add(each);
+    return taken;
+  }
+
+  /** Holds those files of `takeLookups` again that are still missing; the others are due to be read. */
+  lookedUp(files: readonly WaitingFile[], missing: readonly boolean[]): void {
+    files.forEach((file, index) => {
+      if (!this.#lookedUp.delete(file)) return;
+      if (missing[index] === true) this.hold(file);
+      else this.#due.push(file);
+    });
+    if (this.#due.length > 0) this.#subscriber?.next();
+  }
+
   /** Drops the records that are not wanted. Returns their number. */
   keep(isWanted: (held: WaitingFile) => boolean): number {
-    const due = this.#due.filter(isWanted);
-    let dropped = this.#due.length - due.length;
-    this.#due = due;
-    for (const [tick, held] of this.#ticks) {
+    let dropped = 0;
+    const wantedOf = (held: readonly WaitingFile[]) => {
       const wanted = held.filter(isWanted);
       dropped += held.length - wanted.length;
-      // The tick keeps its timer, also without records.
-      this.#ticks.set(tick, wanted);
-    }
+      return wanted;
+    };
+    this.#due = wantedOf(this.#due);
+    this.#toLookUp = wantedOf(this.#toLookUp);
+    for (const held of this.#lookedUp)
+      if (!isWanted(held)) {
+        this.#lookedUp.delete(held);
+        dropped++;
+      }
+    // The tick keeps its timer, also without records.
+    for (const [tick, held] of this.#ticks) this.#ticks.set(tick, wantedOf(held));
     return dropped;
   }
 
   /** Holds no record any more. Returns those that were held. */
   end(): readonly WaitingFile[] {
     this.#ended = true;
-    const held = [this.#due, ...this.#ticks.values()].flat();
+    const held = [this.#due, this.#toLookUp, ...this.#ticks.values(), [...this.#lookedUp]].flat();
     this.#due = [];
+    this.#toLookUp = [];
+    this.#lookedUp.clear();
     this.#ticks.clear();
     this.#subscriber?.complete();
     return held;
   }
 
   #emit(tick: number): void {
-    const due = this.#ticks.get(tick) ?? [];
+    const held = this.#ticks.get(tick) ?? [];
     this.#ticks.delete(tick);
-    this.#due = this.#due.concat(due);
-    this.#subscriber?.next();
+    const isLookedUp = ({ isMissing, waitedMs }: WaitingFile) => isMissing && waitedMs < this.#fileWaitMs;
+    for (const each of held) (isLookedUp(each) ? this.#toLookUp : this.#due).push(each);
+    if (this.#due.length > 0) this.#subscriber?.next();
+    if (this.#toLookUp.length > 0) this.lookups$.next();
   }
+}
+
+/** As long as the record has waited so far, within bounds: 250 ms, 250 ms, 500 ms, 1 s, 2 s, 4 s, then every 5 s. */
+function pauseAfter(waitedMs: number): number {
+  return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
 }
 
 /** Parses a waiting record again: its row and its strings cost more memory than they cost time. */

@@ -151,7 +151,7 @@ export function reportWorkerLoss(metrics: ProcessorMetrics, logger: Logger): (re
   };
 }
 
-/** Measures the header reader: files, rows, failures and latency. */
+/** Measures the header reader: files, rows, failures and latency; lookups of awaited files are not counted. */
 export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): HeaderReader {
   return {
     async read(files) {
@@ -163,6 +163,7 @@ export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): 
       metrics.latency(performance.now() - startedAt);
       return headers;
     },
+    stillMissing: reader.stillMissing?.bind(reader),
     close: () => reader.close(),
   };
 }

@@ -157,3 +157,37 @@ describe('the state of the roots', () => {
     }
   });
 });
+
+describe('awaited files', () => {
+  it('are not looked up below an unusable root, where a missing file may exist', async () => {
+    const lookedUp: (readonly string[])[] = [];
+    const reader: HeaderReader = {
+      ...failing([]),
+      stillMissing: async (paths) => {
+        lookedUp.push(paths);
+        return paths.map((path) => !path.endsWith('/there'));
+      },
+    };
+    const held = holdForRoots(reader, createOutages().outages);
+    const paths = ['/lost/a', '/good/a', '/good/there', '/lost/b'];
+    expect(await held.stillMissing?.(paths)).toEqual([false, true, false, false]);
+    expect(lookedUp).toEqual([['/good/a', '/good/there']]);
+  });
+
+  it('count as unknown when their root becomes unusable while they are looked up', async () => {
+    const lost = new Set<string>();
+    const outages: Outages = { ...createOutages().outages, isUnusable: (file) => lost.has(file) };
+    const reader: HeaderReader = {
+      ...failing([]),
+      stillMissing: async (paths) => {
+        lost.add('/a');
+        return paths.map(() => true);
+      },
+    };
+    expect(await holdForRoots(reader, outages).stillMissing?.(['/a', '/b'])).toEqual([false, true]);
+  });
+
+  it('can be looked up only if the reader can', () => {
+    expect(holdForRoots(failing([]), createOutages().outages).stillMissing).toBeUndefined();
+  });
+});

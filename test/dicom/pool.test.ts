@@ -311,6 +311,37 @@ describe('a worker', () => {
   });
 });
 
+describe('a lookup of awaited files', () => {
+  it('tells which are missing, while batches are read', async () => {
+    start();
+    const there = store('a.dcm', instance(1));
+    const reading = pool.read([file(there)]);
+    expect(await pool.stillMissing([join(folder, 'b.dcm'), there, join(folder, 'c/d.dcm')])).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(await pool.stillMissing([])).toEqual([]);
+    expect((await reading).images).toHaveLength(1);
+  });
+
+  it('ends when the storage does not answer, and tells nothing then', async () => {
+    start({ workerScript: faultyWorker, readTimeoutMs: 300 });
+    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'hang/a.dcm')])).toEqual([false, false]);
+    expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
+  }, 20_000);
+
+  it('tells nothing when its thread dies or the pool is closed', async () => {
+    start({ workerScript: faultyWorker, workers: 1, readTimeoutMs: 60_000 });
+    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'die/a.dcm')])).toEqual([false, false]);
+    expect(lost).toEqual(['died']);
+    const hanging = pool.stillMissing([join(folder, 'hang/a.dcm')]);
+    await pool.close();
+    expect(await hanging).toEqual([false]);
+    expect(await pool.stillMissing([join(folder, 'b.dcm')])).toEqual([false]);
+  });
+});
+
 describe('storage that never answers', () => {
   it('blocks a bounded number of threads, and every read still ends', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });

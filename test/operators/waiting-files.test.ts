@@ -7,6 +7,7 @@ import { storeMeta } from '../../src/testing/store-meta.ts';
 const waiting = (path: string): WaitingFile => ({
   source: consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path })))),
   reason: 'file_wait',
+  isMissing: false,
   waitedMs: 250,
   closedAt: 0,
 });
@@ -14,7 +15,7 @@ const waiting = (path: string): WaitingFile => ({
 describe('waiting files', () => {
   it('of different batches are due together, none before its time, and at most 100 at once', async () => {
     const scheduler = new VirtualTimeScheduler();
-    const files = new WaitingFiles(scheduler);
+    const files = new WaitingFiles(60_000, scheduler);
     const due: { at: number; count: number }[] = [];
     files.due$.subscribe(() => {
       while (files.due > 0) due.push({ at: scheduler.now(), count: files.take(MOST).length });
@@ -31,7 +32,7 @@ describe('waiting files', () => {
 
   it('are returned at the end, after which none is held or due', async () => {
     const scheduler = new VirtualTimeScheduler();
-    const files = new WaitingFiles(scheduler);
+    const files = new WaitingFiles(60_000, scheduler);
     const due = lastValueFrom(files.due$.pipe(toArray()));
     const one = waiting('/s1/a/1');
     expect(files.add(one, 250)).toBe(true);

@@ -88,6 +88,7 @@ describe('the newest file of a series, by time and code points,', () => {
         fc.asyncProperty(fc.array(version, { minLength: 1, maxLength: 8 }), async (versions) => {
           const each = <T>(value: T) => versions.map(() => value);
           const { states, jsons } = await reader.read({
+            kind: 'batch',
             id: 1,
             sequential: false,
             width: 32,

@@ -1,6 +1,13 @@
 /** A worker thread, seen from the main thread: its messages, the progress of its storage calls, and its end. */
 import { Worker } from 'node:worker_threads';
-import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
+import {
+  type BatchRequest,
+  CURRENT_FILE,
+  type LookupRequest,
+  PROGRESS,
+  type WorkerMessage,
+  type WorkerSettings,
+} from './messages.ts';
 
 /**
  * In megabytes. Most allocations of a worker are short-lived strings; a small young generation keeps them in the CPU
@@ -64,7 +71,7 @@ export class HeaderWorker {
     return this.#exited;
   }
 
-  send(request: BatchRequest): void {
+  send(request: BatchRequest | LookupRequest): void {
     this.#worker.postMessage(request);
   }
 

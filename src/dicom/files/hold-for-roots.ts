@@ -47,8 +47,22 @@ export function holdForRoots(
       });
       return { ...headers, failures };
     },
+    stillMissing: reader.stillMissing && ((paths) => missingBelowUsable(reader, paths, outages)),
     close: () => reader.close(),
   };
+}
+
+/** Files below an unusable root are not looked up: `read` decides which of them to try. */
+async function missingBelowUsable(
+  reader: HeaderReader,
+  paths: readonly string[],
+  outages: Outages,
+): Promise<readonly boolean[]> {
+  const usable = outages.any ? paths.filter((file) => !outages.isUnusable(file)) : paths;
+  const found = (await reader.stillMissing?.(usable)) ?? [];
+  if (usable.length === paths.length && !outages.any) return found;
+  const missing = new Set(usable.filter((file, at) => found[at] === true && !outages.isUnusable(file)));
+  return paths.map((file) => missing.has(file));
 }
 
 /** Reads the files with the indexes `wanted` [all]; the others are not attempted. */

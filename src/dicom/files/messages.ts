@@ -21,6 +21,7 @@ export const CURRENT_FILE = 1;
 
 /** The files of one batch; the n-th items of all lists describe one file. */
 export interface BatchRequest {
+  readonly kind: 'batch';
   readonly id: number;
   /**
    * Whether to read the files one by one with blocking calls. True after a lost worker, so that `CURRENT_FILE` names the
@@ -38,6 +39,13 @@ export interface BatchRequest {
   readonly missingIdentity: MissingIdentity;
   readonly times: readonly string[];
   readonly traceIds: readonly string[];
+}
+
+/** Files to look up: which of them are missing? */
+export interface LookupRequest {
+  readonly kind: 'lookup';
+  readonly id: number;
+  readonly paths: readonly string[];
 }
 
 /** Rows as lists: the n-th items of all lists form one row. */
@@ -62,7 +70,7 @@ export interface FailureLists {
   readonly notAttempted: boolean[];
 }
 
-/** A message of a worker: it is ready, it has read a batch, or a batch failed because of a bug. */
+/** A message of a worker: it is ready, it has read a batch or looked up files, or a batch failed because of a bug. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
   | {
@@ -78,5 +86,7 @@ export type WorkerMessage =
       readonly jsons: ArrayBuffer;
       readonly failures: FailureLists;
     }
+  /** Whether each file is missing; false if that isn't known. */
+  | { readonly kind: 'lookup'; readonly id: number; readonly missing: readonly boolean[] }
   /** An error that no file can cause. `where` is its name and its stack frames, never its message. */
   | { readonly kind: 'bug'; readonly id: number; readonly where: string };

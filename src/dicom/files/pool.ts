@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { HeaderBatch, HeaderReader, MissingIdentity, WorkerLoss } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
+import { LookupJob } from './lookup-job.ts';
 import type { WorkerMessage } from './messages.ts';
 import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 import { ReadJob } from './read-job.ts';
@@ -34,6 +35,7 @@ export interface HeaderPoolOptions {
 
 /** The reader with its numbers of threads. */
 export interface HeaderPool extends HeaderReader {
+  stillMissing(paths: readonly string[]): Promise<readonly boolean[]>;
   /** The number of started threads; a thread and its replacements count once. */
   readonly threads: number;
   /**
@@ -97,6 +99,15 @@ class WorkerPool implements HeaderPool {
     return job.result;
   }
 
+  /** By the thread with the fewest batches. A blocking lookup delays its batches, so callers should wait for one before the next. */
+  stillMissing(paths: readonly string[]): Promise<readonly boolean[]> {
+    const job = new LookupJob(paths, this.#options.readTimeoutMs);
+    const [slot] = this.#slots.filter(({ worker }) => worker !== undefined).sort((a, b) => a.queued - b.queued);
+    if (slot === undefined) job.giveUp();
+    else slot.lookUp(this.#nextId++, job);
+    return job.result;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watch);
@@ -135,6 +146,10 @@ class WorkerPool implements HeaderPool {
     worker.restartClock();
     if (message.kind === 'ready') {
       this.#failedStarts = 0;
+      return;
+    }
+    if (message.kind === 'lookup') {
+      slot.finishLookup(message.id, message.missing);
       return;
     }
     const job = slot.finish(message.id);

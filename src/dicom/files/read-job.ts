@@ -49,6 +49,7 @@ export class ReadJob {
   request(id: number, sequential: boolean, width: number): BatchRequest {
     const files = this.#indexes.flatMap((index) => this.#files[index] ?? []);
     return {
+      kind: 'batch',
       id,
       sequential: sequential || this.mustBeAlone,
       width,

@@ -1,5 +1,6 @@
-/** A place for one worker thread in the pool, and the batches that were sent to it. */
+/** A place for one worker thread in the pool, and the batches and lookups that were sent to it. */
 import type { HeaderWorker } from './header-worker.ts';
+import type { LookupJob } from './lookup-job.ts';
 import type { ReadJob } from './read-job.ts';
 
 /** Queue one extra batch per worker so that it never idles while the main thread is busy. */
@@ -13,6 +14,7 @@ export class WorkerSlot {
   width = 0;
   /** The oldest first. */
   readonly #jobs = new Map<number, ReadJob>();
+  readonly #lookups = new Map<number, LookupJob>();
   #files = 0;
 
   get queued(): number {
@@ -35,6 +37,17 @@ export class WorkerSlot {
     this.worker?.send(job.request(id, sequential, most));
   }
 
+  lookUp(id: number, job: LookupJob): void {
+    this.#lookups.set(id, job);
+    this.worker?.send({ kind: 'lookup', id, paths: job.paths });
+  }
+
+  /** The worker has answered this lookup. */
+  finishLookup(id: number, missing: readonly boolean[]): void {
+    this.#lookups.get(id)?.finish(missing);
+    this.#lookups.delete(id);
+  }
+
   /** The worker has answered this batch; undefined if it was taken back meanwhile. */
   finish(id: number): ReadJob | undefined {
     const job = this.#jobs.get(id);
@@ -42,10 +55,12 @@ export class WorkerSlot {
     return job;
   }
 
-  /** Takes back every batch, the oldest first. */
+  /** Takes back every batch, the oldest first, and gives up the lookups. */
   takeBack(): ReadJob[] {
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
+    for (const lookup of this.#lookups.values()) lookup.giveUp();
+    this.#lookups.clear();
     this.#files = 0;
     return jobs;
   }

@@ -1,7 +1,15 @@
-/** Entry point of a reader thread, which the pool starts: receives batches and answers with their rows. */
+/** Entry point of a reader thread, which the pool starts: receives batches and answers with their rows. It also looks up files. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchReader } from './batch-reader.ts';
-import { type BatchRequest, CURRENT_FILE, PROGRESS, type WorkerMessage, type WorkerSettings } from './messages.ts';
+import { FileLookup } from './file-lookup.ts';
+import {
+  type BatchRequest,
+  CURRENT_FILE,
+  type LookupRequest,
+  PROGRESS,
+  type WorkerMessage,
+  type WorkerSettings,
+} from './messages.ts';
 import { RootPaths } from './root-paths.ts';
 import { StorageRoots } from './storage-roots.ts';
 
@@ -18,19 +26,26 @@ function serve(
   const shared = new Int32Array(counters);
   const roots = new StorageRoots(storageRoots);
   const paths = new RootPaths(storageRoots);
+  const onProgress = () => {
+    Atomics.add(shared, PROGRESS, 1);
+  };
+  const lookup = new FileLookup(onProgress);
   const reader = new BatchReader(roots, {
     ...(storageRoots.length > 1 ? { rootOf: (path) => paths.indexOf(path) } : {}),
     timeoutMs: fileTimeoutMs,
-    onProgress: () => {
-      Atomics.add(shared, PROGRESS, 1);
-    },
+    onProgress,
     onFile: (index) => {
       Atomics.store(shared, CURRENT_FILE, index + 1);
     },
   });
   const answer = (message: WorkerMessage): void =>
     requests.postMessage(message, message.kind === 'batch' ? [message.jsons] : []);
-  requests.on('message', (request: BatchRequest) => {
+  requests.on('message', (request: BatchRequest | LookupRequest) => {
+    if (request.kind === 'lookup') {
+      const { id, paths } = request;
+      void lookup.missing(paths).then((missing) => answer({ kind: 'lookup', id, missing }));
+      return;
+    }
     reader.read(request).then(answer, (error: unknown) => {
       answer({ kind: 'bug', id: request.id, where: placesOf(error) });
     });

@@ -21,6 +21,13 @@ fs.openSync = (path, flags) => {
   return openSync(path, flags);
 };
 
+const lstatSync = fs.lstatSync;
+fs.lstatSync = (path, options) => {
+  if (String(path).includes('hang')) hang();
+  if (String(path).includes('die')) process.exit(1);
+  return lstatSync(path, options);
+};
+
 const open = fs.open;
 fs.open = (path, flags, callback) => {
   if (String(path).includes('die')) process.exit(1);

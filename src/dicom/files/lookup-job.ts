@@ -1,0 +1,27 @@
+/** Files whose existence a worker looks up. */
+export class LookupJob {
+  readonly paths: readonly string[];
+  readonly #timer: NodeJS.Timeout;
+  #resolve: (missing: readonly boolean[]) => void = () => undefined;
+  /** Whether each file is missing; false if that isn't known. */
+  readonly result: Promise<readonly boolean[]>;
+
+  /** Gives up after `timeoutMs`. */
+  constructor(paths: readonly string[], timeoutMs: number) {
+    this.paths = paths;
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#timer = setTimeout(() => this.giveUp(), timeoutMs);
+  }
+
+  finish(missing: readonly boolean[]): void {
+    clearTimeout(this.#timer);
+    this.#resolve(missing);
+  }
+
+  /** The storage or the worker doesn't answer: nothing is known of the files. */
+  giveUp(): void {
+    this.finish(this.paths.map(() => false));
+  }
+}
