@@ -19,7 +19,8 @@ export function addConfigFlag(command: Command): Command {
   return addVariables(command.option('-c, --config <file>', 'configuration file', 'redpanda.yaml'));
 }
 
-function addVariables(command: Command): Command {
+/** Adds the options that change what a configuration file says. */
+export function addVariables(command: Command): Command {
   return command
     .option('-e, --env-file <file>', 'read variables from a file (repeatable)', collect)
     .option('-s, --set <key=value>', 'set a field, such as input.redpanda.consumer_group=other (repeatable)', collect);

@@ -2,16 +2,41 @@ import { Command } from 'commander';
 import { lintConfig } from '../config/load.ts';
 import { formatConfigIssue } from '../errors.ts';
 import { CliError, EXIT } from './cli-error.ts';
-import { addConfigOptions, type ConfigOptions, configArguments } from './config-options.ts';
+import { configFiles } from './config-files.ts';
+import { addVariables, type ConfigOptions, configArguments } from './config-options.ts';
 import { print } from './output.ts';
 
-/** `lint [redpanda.yaml]`: prints each finding as `file(line,column) message`. Exit code 1 if there is any. */
+interface LintOptions extends ConfigOptions {
+  readonly deprecated?: boolean;
+  readonly labels?: boolean;
+  readonly skipEnvVarCheck?: boolean;
+  readonly verbose?: boolean;
+}
+
+/**
+ * `lint [redpanda.yaml...]`: prints each finding to stderr as `file(line,column) message`. Exit code 1 if there is any. Arguments, options,
+ * streams and exit codes are those of `redpanda-connect lint`; `--set` is an addition.
+ */
 export function lintCommand(): Command {
-  return addConfigOptions(new Command('lint'))
-    .description('Check a configuration and print every error with file, line and column')
-    .action(async (file: string, options: ConfigOptions) => {
-      const issues = lintConfig(file, configArguments(options));
-      for (const issue of issues) await print(`${formatConfigIssue(issue)}\n`);
-      if (issues.length > 0) throw new CliError(EXIT.usage, '');
-    });
+  const command = new Command('lint')
+    .description('Check configurations and print every error with file, line and column to stderr')
+    .argument('[files...]', 'configuration files; DIR/... means every .yaml and .yml file below DIR', ['redpanda.yaml'])
+    .option('--deprecated', 'report deprecated fields, too: there are none among those that are supported')
+    .option('--labels', 'report components without a label, too')
+    .option('--skip-env-var-check', 'report no variables that are unset and have no default')
+    .option('--verbose', 'print the result for each file to stdout');
+  return addVariables(command).action(async (names: readonly string[], options: LintOptions) => {
+    let failed = false;
+    for (const file of configFiles(names)) {
+      const issues = lintConfig(file, {
+        ...configArguments(options),
+        requireLabels: options.labels === true,
+        skipUnset: options.skipEnvVarCheck === true,
+      });
+      for (const issue of issues) process.stderr.write(`${formatConfigIssue(issue)}\n`);
+      if (options.verbose === true) await print(`${file}: ${issues.length === 0 ? 'OK' : 'FAILED'}\n`);
+      failed ||= issues.length > 0;
+    }
+    if (failed) throw new CliError(EXIT.usage, '');
+  });
 }

@@ -41,6 +41,7 @@ export function readComponent<const Type extends string>(
     if (names.length === 0) document.report(path, `expected one of ${runs.join(', ')}`);
     return undefined;
   }
+  if (document.requireLabels && (value.label ?? '') === '') document.reportAtKey([...path, type], 'label is required');
   if (second !== undefined) document.report([...path, second], `expected only one of ${found.join(', ')}`);
   return { label, path: ['root', ...path].join('.'), type, body: [...path, type] };
 }

@@ -9,12 +9,23 @@ import { suggest } from './suggest.ts';
 import { describeYamlProblem } from './yaml-problems.ts';
 import { BareScalar, find, type Path, resolveAlias, TreeError, toPlain } from './yaml-tree.ts';
 
+/** What else is checked, and what is not. */
+export interface DocumentOptions {
+  /** `key=value` expressions (`-s`) that replace fields. */
+  readonly sets?: readonly string[];
+  /** Whether a component without a label is a problem. */
+  readonly requireLabels?: boolean;
+  /** Whether a variable may be unset. */
+  readonly skipUnset?: boolean;
+}
+
 /**
  * One configuration file: its values, their positions, and the problems found so far. Messages name fields and positions. They never
  * repeat a value, nor a name that came from a variable.
  */
 export class ConfigDocument {
   readonly file: string;
+  readonly requireLabels: boolean;
   /** The whole file as plain values, or undefined when it isn't YAML. */
   readonly root: unknown;
   readonly #written: string;
@@ -25,18 +36,20 @@ export class ConfigDocument {
   readonly #issues: ConfigIssue[] = [];
   readonly #labels = new Map<string, number>();
 
-  constructor(file: string, written: string, environment: Environment, sets: readonly string[] = []) {
+  constructor(file: string, written: string, environment: Environment, options: DocumentOptions = {}) {
     this.file = file;
+    this.requireLabels = options.requireLabels === true;
     this.#written = written;
     this.#environment = { ...environment };
     this.#source = new SourceText(written, this.#environment);
     this.#document = parse(this.#source);
-    for (const { place, message } of this.#source.problems) this.#issues.push({ file, ...place, message });
+    for (const { place, message, unset } of this.#source.problems)
+      if (!unset || options.skipUnset !== true) this.#issues.push({ file, ...place, message });
     for (const problem of [...this.#document.errors, ...this.#document.warnings]) {
       this.#issues.push({ file, ...this.#source.placeOf(problem.pos[0]), message: describeYamlProblem(problem) });
     }
     const unreadable = this.#document.errors.some((problem) => problem.code !== 'DUPLICATE_KEY');
-    this.#overrides = applyOverrides(this.#document, unreadable ? [] : sets);
+    this.#overrides = applyOverrides(this.#document, unreadable ? [] : (options.sets ?? []));
     this.#issues.push(...this.#overrides.issues);
     this.root = unreadable ? undefined : this.#readTree();
   }
@@ -74,6 +87,11 @@ export class ConfigDocument {
     // A missing field is reported at the name of its parent.
     const node = steps === path.length ? (value ?? key) : (key ?? value);
     this.#add(node, path.length === 0 ? message : `${this.#nameOf(path)}: ${message}`);
+  }
+
+  /** Reports a problem of a whole component, at the name of its type. */
+  reportAtKey(path: Path, message: string): void {
+    this.#add(find(this.#document, path).key, `${this.#nameOf(path)}: ${message}`);
   }
 
   /** Reports an unknown name, with the most similar known one. */

@@ -16,7 +16,8 @@ export interface Segment {
 
 export interface Interpolated {
   readonly segments: readonly Segment[];
-  readonly problems: readonly { readonly offset: number; readonly message: string }[];
+  /** `unset`: the problem is only that a variable has no value. */
+  readonly problems: readonly { readonly offset: number; readonly message: string; readonly unset: boolean }[];
 }
 
 // These patterns match the same variables as Redpanda Connect's.
@@ -29,7 +30,7 @@ const PLACEHOLDER = 'unset';
 /** Replaces every variable. A variable without a value is a problem at its offset in `source`. No message repeats a value. */
 export function interpolate(source: string, environment: Environment): Interpolated {
   const segments: Segment[] = [];
-  const problems: { offset: number; message: string }[] = [];
+  const problems: { offset: number; message: string; unset: boolean }[] = [];
   let position = 0;
   for (const match of source.matchAll(VARIABLE)) {
     const [whole, name = '', rest, transform] = match;
@@ -38,7 +39,8 @@ export function interpolate(source: string, environment: Environment): Interpola
       segments.push({ text: source.slice(position, match.index), from: position, to: match.index });
     }
     const resolved = resolve(name, rest, transform, environment);
-    if (resolved.problem !== undefined) problems.push({ offset: match.index, message: resolved.problem });
+    const { problem, unset = false } = resolved;
+    if (problem !== undefined) problems.push({ offset: match.index, message: problem, unset });
     segments.push({
       // A line break would end the YAML line. In double quotes, YAML turns `\n` back into a line break.
       text: resolved.value.replaceAll('\n', '\\n'),
@@ -56,6 +58,7 @@ interface Resolved {
   readonly value: string;
   readonly fromFile: boolean;
   readonly problem?: string;
+  readonly unset?: boolean;
 }
 
 function resolve(
@@ -79,6 +82,7 @@ function resolve(
       value: PLACEHOLDER,
       fromFile,
       problem: `required environment variable ${name} is not set, nor is ${name}_FILE`,
+      unset: true,
     };
   }
   return decode(value, wanted, name, fromFile);

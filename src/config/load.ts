@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConfigError, type ConfigIssue, systemCode } from '../errors.ts';
 import { isMapping } from './component.ts';
 import type { Config } from './config.ts';
-import { ConfigDocument } from './document.ts';
+import { ConfigDocument, type DocumentOptions } from './document.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { onlyDefault } from './fields.ts';
 import { readInput } from './input.ts';
@@ -12,13 +12,11 @@ import { readOutput } from './output.ts';
 import { readPipeline } from './pipeline.ts';
 import { readService } from './service.ts';
 
-export interface LoadOptions {
+export interface LoadOptions extends Pick<DocumentOptions, 'sets' | 'requireLabels' | 'skipUnset'> {
   /** The variables; default: the process's environment. */
   readonly env?: Environment;
   /** Files of `NAME=value` lines (`-e`). They override the environment, later files override earlier ones. */
   readonly envFiles?: readonly string[];
-  /** `key=value` expressions (`-s`) that replace fields: `input.redpanda.consumer_group=other`. */
-  readonly sets?: readonly string[];
 }
 
 /** The top-level fields: those that other modules read, and Redpanda Connect's that are not supported. */
@@ -46,7 +44,7 @@ const topLevel: Readonly<Record<string, z.ZodType>> = {
 /**
  * Reads a configuration file in Redpanda Connect's schema. Throws a ConfigError with all problems. No message repeats a value.
  */
-export function loadConfig(file: string, options: LoadOptions = {}): Config {
+export function loadConfig(file: string, options: Omit<LoadOptions, 'skipUnset'> = {}): Config {
   const { config, issues } = read(file, options);
   if (issues.length > 0 || config === undefined) throw new ConfigError(issues);
   return config;
@@ -69,7 +67,7 @@ function read(file: string, options: LoadOptions): Reading {
   const written = readText(file, issues);
   if (written === undefined || issues.length > 0) return { issues };
 
-  const document = new ConfigDocument(file, written, env, options.sets);
+  const document = new ConfigDocument(file, written, env, options);
   if (document.root === undefined) return { issues: document.issues };
   if (!isMapping(document.root)) {
     document.report([], 'expected a mapping with input, pipeline and output');

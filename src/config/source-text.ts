@@ -12,7 +12,7 @@ export interface Place {
 export class SourceText {
   /** The text after interpolation, which is parsed as YAML. */
   readonly text: string;
-  readonly problems: readonly { readonly place: Place; readonly message: string }[];
+  readonly problems: readonly { readonly place: Place; readonly message: string; readonly unset: boolean }[];
   readonly #segments: readonly (Segment & { readonly start: number })[];
   readonly #lines = new LineCounter();
 
@@ -28,7 +28,7 @@ export class SourceText {
       return placed;
     });
     this.text = segments.map((segment) => segment.text).join('');
-    this.problems = problems.map(({ offset, message }) => ({ place: this.#placeInFile(offset), message }));
+    this.problems = problems.map(({ offset, ...problem }) => ({ place: this.#placeInFile(offset), ...problem }));
   }
 
   /** The original position of the character at `offset` of the interpolated text; for a variable's value, that of the variable. */

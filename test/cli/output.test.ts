@@ -26,7 +26,7 @@ async function run(args: readonly string[], stdout: number | 'closed') {
 
 const VERBS = [
   { args: ['describe'], code: 0 },
-  { args: ['lint', 'package.json'], code: 1 },
+  { args: ['lint', '--verbose', 'package.json'], code: 1 },
   { args: ['header', 'package.json', 'README.md'], code: 0 },
   { args: ['samples', folder, '--studies', '1'], code: 0 },
 ];
