@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { HttpConfig } from '../config/config.ts';
 import type { Dashboard } from './dashboard.ts';
 import { DASHBOARD_PAGE } from './dashboard-page.ts';
-import type { Health } from './health.ts';
+import type { ComponentStatus, Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
@@ -40,7 +40,7 @@ interface Endpoint {
   readonly answer: (query: URLSearchParams) => Answer | Promise<Answer>;
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const CLOSE_AFTER_MS = 500;
 const MAX_CONNECTIONS = 256;
@@ -141,6 +141,7 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
           const throttleMs = throttling.now();
           return json(ready ? 200 : 503, {
             ...body,
+            statuses: body.statuses.map(asRedpandaConnect),
             ...(throttleMs > 0 ? { throttled_ms: throttleMs } : {}),
             ...(query.has('verbose')
               ? { held: held.counts(), partitions: held.partitions(), paused: metrics.paused() ?? null }
@@ -158,6 +159,11 @@ function endpointsOf({ version, metrics, health, dashboard }: HttpServerOptions)
     answer: () => json(200, Object.fromEntries([...endpoints].map(([path, each]) => [path, each.description]))),
   });
   return endpoints;
+}
+
+/** `/ready` names paths without the `root.` that metrics and logs have. */
+function asRedpandaConnect(status: ComponentStatus): ComponentStatus {
+  return { ...status, path: status.path.replace(/^root\./, '') };
 }
 
 function ok(type: string, body: string): Answer {

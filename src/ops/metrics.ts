@@ -105,6 +105,8 @@ export interface Series {
 
 const LABELS = ['label', 'path'] as const;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
+/** Redpanda Connect's mechanisms. `size` and `check` stay at 0. */
+const BATCH_MECHANISMS = ['count', 'period', 'size', 'check'];
 
 /** The settings of the metrics. */
 export interface MetricsOptions {
@@ -202,6 +204,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     sent: counter('output_sent', 'Records that the output acknowledged'),
     batchSent: counter('output_batch_sent', 'Batches that the output acknowledged'),
     error: counter('output_error', 'Failed writes; they are retried'),
+    rejected: counter('output_rejected', 'Records refused because of a failed processor: always 0'),
     latency: summary('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
     connection: connection('output'),
   };
@@ -226,6 +229,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const received = started(input.received.labels(label, path));
       const latency = input.latency.labels(label, path);
       const stalls = started(input.stalls.labels(label, path));
+      const batches = (mechanism: string) => input.batches.labels(label, `${path}.batching`, mechanism);
+      for (const mechanism of BATCH_MECHANISMS) started(batches(mechanism));
       for (const reason of SKIP_REASONS) {
         started(input.offsetResets.labels(label, path, reason));
         started(input.skipped.labels(label, path, reason));
@@ -235,7 +240,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         ...partitions.add({ label, path }),
         received: (records) => received.inc(records),
         latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
-        batchCreated: (mechanism) => input.batches.labels(label, path, mechanism).inc(),
+        batchCreated: (mechanism) => batches(mechanism).inc(),
         lag: (topic, partition, records) => {
           for (const gauge of input.lags)
             gauge.labels(label, path, topic, String(partition)).set(records ?? Number.NaN);
@@ -280,6 +285,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const sent = started(output.sent.labels(label, path));
       const batchSent = started(output.batchSent.labels(label, path));
       const error = started(output.error.labels(label, path));
+      started(output.rejected.labels(label, path));
       const latency = output.latency.labels(label, path);
       return {
         ...connectionOf(output.connection, label, path),

@@ -8,7 +8,7 @@ import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
-const FIELD = 'root.pipeline.processors.0.group_dicom_state.storage_roots';
+const FIELD = 'pipeline.processors.0.group_dicom_state.storage_roots';
 
 await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', ({ kafka, postgres }) => {
   it('is named at start, holds its records whatever file_wait says, and works again when it appears', {

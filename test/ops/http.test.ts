@@ -13,6 +13,12 @@ const POSTGRES = { label: 'postgres', path: 'root.output.reject_errored.broker.o
 
 const open: AdminServer[] = [];
 
+/** As `/ready` names it: without `root.`. */
+const inReady = <T extends { readonly path: string }>(component: T) => ({
+  ...component,
+  path: component.path.replace('root.', ''),
+});
+
 const STORAGE_ROOT = { label: '', path: 'root.pipeline.processors.0.group_dicom_state.storage_roots.0' };
 
 afterEach(async () => {
@@ -85,8 +91,8 @@ describe('the admin server', () => {
       status: 503,
       body: {
         statuses: [
-          { ...INPUT, connected: true },
-          { ...POSTGRES, connected: false, error: 'ECONNREFUSED' },
+          { ...inReady(INPUT), connected: true },
+          { ...inReady(POSTGRES), connected: false, error: 'ECONNREFUSED' },
         ],
       },
     });
@@ -112,7 +118,7 @@ describe('the admin server', () => {
       status: 200,
       body: {
         statuses: [
-          { ...INPUT, connected: true },
+          { ...inReady(INPUT), connected: true },
           { label: '', path: 'storage_roots.0', connected: false, error: 'ENOENT' },
           { label: '', path: 'storage_roots.1', connected: true },
         ],

@@ -68,8 +68,8 @@ describe('the metrics', () => {
     metrics.input(input).batchCreated('count');
     metrics.input(input).batchCreated('period');
     const text = await metrics.text();
-    expect(text).toContain('batch_created{label="",path="root.input",mechanism="count"} 2');
-    expect(text).toContain('batch_created{label="",path="root.input",mechanism="period"} 1');
+    expect(text).toContain('batch_created{label="",path="root.input.batching",mechanism="count"} 2');
+    expect(text).toContain('batch_created{label="",path="root.input.batching",mechanism="period"} 1');
   });
 
   it('show the accounting at the time they are read', async () => {
