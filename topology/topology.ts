@@ -6,8 +6,18 @@
  *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
  *                                              └─▶ dead letters ┘
  */
-import { bufferTime, filter, finalize, type Observable, type SchedulerLike, Subject, tap } from 'rxjs';
+import {
+  bufferTime,
+  filter,
+  finalize,
+  type Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+  Subject,
+  tap,
+} from 'rxjs';
 import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
+import { batchInOrder } from '../src/operators/batch-in-order.ts';
 import { batchWhenIdle } from '../src/operators/batch-when-idle.ts';
 import { commitTogether } from '../src/operators/commit-together.ts';
 import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
@@ -39,6 +49,8 @@ export interface Settings {
    * are neither acknowledged nor waiting.
    */
   readonly flushWhenIdle?: () => number;
+  /** When given, a batch starts only after the last one is acknowledged, and no period counts. The function is as in `flushWhenIdle`. */
+  readonly inOrder?: () => number;
   /** Batches whose headers are read concurrently. */
   readonly concurrency: number;
   /** How long a record waits for a file that is missing or incomplete, in milliseconds. */
@@ -100,15 +112,26 @@ export function exactlyOnceTopology(
 }
 
 function batches(source: Source, settings: Settings, acknowledged$: Observable<void>): Observable<ParsedRecord[]> {
-  const { batchCount: count, batchPeriodMs: periodMs, flushWhenIdle: inFlight, scheduler } = settings;
   return source.records$.pipe(
     parseRecords(settings.parseEvents),
-    inFlight === undefined
-      ? bufferTime(periodMs, null, count, scheduler)
-      : batchWhenIdle({ count, periodMs, inFlight, finished$: acknowledged$, scheduler }),
+    batching(source, settings, acknowledged$),
     filter((batch) => batch.length > 0),
     tap((batch) => settings.onBatch?.(batch.length)),
   );
+}
+
+function batching(
+  { waiting }: Source,
+  { batchCount: count, batchPeriodMs: periodMs, flushWhenIdle, inOrder, scheduler }: Settings,
+  finished$: Observable<void>,
+): OperatorFunction<ParsedRecord, ParsedRecord[]> {
+  if (inOrder !== undefined) {
+    const isWanted = (record: ParsedRecord) => waiting.isWanted(record.source);
+    return batchInOrder({ count, inFlight: inOrder, finished$, isWanted, scheduler });
+  }
+  if (flushWhenIdle !== undefined)
+    return batchWhenIdle({ count, periodMs, inFlight: flushWhenIdle, finished$, scheduler });
+  return bufferTime(periodMs, null, count, scheduler);
 }
 
 function forkOptions({ retry, scheduler }: Settings): ForkOptions {

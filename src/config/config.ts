@@ -44,7 +44,7 @@ export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' 
 
 export interface LoggerConfig {
   readonly level: LogLevel;
-  readonly format: 'json';
+  readonly format: 'json' | 'logfmt';
   /** Fields of every log line. */
   readonly staticFields: Readonly<Record<string, string>>;
 }
@@ -105,6 +105,8 @@ export interface InputConfig extends ComponentConfig, KafkaConnectionConfig {
   readonly instanceId?: string;
   /** The rack whose replicas are preferred (KIP-392). */
   readonly rackId?: string;
+  /** Whether one batch is processed after the other, in the order of the records (`unordered_processing.enabled: false`). */
+  readonly inOrder: boolean;
   /** The maximum number of records that are emitted and not yet acknowledged. */
   readonly checkpointLimit: number;
   readonly batching: BatchingConfig;

@@ -1,5 +1,6 @@
+import type { z } from 'zod';
 import { readComponent } from './component.ts';
-import type { InputConfig } from './config.ts';
+import type { BatchingConfig, InputConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import {
   bool,
@@ -16,9 +17,9 @@ import {
 import { kafkaConnectionFields, readKafkaConnection } from './kafka-connection.ts';
 
 const batchingSchema = mapping({
-  count: wholeNumber(1, 100_000).default(50),
-  period: duration().default(5000),
-  flush_when_idle: bool().default(false),
+  count: wholeNumber(1, 100_000).optional(),
+  period: duration().optional(),
+  flush_when_idle: bool().optional(),
   byte_size: onlyDefault(0),
   check: onlyDefault(''),
   processors: onlyDefault([]),
@@ -26,9 +27,9 @@ const batchingSchema = mapping({
 
 const unorderedProcessingSchema = mapping({
   enabled: bool().default(false),
-  checkpoint_limit: wholeNumber(1, 1_000_000).default(2048),
-  batching: batchingSchema.default({ count: 50, period: 5000, flush_when_idle: false }),
-});
+  checkpoint_limit: wholeNumber(1, 1_000_000).default(1024),
+  batching: batchingSchema.prefault({}),
+}).prefault({});
 
 // The bounds are librdkafka's: what passes here must not fail when the client is made.
 const redpandaInputSchema = mapping({
@@ -66,9 +67,6 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
   if (component === undefined || fields === undefined) return undefined;
   const at = (...path: (string | number)[]) => [...component.body, ...path];
 
-  if (!fields.unordered_processing.enabled) {
-    document.report(at('unordered_processing', 'enabled'), 'expected true: batches are always processed concurrently');
-  }
   if (fields.heartbeat_interval * 2 > fields.session_timeout) {
     document.report(
       at('heartbeat_interval'),
@@ -78,7 +76,8 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
   fields.topics.forEach((topic) => {
     if (topic.includes(':')) document.report(at('topics'), 'explicit partitions (topic:0) are not supported');
   });
-  const { checkpoint_limit: checkpointLimit, batching } = fields.unordered_processing;
+  const { enabled, checkpoint_limit: checkpointLimit } = fields.unordered_processing;
+  const batching = readBatching(fields.unordered_processing.batching, checkpointLimit);
   if (batching.count > checkpointLimit) {
     document.report(
       at('unordered_processing', 'batching', 'count'),
@@ -103,7 +102,20 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
     fetchMaxWaitMs: fields.fetch_max_wait,
     ...(fields.instance_id === '' ? {} : { instanceId: fields.instance_id }),
     ...(fields.rack_id === '' ? {} : { rackId: fields.rack_id }),
+    inOrder: !enabled,
     checkpointLimit,
-    batching: { count: batching.count, periodMs: batching.period, flushWhenIdle: batching.flush_when_idle },
+    batching,
+  };
+}
+
+/** Without count and period Redpanda Connect delivers every record immediately, so that no record may wait for a period here. */
+function readBatching(
+  { count, period, flush_when_idle }: z.output<typeof batchingSchema>,
+  checkpointLimit: number,
+): BatchingConfig {
+  return {
+    count: count ?? Math.min(50, checkpointLimit),
+    periodMs: period ?? 5000,
+    flushWhenIdle: flush_when_idle ?? (count === undefined && period === undefined),
   };
 }

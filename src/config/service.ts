@@ -35,7 +35,7 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 
 const loggerSchema = mapping({
   level: oneOf(Object.keys(LEVELS), { anyCase: true }).default('INFO'),
-  format: text().default('json'),
+  format: oneOf(['json', 'logfmt']).default('logfmt'),
   static_fields: textMap().default({ '@service': 'wado-consumer' }),
   add_timestamp: onlyDefault(true),
   level_name: onlyDefault('level'),
@@ -89,8 +89,5 @@ function parseAddress(address: string): { readonly host: string; readonly port: 
 function readLogger(document: ConfigDocument): LoggerConfig | undefined {
   const fields = document.check(loggerSchema, ['logger']);
   if (fields === undefined) return undefined;
-  if (fields.format !== 'json') {
-    document.report(['logger', 'format'], "expected json; Redpanda Connect's default, logfmt, is not supported");
-  }
-  return { level: LEVELS[fields.level] ?? 'info', format: 'json', staticFields: fields.static_fields };
+  return { level: LEVELS[fields.level] ?? 'info', format: fields.format, staticFields: fields.static_fields };
 }

@@ -30,6 +30,9 @@ export function demoConfig({ broker, dsn, driver, store, http }: DemoConfigOptio
 http:
   address: ${text(http)}
 
+logger:
+  format: json
+
 input:
   redpanda:
     seed_brokers: [${text(broker)}]

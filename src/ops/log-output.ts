@@ -13,9 +13,13 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 /**
  * Writes log lines to a stream that may be blocked; drops lines while more than `maxWaitingBytes` wait. pino's own
  * destination writes in libuv's thread pool, where a write to a full pipe would keep the process from exiting. Node
- * writes to a pipe on stdout without blocking.
+ * writes to a pipe on stdout without blocking. `format` changes each line of JSON before it is written.
  */
-export function logOutput(stream: Output, maxWaitingBytes = MAX_WAITING_BYTES): LogOutput {
+export function logOutput(
+  stream: Output,
+  maxWaitingBytes = MAX_WAITING_BYTES,
+  format: (line: string) => string = (line) => line,
+): LogOutput {
   let dropped = 0;
   // EPIPE: the reader has closed the pipe. The service continues without a log.
   stream.on('error', () => undefined);
@@ -26,12 +30,11 @@ export function logOutput(stream: Output, maxWaitingBytes = MAX_WAITING_BYTES): 
         return;
       }
       if (dropped > 0) {
-        stream.write(
-          `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), dropped, msg: 'log lines dropped' })}\n`,
-        );
+        const warning = { level: 'warn', time: new Date().toISOString(), dropped, msg: 'log lines dropped' };
+        stream.write(format(`${JSON.stringify(warning)}\n`));
         dropped = 0;
       }
-      stream.write(line);
+      stream.write(format(line));
     },
   };
 }

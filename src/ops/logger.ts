@@ -1,10 +1,11 @@
 /**
- * The log: one JSON object per line on stdout, with ISO time and level names, and no record content (see
+ * The log: one JSON object, or one line of logfmt, per line on stdout, with ISO time and level names, and no record content (see
  * serialize-error.ts).
  */
 import pino, { type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
-import type { LogLevel } from '../config/config.ts';
+import type { LoggerConfig, LogLevel } from '../config/config.ts';
 import { logOutput } from './log-output.ts';
+import { toLogfmt } from './logfmt.ts';
 import { serializeError } from './serialize-error.ts';
 
 /**
@@ -40,6 +41,8 @@ export interface LoggerOptions {
   readonly level?: LogLevel;
   /** Added to every line, e.g. `{"@service": "wado-consumer"}`. */
   readonly staticFields?: LogFields;
+  /** Default json. */
+  readonly format?: LoggerConfig['format'];
   /** Default: stdout. */
   readonly destination?: DestinationStream;
 }
@@ -54,9 +57,15 @@ export function createLogger(options: LoggerOptions = {}): Logger {
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
       },
-      options.destination ?? logOutput(process.stdout),
+      destinationOf(options),
     ),
   );
+}
+
+function destinationOf({ destination, format }: LoggerOptions): DestinationStream {
+  const formatted = format === 'logfmt' ? toLogfmt : undefined;
+  if (destination === undefined) return logOutput(process.stdout, undefined, formatted);
+  return formatted === undefined ? destination : { write: (line) => destination.write(formatted(line)) };
 }
 
 /** Wraps pino so that errors are logged without their messages. */

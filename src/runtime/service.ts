@@ -46,8 +46,7 @@ export interface Service {
  * Starts the service. Rejects only if the admin server can't listen; unavailable brokers and databases are retried.
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
-  const logger =
-    options.logger ?? createLogger({ level: config.logger.level, staticFields: config.logger.staticFields });
+  const logger = options.logger ?? createLogger(config.logger);
   const metrics = createMetrics();
   const health = createHealth();
   const version = readVersion();

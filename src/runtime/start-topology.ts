@@ -52,6 +52,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
     return nodes.run({
       batchCount: config.input.batching.count,
       batchPeriodMs: config.input.batching.periodMs,
+      ...(config.input.inOrder ? { inOrder: inFlight } : {}),
       ...(config.input.batching.flushWhenIdle ? { flushWhenIdle: inFlight } : {}),
       concurrency: config.group.concurrency,
       fileWaitMs: config.group.fileWaitMs,

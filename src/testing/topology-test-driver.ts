@@ -13,6 +13,8 @@ export interface TestDriverOptions {
   /** Default 50 and 5,000, as in the service. */
   readonly batchCount?: number;
   readonly batchPeriodMs?: number;
+  /** One batch after the other, without a period: `unordered_processing.enabled: false`. Default false. */
+  readonly inOrder?: boolean;
   /** Limits the records that are resumed; default 2,048. Nothing limits those that are piped in. */
   readonly checkpointLimit?: number;
   /** Default 60,000, as in the service. */
@@ -61,6 +63,7 @@ export class TopologyTestDriver {
     const settings: Settings = {
       batchCount: options.batchCount ?? 50,
       batchPeriodMs: options.batchPeriodMs ?? 5_000,
+      ...(options.inOrder === true ? { inOrder: () => this.#tracker.unacked - this.#tracker.waiting } : {}),
       concurrency: 4,
       fileWaitMs: options.fileWaitMs ?? 60_000,
       scheduler: this.#clock,
