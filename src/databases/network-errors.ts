@@ -55,3 +55,14 @@ export function tlsFailure({ message }: Error, code: string | undefined): string
   if (code !== 'HANDSHAKE_SSL_ERROR') return undefined;
   return TLS_TEXTS.find(([start]) => message.startsWith(start))?.[1] ?? 'tls_failed';
 }
+
+// Node's codes, and those that drivers have for the same event.
+const LOST = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'answer_cut', 'connection_terminated']);
+
+/**
+ * Whether a statement failed because its connection ended without an answer. A proxy ends the connection of a statement that is larger than
+ * it accepts.
+ */
+export function isConnectionLost(detail: string): boolean {
+  return LOST.has(detail);
+}

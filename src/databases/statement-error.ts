@@ -25,6 +25,8 @@ export interface StatementErrorOptions extends SinkErrorOptions {
   readonly place?: string | undefined;
   /** What was violated. `value`: the value itself is invalid. `rule`: a rule of the table, which may refuse every row [rule]. */
   readonly about?: 'value' | 'rule';
+  /** Whether the size of the statement may be the cause, so that a smaller one may succeed [false]. */
+  readonly tooLarge?: boolean;
 }
 
 /** A statement that the server answered with an error. */
@@ -32,13 +34,15 @@ export class StatementError extends SinkError {
   readonly table: TableKind | undefined;
   readonly place: string | undefined;
   readonly about: 'value' | 'rule';
+  readonly tooLarge: boolean;
 
   constructor(sink: string, code: SinkErrorCode, detail: string, options: StatementErrorOptions = {}) {
-    const { table, place, about = 'rule', ...rest } = options;
+    const { table, place, about = 'rule', tooLarge = false, ...rest } = options;
     super(sink, code, detail, rest);
     this.table = table;
     this.place = place;
     this.about = about;
+    this.tooLarge = tooLarge;
   }
 
   /** The code and place, by which refusals are compared. */

@@ -108,6 +108,7 @@ class Division {
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
       if (error.code === 'timeout') size.tooSlow(records.length);
+      if (error instanceof StatementError && error.tooLarge) size.tooLarge(records.length);
       if (error.code === 'misconfigured') throw await this.#outOfOrder(error.detail);
       if (error instanceof StatementError && DIVISIBLE.has(error.code)) return error;
       throw error;

@@ -22,6 +22,8 @@ export interface TcpProxy {
   cut(): void;
   /** While on, connections are refused and existing ones are reset. */
   refuse(on: boolean): Promise<void>;
+  /** Resets a connection on which a request of more than this number of bytes arrives, as a proxy with a limit does. Infinity ends it. */
+  limitRequests(bytes: number): void;
   /** From the first request that `when` selects, holds back the server's answers on that connection. */
   hold(when: (request: Buffer) => boolean): Hold;
   close(): Promise<void>;
@@ -47,6 +49,8 @@ interface Line {
   readonly requests: Way;
   readonly answers: Way;
   readonly kept: Buffer[];
+  /** The size of the requests since the server's last answer, in bytes. */
+  asked: number;
 }
 
 /** One direction of a connection. Bytes keep their order when the delay changes. */
@@ -84,15 +88,26 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
   let swallowing = false;
   let garbling = false;
   let delayMs = 0;
+  let limit = Number.POSITIVE_INFINITY;
   let holding: Holding | undefined;
 
+  function reset({ client, server }: Line): void {
+    client.resetAndDestroy();
+    server.destroy();
+  }
   function request(line: Line, data: Buffer): void {
     if (swallowing) return;
+    line.asked += data.length;
+    if (line.asked > limit) {
+      reset(line);
+      return;
+    }
     if (holding?.when(data)) holding.lines.add(line);
     line.requests.send(data, delayMs);
   }
   function answer(line: Line, data: Buffer): void {
     if (swallowing) return;
+    line.asked = 0;
     if (holding?.lines.has(line)) {
       line.kept.push(data);
       for (const resolve of holding.caught) resolve();
@@ -103,7 +118,7 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
 
   const listener = createServer((client) => {
     const server = connect(target);
-    const line: Line = { client, server, requests: new Way(server), answers: new Way(client), kept: [] };
+    const line: Line = { client, server, requests: new Way(server), answers: new Way(client), kept: [], asked: 0 };
     lines.add(line);
     client.setNoDelay(true);
     server.setNoDelay(true);
@@ -133,12 +148,7 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
   const address = listener.address();
   const listening = typeof address === 'object' && address !== null ? address.port : port;
 
-  const cut = () => {
-    for (const { client, server } of lines) {
-      client.resetAndDestroy();
-      server.destroy();
-    }
-  };
+  const cut = () => lines.forEach(reset);
   const shut = async () => {
     if (!listener.listening) return;
     const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
@@ -164,6 +174,9 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
     async refuse(on) {
       if (on) await shut();
       else if (!listener.listening) await listen(listening);
+    },
+    limitRequests(bytes) {
+      limit = bytes;
     },
     hold(when) {
       const mine: Holding = { when, caught: [], lines: new Set() };

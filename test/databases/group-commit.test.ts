@@ -119,6 +119,40 @@ describe('createGroupCommit', () => {
     await vi.waitFor(() => expect(statements.map((statement) => statement.units.length)).toEqual([3]));
   });
 
+  it.each([
+    ['ends the connection of', new StatementError('db', 'unavailable', 'ECONNRESET', { tooLarge: true })],
+    ['refuses', new StatementError('db', 'unavailable', 'http_413', { tooLarge: true })],
+  ])('stores a batch in smaller statements when a proxy %s a large one', async (_, error) => {
+    const stored: GroupedRecord[] = [];
+    const writer: DatabaseWriter = {
+      store: async (part) => {
+        if (part.length > 10) throw error;
+        stored.push(...part);
+        return [];
+      },
+      close: async () => undefined,
+    };
+    const commits = createGroupCommit({ ...LIMITS, writers: [writer] });
+    const hundred = batch(units(100));
+    let failures = 0;
+    for (let attempt = 0; attempt < 10 && stored.length < 100; attempt++)
+      await commits.write(hundred).catch(() => failures++);
+    expect(stored).toHaveLength(100);
+    expect(failures).toBeLessThan(8);
+  });
+
+  it('repeats a statement of the same size after an error that has another cause', async () => {
+    const { writer, statements } = heldWriter();
+    const commits = createGroupCommit({ ...LIMITS, writers: [writer] });
+    const hundred = batch(units(100));
+    const failed = expect(commits.write(hundred)).rejects.toThrow(SinkError);
+    statements[0]?.fail(new StatementError('db', 'unavailable', '57P01'));
+    await failed;
+    void commits.write(hundred);
+    await settled();
+    expect(statements.map((statement) => statement.units.length)).toEqual([100, 100]);
+  });
+
   it('keeps every statement under the caps of records and bytes, and splits a batch that is larger', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -4,7 +4,7 @@
  * fault.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
-import { tlsFailure } from '../network-errors.ts';
+import { isConnectionLost, tlsFailure } from '../network-errors.ts';
 
 /** The meaning of an error and a bare code for it. Never a message, which may quote values. */
 export interface DorisFailure {
@@ -12,9 +12,12 @@ export interface DorisFailure {
   readonly detail: string;
 }
 
+const TOO_LARGE = 'load_too_large';
+
 /** In the order in which they are searched for. */
 export const MESSAGES: readonly (readonly [pattern: RegExp, failure: DorisFailure])[] = [
   [/-235\b|too many versions|TOO_MANY_VERSION/i, { code: 'unavailable', detail: 'too_many_versions' }],
+  [/exceeds? (?:the )?max size/i, { code: 'unavailable', detail: TOO_LARGE }],
   [/-238\b|too many segments|TOO_MANY_SEGMENTS/i, { code: 'unavailable', detail: 'too_many_segments' }],
   [/MEM_LIMIT_EXCEEDED|MEM_ALLOC_FAILED|memory (?:limit|exceed)/i, { code: 'unavailable', detail: 'memory' }],
   [/running txns on db|too many running/i, { code: 'unavailable', detail: 'too_many_transactions' }],
@@ -50,6 +53,14 @@ export function classifyHttpStatus(status: number): DorisFailure {
   if (status === 403) return { code: 'misconfigured', detail: 'access_denied' };
   // A proxy without a server, or a server that starts.
   return { code: 'unavailable', detail: `http_${status}` };
+}
+
+/**
+ * Whether a failure with this code may be due to the size of the load: 413 is a proxy's answer, and a BE refuses JSON that exceeds its
+ * `streaming_load_json_max_mb`.
+ */
+export function isTooLarge(detail: string): boolean {
+  return detail === TOO_LARGE || detail === 'http_413' || detail === 'memory' || isConnectionLost(detail);
 }
 
 /** Errors of MySQL's protocol that Doris reports by their own codes. */

@@ -9,7 +9,7 @@ import { SinkError } from '../../errors.ts';
 import { StatementError } from '../statement-error.ts';
 import { type LoadAnswer, type LoadState, readBackends, readLoadAnswer, readLoadState } from './answers.ts';
 import { type DorisHost, type DorisTarget, hostName } from './dsn.ts';
-import { classifyHttpStatus, classifyLoadMessage } from './errors.ts';
+import { classifyHttpStatus, classifyLoadMessage, isTooLarge } from './errors.ts';
 import { type Answer, type Exchange, ExchangeError, exchange } from './http.ts';
 import { Labels } from './labels.ts';
 import type { DorisTable } from './tables.ts';
@@ -43,6 +43,16 @@ export interface StreamLoader {
   close(): void;
 }
 
+/** Why a load failed or its answer is missing, and the server. */
+interface Cause {
+  readonly code: string;
+  readonly place: string | undefined;
+}
+
+function textOf({ code, place }: Cause): string {
+  return place === undefined ? code : `${code} ${place}`;
+}
+
 const STATE_PAUSE_MS = 200;
 const KNOWN_MS = 60_000;
 const gzipped = promisify<Buffer, Buffer>(gzip);
@@ -73,12 +83,19 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     return new URL(`${target.tls === undefined ? 'http' : 'https'}://${host.name}${path}`);
   }
 
+  function failure(...causes: readonly Cause[]): SinkError {
+    const detail = causes.map(textOf).join(', ');
+    return causes.some(({ code }) => isTooLarge(code))
+      ? new StatementError(name, 'unavailable', detail, { tooLarge: true })
+      : new SinkError(name, 'unavailable', detail);
+  }
+
   /** The first result of an FE. `work` returns a text to try the next one. Rejects with a SinkError that has all texts and errors. */
   async function fromFrontends<T extends object>(
     { frontends }: DorisTarget,
     work: (host: DorisHost) => Promise<T | string>,
   ): Promise<T> {
-    const failures: string[] = [];
+    const failures: Cause[] = [];
     const first = answering;
     for (let n = 0; n < frontends.length; n++) {
       const at = (first + n) % frontends.length;
@@ -87,13 +104,13 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
         const result = await work(host);
         answering = at;
         if (typeof result !== 'string') return result;
-        failures.push(`${result} ${host.name}`);
+        failures.push({ code: result, place: host.name });
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
-        failures.push(`${error.code} ${host.name}`);
+        failures.push({ code: error.code, place: host.name });
       }
     }
-    throw new SinkError(name, 'unavailable', failures.join(', '));
+    throw failure(...failures);
   }
 
   /** The body of the first answer with status 200 of an FE. Rejects with a SinkError. */
@@ -123,7 +140,7 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
   }
 
   /** What became of a load whose answer is missing: waits until the label has a final state. Rejects with a SinkError otherwise. */
-  async function outcomeOf(target: DorisTarget, label: string, cause: string): Promise<LoadAnswer> {
+  async function outcomeOf(target: DorisTarget, label: string, cause: Cause): Promise<LoadAnswer> {
     const deadline = performance.now() + options.timeoutMs;
     for (;;) {
       const state = await stateIn(target, label);
@@ -135,16 +152,15 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
         case 'ABORTED':
           labels.close(label);
           // A smaller load may be fast enough.
-          throw cause.startsWith('client_deadline')
-            ? new StatementError(name, 'timeout', cause)
-            : new SinkError(name, 'unavailable', cause);
+          throw cause.code === 'client_deadline' ? new StatementError(name, 'timeout', textOf(cause)) : failure(cause);
         case 'UNKNOWN':
           // The BE may still begin it: a retry of the same rows must use the same label.
-          throw new SinkError(name, 'unavailable', cause);
+          throw failure(cause);
         case 'PREPARE':
         case 'PRECOMMITTED':
         case undefined:
-          if (performance.now() >= deadline) throw new SinkError(name, 'unavailable', `outcome_unknown: ${cause}`);
+          if (performance.now() >= deadline)
+            throw new SinkError(name, 'unavailable', `outcome_unknown: ${textOf(cause)}`);
           await sleep(STATE_PAUSE_MS, undefined, { signal: closing.signal }).catch(() => undefined);
           if (closing.signal.aborted) throw new SinkError(name, 'unavailable', 'closed');
       }
@@ -152,9 +168,9 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
   }
 
   /** The outcome of a load that was answered. An earlier attempt that still uses the label may be aborted, so it is waited for. */
-  async function settled(target: DorisTarget, label: string, answer: LoadAnswer, place: string): Promise<LoadAnswer> {
+  async function settled(target: DorisTarget, label: string, answer: LoadAnswer, place?: string): Promise<LoadAnswer> {
     const isInUse = answer.kind === 'label_exists' && !answer.finished;
-    return isInUse ? await outcomeOf(target, label, `label_in_use${place}`) : answer;
+    return isInUse ? await outcomeOf(target, label, { code: 'label_in_use', place }) : answer;
   }
 
   /** The BE to send a load to, from the first FE that names one. Resolves to an FE's own answer if it refuses the load. */
@@ -182,22 +198,22 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     const backend = await findBackend(target, path, request);
     // A refusal, or the answer of a BE where a proxy follows the redirect.
     if (!(backend instanceof URL))
-      return settled(target, label, readLoadAnswer(backend.body) ?? { kind: 'failed', message: '' }, '');
+      return settled(target, label, readLoadAnswer(backend.body) ?? { kind: 'failed', message: '' });
     const place = hostOfUrl(backend);
     try {
       const answer = await ask(target, { method: 'PUT', url: backend, timeoutMs: options.timeoutMs, ...request });
       if (answer.status === 200) {
         const read = readLoadAnswer(answer.body);
-        if (read !== undefined) return await settled(target, label, read, ` ${place}`);
+        if (read !== undefined) return await settled(target, label, read, place);
       } else if (answer.status < 500) {
         const { code, detail } = classifyHttpStatus(answer.status);
-        throw new SinkError(name, code, detail, { address: place });
+        throw new StatementError(name, code, detail, { address: place, tooLarge: isTooLarge(detail) });
       }
-      return await outcomeOf(target, label, `http_${answer.status} ${place}`);
+      return await outcomeOf(target, label, { code: `http_${answer.status}`, place });
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
       if (!error.bodySent) throw new SinkError(name, 'unavailable', error.code, { address: place, cause: error });
-      return await outcomeOf(target, label, `${error.code} ${place}`);
+      return await outcomeOf(target, label, { code: error.code, place });
     }
   }
 
@@ -253,8 +269,9 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
           return { kind: 'filtered', rows: answer.rows, errorLog: await readErrorLog(target, answer.errorUrl) };
         case 'failed': {
           const { code, detail } = classifyLoadMessage(answer.message);
-          if (code === 'timeout') throw new StatementError(name, code, `${detail} ${table.name}`);
-          throw new SinkError(name, code, `${detail} ${table.name}`);
+          throw code === 'timeout' || isTooLarge(detail)
+            ? new StatementError(name, code, `${detail} ${table.name}`, { tooLarge: isTooLarge(detail) })
+            : new SinkError(name, code, `${detail} ${table.name}`);
         }
       }
     },

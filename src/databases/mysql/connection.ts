@@ -65,6 +65,7 @@ const INTERRUPT_AFTER = 0.9;
 const KILL_TIMEOUT_MS = 1_000;
 /** QUERY_INTERRUPTED: the server ended the statement on request. */
 const INTERRUPTED = '1317';
+const PACKET_TOO_LARGE = '1153';
 /** In seconds. A statement that waits longer for a row lock is divided, so that its other rows don't wait too. */
 const LOCK_TIMEOUT_S = 2;
 
@@ -314,6 +315,8 @@ const SESSION =
 
 /** Whether the server answered the failed statement and the session can still be used. */
 function leavesSessionIntact({ code, detail }: MysqlFailure): boolean {
+  // The server closes the connection after this answer.
+  if (detail === PACKET_TOO_LARGE) return false;
   return (
     code === 'rejected' ||
     code === 'conflict' ||

@@ -3,7 +3,7 @@
  * or by the class of their SQLSTATE where no number is listed. Any other error is `unknown` and fails the topology.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
-import { isNetworkCode, tlsFailure } from '../network-errors.ts';
+import { isConnectionLost, isNetworkCode, tlsFailure } from '../network-errors.ts';
 
 /** The meaning of an error and its bare code: the server's number, Node's error code, or one of ours. Never a message. */
 export interface MysqlFailure {
@@ -39,6 +39,7 @@ const NUMBERS: Readonly<Record<number, SinkErrorCode>> = {
   1146: 'misconfigured', // NO_SUCH_TABLE
   1153: 'rejected', // NET_PACKET_TOO_LARGE
   1180: 'unavailable', // ERROR_DURING_COMMIT
+  1197: 'rejected', // TRANS_CACHE_FULL: the transaction exceeds max_binlog_cache_size
   1203: 'unavailable', // TOO_MANY_USER_CONNECTIONS
   1205: 'conflict', // LOCK_WAIT_TIMEOUT
   1206: 'unavailable', // LOCK_TABLE_FULL
@@ -103,6 +104,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
 const ABOUT_VALUE: ReadonlySet<string> = new Set([
   '1062',
   '1153',
+  '1197',
   '1264',
   '1265',
   '1292',
@@ -114,6 +116,10 @@ const ABOUT_VALUE: ReadonlySet<string> = new Set([
   '1526',
   '1690',
 ]);
+
+// Answers to a statement or transaction that is too large; where they have other causes, too, a smaller one does no harm. 1180 and 3100 are
+// those of Galera and of group replication. `max_allowed_packet` is ours.
+const TOO_LARGE: ReadonlySet<string> = new Set(['1037', '1038', '1153', '1180', '1197', '3100', 'max_allowed_packet']);
 
 /** The driver's own errors. */
 const DRIVER_CODES: Readonly<Record<string, MysqlFailure>> = {
@@ -149,6 +155,11 @@ export function numberMeans(number: number, sqlState = ''): SinkErrorCode {
 /** Whether an error of this number is about the value itself, not about a rule of the table. */
 export function isAboutValue(detail: string): boolean {
   return ABOUT_VALUE.has(detail);
+}
+
+/** Whether an error of this code may be due to the size of the statement. */
+export function isTooLarge(detail: string): boolean {
+  return TOO_LARGE.has(detail) || isConnectionLost(detail);
 }
 
 /** Where the server located an error: the row within its statement, from 1, and the column. Both undefined if it doesn't say. */

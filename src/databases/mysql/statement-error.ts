@@ -1,6 +1,6 @@
 import type { SinkOperation } from '../../errors.ts';
 import { StatementError } from '../statement-error.ts';
-import { isAboutValue, locateError, type MysqlFailure } from './errors.ts';
+import { isAboutValue, isTooLarge, locateError, type MysqlFailure } from './errors.ts';
 import type { WrittenTable } from './write-statement.ts';
 
 /** Where a statement failed. */
@@ -28,6 +28,7 @@ export class MysqlStatementError extends StatementError {
       table: table?.kind,
       place: placeOf(table, column),
       about: isAboutValue(failure.detail) ? 'value' : 'rule',
+      tooLarge: isTooLarge(failure.detail),
     });
     this.row = row;
   }

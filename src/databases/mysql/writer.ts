@@ -57,7 +57,7 @@ export function createMysqlWriter({ name, open }: MysqlWriterOptions): DatabaseW
     const text = textOf(rows, current.server.dialect);
     // The server would close the connection (1153). The caller divides the statement; a single row that is too large can't be stored.
     if (text.size + AROUND_A_PACKET > current.server.maxPacket)
-      throw new StatementError(name, 'rejected', 'max_allowed_packet', { about: 'value' });
+      throw new StatementError(name, 'rejected', 'max_allowed_packet', { about: 'value', tooLarge: true });
     await current.write(text);
   }
 

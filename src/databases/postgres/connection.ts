@@ -5,7 +5,7 @@ import { SinkError, type SinkOperation } from '../../errors.ts';
 import { withDeadline } from '../deadline.ts';
 import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.ts';
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
-import { classifyPostgresError, type PostgresFailure } from './errors.ts';
+import { classifyPostgresError, isTooLarge, type PostgresFailure } from './errors.ts';
 
 /** How to connect. */
 export interface PostgresConnectionOptions {
@@ -45,6 +45,7 @@ export class PostgresStatementError extends StatementError {
       table: tableOf(error),
       place: placeOf(error),
       about: isAboutValue(failure.detail) ? 'value' : 'rule',
+      tooLarge: isTooLarge(failure.detail),
     });
     this.constraint =
       error instanceof pg.DatabaseError && error.schema !== undefined && error.constraint !== undefined

@@ -3,7 +3,7 @@
  * "PostgreSQL Error Codes", are listed. Any other code is `unknown` and fails the topology.
  */
 import { type SinkErrorCode, systemCode } from '../../errors.ts';
-import { isNetworkCode } from '../network-errors.ts';
+import { isConnectionLost, isNetworkCode } from '../network-errors.ts';
 
 /** The meaning of an error and its bare code: a SQLSTATE, Node's error code, or one of ours. Never a message. */
 export interface PostgresFailure {
@@ -108,6 +108,14 @@ export function classifyPostgresError(error: unknown): PostgresFailure {
 /** The meaning of a SQLSTATE: five characters, the first two its class. */
 export function sqlStateMeans(sqlState: string): SinkErrorCode {
   return SQLSTATES[sqlState] ?? CLASSES[sqlState.slice(0, 2)] ?? 'unknown';
+}
+
+/**
+ * Whether an error of this code may be due to the size of the statement: 08P01 is a pooler's answer to a packet that it can't forward, 53200
+ * means out of memory.
+ */
+export function isTooLarge(detail: string): boolean {
+  return detail === '08P01' || detail === '53200' || isConnectionLost(detail);
 }
 
 // Row-level security has the SQLSTATE of a missing privilege. The message is localised, the routine's name is not (execMain.c).

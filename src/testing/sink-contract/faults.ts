@@ -60,6 +60,15 @@ export const NETWORK_FAULTS: Cases = {
     deepEqual(await everything(under.rows), before);
   },
 
+  'stores what a proxy refuses as one large request in smaller ones': async (under) => {
+    const network = networkOf(under);
+    await eventually(under.sink, batch(0));
+    const ten = range(10).map((n) => batch(n + 1));
+    network.limitRequests(64 * 1024);
+    await eventually(under.sink, { ...batch(1), grouped: ten.flatMap(({ grouped }) => grouped) });
+    await hasExactly(under, 11);
+  },
+
   'can be closed during an outage: every write settles': async (under) => {
     const network = networkOf(under);
     await eventually(under.sink, batch(0));

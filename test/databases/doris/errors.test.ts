@@ -4,6 +4,7 @@ import {
   classifyHttpStatus,
   classifyLoadMessage,
   classifySessionError,
+  isTooLarge,
   MESSAGES,
 } from '../../../src/databases/doris/errors.ts';
 
@@ -17,6 +18,12 @@ describe('errors of Doris', () => {
       'too_many_versions',
     ],
     ['tablet writer write failed, tablet_id=1, txn_id=2, err=-235, host: 10.0.0.1', 'unavailable', 'too_many_versions'],
+    [
+      '[DATA_QUALITY_ERROR]The size of this batch exceed the max size [104857600] of json type data data [104857620]',
+      'unavailable',
+      'load_too_large',
+    ],
+    ['body exceed max size: 104857600, data: 104857620', 'unavailable', 'load_too_large'],
     ['[E-238]Too many segments in rowset', 'unavailable', 'too_many_segments'],
     ['[MEM_LIMIT_EXCEEDED]Memory limit exceeded: consuming', 'unavailable', 'memory'],
     [
@@ -75,5 +82,16 @@ describe('errors of Doris', () => {
       const row = docs.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${name}\``));
       expect(row, name).toContain(`\`${code}\``);
     }
+  });
+});
+
+describe('isTooLarge', () => {
+  it('is true for answers to a large statement and for a lost connection, and not for other outages and bad rows', () => {
+    expect(
+      ['ECONNRESET', 'EPIPE', 'answer_cut', 'http_413', 'load_too_large', 'memory'].filter(
+        (detail) => !isTooLarge(detail),
+      ),
+    ).toEqual([]);
+    expect(['http_502', 'no_backend', 'ECONNREFUSED', 'client_deadline'].filter(isTooLarge)).toEqual([]);
   });
 });

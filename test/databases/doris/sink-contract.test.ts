@@ -1,7 +1,8 @@
 import { describe } from 'vitest';
 import { itKeepsTheSinkContract } from '../../../src/testing/vitest/sink-contract.ts';
-import { openDorisUnderTest } from '../../support/doris/under-test.ts';
+import { openDorisBehindProxy, openDorisUnderTest } from '../../support/doris/under-test.ts';
 
 describe('the Doris sink', () => {
   itKeepsTheSinkContract(() => openDorisUnderTest(), ['storing', 'order', 'limits', 'refusals']);
+  itKeepsTheSinkContract(openDorisBehindProxy, ['network']);
 });

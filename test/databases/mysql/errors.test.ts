@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { classifyMysqlError, isAboutValue, locateError, numberMeans } from '../../../src/databases/mysql/errors.ts';
+import {
+  classifyMysqlError,
+  isAboutValue,
+  isTooLarge,
+  locateError,
+  numberMeans,
+} from '../../../src/databases/mysql/errors.ts';
 
 const CANARY = 'CANARY^PATIENT';
 const ROOT = new URL('../../../', import.meta.url);
@@ -90,5 +96,16 @@ describe('locateError', () => {
 
   it('reads nothing from an error that is not of the server', () => {
     expect(locateError(new Error("for column 'a' at row 9"))).toEqual({ row: undefined, column: undefined });
+  });
+});
+
+describe('isTooLarge', () => {
+  it('is true for answers to a large statement and for a lost connection, and not for other outages and bad rows', () => {
+    expect(
+      ['ECONNRESET', 'EPIPE', 'connection_terminated', '1153', '1180', '1197', '3100', 'max_allowed_packet'].filter(
+        (detail) => !isTooLarge(detail),
+      ),
+    ).toEqual([]);
+    expect(['1053', '1927', 'ECONNREFUSED', '1406', '1213', '1317'].filter(isTooLarge)).toEqual([]);
   });
 });

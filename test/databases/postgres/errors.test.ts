@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { classifyPostgresError, sqlStateMeans } from '../../../src/databases/postgres/errors.ts';
+import { classifyPostgresError, isTooLarge, sqlStateMeans } from '../../../src/databases/postgres/errors.ts';
 
 const CANARY = 'CANARY^PATIENT';
 
@@ -112,5 +112,14 @@ describe('classifyPostgresError', () => {
   it('does not mistake a system error for a SQLSTATE of the same form', () => {
     expect(classifyPostgresError(Object.assign(new Error(), { code: 'EPIPE' })).code).toBe('unavailable');
     expect(classifyPostgresError(Object.assign(new Error(), { code: '22001' })).code).toBe('unknown');
+  });
+});
+
+describe('isTooLarge', () => {
+  it('is true for answers to a large statement and for a lost connection, and not for other outages and bad rows', () => {
+    expect(
+      ['ECONNRESET', 'EPIPE', 'connection_terminated', '08P01', '53200'].filter((detail) => !isTooLarge(detail)),
+    ).toEqual([]);
+    expect(['57P01', '53300', '53100', 'ECONNREFUSED', '54000', '22001'].filter(isTooLarge)).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { createDorisSink, type DorisSinkOptions } from '../../../src/databases/doris/sink.ts';
+import { startTcpProxy } from '../../../src/testing/proxy.ts';
 import type { SinkUnderTest, StoredRow, TableName } from '../../../src/testing/sink-contract.ts';
 import { type DorisDouble, startDorisDouble } from './double.ts';
 import type { Stored } from './values.ts';
@@ -33,6 +34,37 @@ export async function openDorisUnderTest(
     rows: async (table) => contractRows(double, table),
     dispose: async () => {
       await sink.close();
+      await double.close();
+    },
+  };
+}
+
+/** The same with a proxy before the BE, to which the sink sends its loads without asking the FE. */
+export async function openDorisBehindProxy(): Promise<SinkUnderTest> {
+  const double = await startDorisDouble();
+  const [host = '', port] = (double.backends[0] ?? '').split(':');
+  const network = await startTcpProxy({ target: { host, port: Number(port) } });
+  const connect = async (parameters: string) => {
+    const dsn = double.dsn(parameters);
+    const sink = createDorisSink({
+      name: 'doris',
+      dsn: () => dsn,
+      migrate: true,
+      loadPeriodMs: 5,
+      statementTimeoutMs: 2_000,
+    });
+    await sink.connect();
+    return sink;
+  };
+  const sink = await connect(`&backends=127.0.0.1:${network.port}`);
+  return {
+    sink,
+    network,
+    another: () => connect(''),
+    rows: async (table) => contractRows(double, table),
+    dispose: async () => {
+      await sink.close();
+      await network.close();
       await double.close();
     },
   };
