@@ -42,7 +42,7 @@ function makeBatch(size: number): BenchBatch {
   return {
     grouped: { origins: [], grouped, poison: [], closedAt: 0 },
     rows: [
-      tableRows(grouped.map(({ object }) => object.json)),
+      tableRows(grouped.map(({ file }) => file.object.json)),
       tableRows(grouped.flatMap(({ state }) => (state === null ? [] : [state.json]))),
       tableRows(grouped.flatMap(({ image }) => (image === null ? [] : [image.json]))),
     ],

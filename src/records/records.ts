@@ -81,7 +81,8 @@ export interface PublishedRow extends Row {
  */
 export interface GroupedRecord {
   readonly file: StoredFile;
-  readonly object: Row;
+  /** Null only where another engine passes states and images on without their object. */
+  readonly object: Row | null;
   readonly state: PublishedRow | null;
   readonly image: PublishedRow | null;
 }

@@ -23,7 +23,7 @@ export function createMemoryDatabase(name = 'memory'): MemoryDatabase {
     connect: async () => undefined,
     async write(batch: GroupedBatch) {
       for (const { object, state, image } of batch.grouped) {
-        upsert(objects, object);
+        if (object !== null) upsert(objects, object);
         if (state !== null) upsert(states, state, keepInstanceCount);
         if (image !== null) upsert(images, image);
       }

@@ -11,7 +11,7 @@ import { type DorisDouble, startDorisDouble } from '../../support/doris/double.t
 const jars = process.env.WADO_TEST_FLINK_JARS;
 const client = path.join(import.meta.dirname, '../../support/doris/FlinkDorisClient.java');
 const lines = Array.from({ length: 300 }, (_, n) => {
-  const { object } = recordOf({ trace_id: String(n % 200).padStart(36, '0') });
+  const { object } = recordOf({ trace_id: String(n % 200).padStart(36, '0') }).file;
   return String(object.json);
 });
 

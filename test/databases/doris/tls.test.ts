@@ -29,7 +29,7 @@ describe.skipIf(authority === undefined)('a load over HTTPS (needs openssl)', ()
     const options = { name: 'doris', connectTimeoutMs: 2_000, timeoutMs: 2_000, gzip: false };
     const loader = createStreamLoader({ ...options, target: () => target });
     try {
-      await loader.load(OBJECT_TABLE, Buffer.from(`${recordOf({}).object.json}\n`));
+      await loader.load(OBJECT_TABLE, Buffer.from(`${recordOf({}).file.object.json}\n`));
       return double.rows(table.name).length;
     } finally {
       loader.close();
