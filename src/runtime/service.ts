@@ -1,8 +1,7 @@
 /** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { topologyOf } from '../../topology/describe.ts';
-import type { Config, GroupConfig } from '../config/config.ts';
-import type { OutageLimits } from '../dicom/files/root-outcomes.ts';
+import type { Config } from '../config/config.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { createDashboard, type Dashboard, type DashboardNodes } from '../ops/dashboard.ts';
@@ -12,6 +11,7 @@ import { createLogger, type Logger } from '../ops/logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { storageRootEvents, storageRootsOf } from '../ops/observe-storage.ts';
 import { readVersion } from '../ops/version.ts';
+import { outageLimits } from './outage-limits.ts';
 import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 
@@ -115,14 +115,6 @@ export async function startService(config: Config, options: ServiceOptions = {})
       await stop();
     },
   };
-}
-
-/** Most producers announce a file before it is visible, but not more than a few seconds before. */
-const SETTLE_MS = 5_000;
-
-function outageLimits({ outageShare, outageFiles, fileWaitMs }: GroupConfig): OutageLimits {
-  // The root must be judged before its first record is dead-lettered.
-  return { share: outageShare, files: outageFiles, settleMs: Math.min(SETTLE_MS, fileWaitMs / 2) };
 }
 
 function dashboardNodes(config: Config): DashboardNodes {

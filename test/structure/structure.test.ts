@@ -25,10 +25,24 @@ const AREAS: readonly (readonly [area: string, mayImport: readonly string[]])[] 
   ['src/samples', [...VOCABULARY, 'src/dicom', 'src/publish']],
   ['topology', TOPOLOGY],
   ['src/runtime', [...TOPOLOGY, 'topology']],
+  ['src/connect-plugin', ['src/config']],
+  ['src/plugins', [...TOPOLOGY, 'topology', 'src/runtime', 'src/connect-plugin']],
   ['src/embedded', [...TOPOLOGY, 'topology', 'src/runtime', 'src/publish', 'src/samples']],
   ['src/testing', [...TOPOLOGY, 'topology', 'src/publish', 'src/samples', 'src/embedded']],
   ['src/index.ts', [...TOPOLOGY, 'topology', 'src/runtime']],
-  ['src/cli', [...TOPOLOGY, 'topology', 'src/runtime', 'src/publish', 'src/samples', 'src/embedded']],
+  [
+    'src/cli',
+    [
+      ...TOPOLOGY,
+      'topology',
+      'src/runtime',
+      'src/publish',
+      'src/samples',
+      'src/embedded',
+      'src/connect-plugin',
+      'src/plugins',
+    ],
+  ],
 ];
 
 const MAX_LINES = 400;
