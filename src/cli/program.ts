@@ -13,6 +13,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   dlq: async () => (await import('./dlq.ts')).dlqCommand(),
   offsets: async () => (await import('./offsets.ts')).offsetsCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
+  plugin: async () => (await import('./plugin.ts')).pluginCommand(),
 };
 
 const EXIT_CODES = `

@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ConnectMessage, NewMessage } from '../../src/connect-plugin/index.ts';
+import { DicomReadError, SinkError } from '../../src/errors.ts';
+import { createStoreOutput } from '../../src/plugins/dicom-store.ts';
+import { createGroupProcessor } from '../../src/plugins/group-dicom-state.ts';
+import { readRowIdentity } from '../../src/plugins/row-identity.ts';
+import type { HeaderReader, Sink } from '../../src/ports.ts';
+import { createMemoryDatabase } from '../../src/sinks/memory.ts';
+import { storeMeta } from '../../src/testing/store-meta.ts';
+import { context, kafkaMetadata, received } from './messages.ts';
+
+const version = { source_time: '2025-01-01T00:00:00.000001', source_trace_id: 'trace' };
+const state = { tenant_id: 't', patient_id: 'p', study_uid: '1', series_uid: '2', ...version };
+
+/** Reads every file as state and image rows of the JSON that the real reader writes. */
+const reader: HeaderReader = {
+  async read(files) {
+    const rows = files.map((file, index) => {
+      const [study = '', series = '', sop = ''] = file.path.split('/').slice(-3);
+      const keys = { tenant_id: file.tenantId, patient_id: 'p', study_uid: study, series_uid: series };
+      const end = { source_time: file.version.time, source_trace_id: file.version.traceId };
+      const json = (fields: object) => Buffer.from(JSON.stringify(fields));
+      return { file, index, keys, sop, series: [file.tenantId, study, series].join('\0'), end, json };
+    });
+    const failures = files.flatMap(({ path }, index) =>
+      path.endsWith('bad') ? [{ index, error: new DicomReadError('not_dicom') }] : [],
+    );
+    const good = rows.filter(({ file }) => !file.path.endsWith('bad'));
+    return {
+      failures,
+      states: good.map(({ index, keys, series, end, json }) => ({
+        index,
+        identity: series,
+        key: 's',
+        json: json({ ...keys, ...end }),
+      })),
+      images: good.map(({ index, keys, sop, series, end, json }) => ({
+        index,
+        identity: `${series}\0${sop}`,
+        key: 'i',
+        json: json({ ...keys, sop_uid: sop, ...end }),
+      })),
+    };
+  },
+  close: async () => undefined,
+};
+
+/** The processor's records as they reach the output. */
+async function grouped(paths: readonly string[]): Promise<readonly ConnectMessage[]> {
+  const processor = createGroupProcessor(reader, { concurrency: 1, fileWaitMs: 0 });
+  const batch = paths.map((path, n) => {
+    const meta = storeMeta({ file_path: path, created_time: `2025-01-01T00:00:${String(n).padStart(2, '0')}` });
+    return received(Buffer.from(JSON.stringify(meta)), kafkaMetadata(meta.trace_id, n));
+  });
+  const output = await processor.processBatch(batch, context);
+  await processor.close?.();
+  return output.map(asReceived);
+}
+
+function asReceived({ content, metadata }: NewMessage): ConnectMessage {
+  return received(content as Buffer, metadata);
+}
+
+const noRefusals = () => {
+  throw new Error('nothing may be refused');
+};
+
+describe('the output dicom_store', () => {
+  it('stores the records of group_dicom_state as the service does, and ignores dead letters', async () => {
+    const database = createMemoryDatabase();
+    const output = createStoreOutput(database, noRefusals);
+    await output.connect?.(context);
+    await output.send(await grouped(['/1/2/a', '/1/2/b', '/1/3/c', '/1/2/bad']), context);
+    expect([...database.objects.values()]).toHaveLength(3);
+    expect([...database.states.keys()].map((key) => key.split('\0').slice(1))).toEqual([
+      ['1', '2'],
+      ['1', '3'],
+    ]);
+    expect([...database.images.keys()].map((key) => key.split('\0').slice(1))).toEqual([
+      ['1', '2', 'a'],
+      ['1', '2', 'b'],
+      ['1', '3', 'c'],
+    ]);
+    await output.close?.();
+  });
+
+  it('stores the same rows however the records of a batch are divided and ordered', async () => {
+    const records = await grouped(['/1/2/a', '/1/2/b', '/1/3/c']);
+    const whole = createMemoryDatabase();
+    const store = async (database: Sink, batches: readonly (readonly ConnectMessage[])[]) => {
+      const output = createStoreOutput(database, noRefusals);
+      await output.connect?.(context);
+      for (const batch of batches) await output.send(batch, context);
+    };
+    await store(whole, [records]);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray([...records], { minLength: records.length }),
+        fc.nat(records.length),
+        async (order, at) => {
+          const parts = createMemoryDatabase();
+          await store(parts, [order.slice(0, at), order.slice(at)]);
+          for (const table of ['objects', 'states', 'images'] as const)
+            expect(new Map([...parts[table]].map(([key, { json }]) => [key, String(json)]))).toEqual(
+              new Map([...whole[table]].map(([key, { json }]) => [key, String(json)])),
+            );
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('refuses a record that was not processed, instead of acknowledging it', async () => {
+    const output = createStoreOutput(createMemoryDatabase(), noRefusals);
+    await output.connect?.(context);
+    const raw = received(Buffer.from(JSON.stringify(storeMeta())), kafkaMetadata('key', 0));
+    await expect(output.send([raw], context)).rejects.toThrow('without the metadata record_type');
+    await expect(output.send([received(raw.bytes, { record_type: 'dead_letter' })], context)).resolves.toBeUndefined();
+  });
+
+  it('refuses rows without a key or a version, and names no value', async () => {
+    const output = createStoreOutput(createMemoryDatabase(), noRefusals);
+    await output.connect?.(context);
+    const send = (type: string, content: string) =>
+      output.send([received(Buffer.from(content), { record_type: type })], context);
+    await expect(send('state', '{"patient_id":"secret"}')).rejects.toThrow(
+      /^a state record has no identity or no version$/,
+    );
+    await expect(send('image', 'secret')).rejects.toThrow(/^a image record has no identity or no version$/);
+    await expect(send('object', '{"patient_id":"secret"}')).rejects.toThrow(
+      /^an object record is invalid \((?!.*secret)/,
+    );
+    await expect(send('state', JSON.stringify(state))).resolves.toBeUndefined();
+  });
+
+  it('reports a lost database as not connected, and sends again only after a successful connect', async () => {
+    let error: SinkError | undefined = new SinkError('postgres', 'unavailable', 'ECONNREFUSED');
+    const check = async () => {
+      if (error !== undefined) throw error;
+    };
+    const sink: Sink = {
+      ...createMemoryDatabase('postgres'),
+      connect: check,
+      write: async () => check().then(() => []),
+    };
+    const output = createStoreOutput(sink, noRefusals);
+    const batch = await grouped(['/1/2/a']);
+    await expect(output.connect?.(context)).rejects.toThrow('postgres: unavailable (ECONNREFUSED)');
+    await expect(output.send(batch, context)).rejects.toMatchObject({ notConnected: true });
+    error = undefined;
+    await output.connect?.(context);
+    await output.send(batch, context);
+    error = new SinkError('postgres', 'conflict', '40P01');
+    await expect(output.send(batch, context)).rejects.toMatchObject({ notConnected: false });
+    error = new SinkError('postgres', 'unavailable', 'ECONNRESET');
+    await expect(output.send(batch, context)).rejects.toMatchObject({ notConnected: true });
+    error = undefined;
+    await expect(output.send(batch, context)).rejects.toMatchObject({ notConnected: true });
+  });
+
+  it('reports refused records as an error of their batch, so that they are not acknowledged', async () => {
+    const refused: number[] = [];
+    const sink: Sink = {
+      ...createMemoryDatabase('postgres'),
+      write: async ({ grouped: [first] }) =>
+        first === undefined ? [] : [{ file: first.file, error: new SinkError('postgres', 'rejected', '23514') }],
+    };
+    const output = createStoreOutput(sink, (rejections) => refused.push(rejections.length));
+    await output.connect?.(context);
+    await expect(output.send(await grouped(['/1/2/a', '/1/2/b']), context)).rejects.toThrow(
+      'postgres refuses 1 of 2 files of the batch',
+    );
+    expect(refused).toEqual([1]);
+  });
+});
+
+describe('the identity of a row', () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+    fc.constantFrom('"', '\\', ',"source_time":"'),
+  );
+
+  it('is what JSON.parse reads, in any order of the fields and with any text in them', () => {
+    fc.assert(
+      fc.property(
+        fc.record({ tenant_id: texts, patient_name: texts, study_uid: texts, series_uid: texts, sop_uid: texts }),
+        fc.boolean(),
+        (fields, reversed) => {
+          const row = { ...fields, source_time: version.source_time, source_trace_id: `t${fields.tenant_id}` };
+          const entries = Object.entries(row);
+          const json = Buffer.from(JSON.stringify(Object.fromEntries(reversed ? entries.reverse() : entries)));
+          const { tenant_id: tenant, study_uid: study, series_uid: series, sop_uid: sop } = fields;
+          expect(readRowIdentity(json, 'image')).toEqual({
+            identity: [tenant, study, series, sop].join('\0'),
+            version: { time: version.source_time, traceId: `t${tenant}` },
+          });
+        },
+      ),
+    );
+  });
+
+  it.each([
+    ['without a version', { ...state, source_time: undefined }],
+    ['with a time of another form', { ...state, source_time: '2025-01-01T00:00:00' }],
+    ['with a number as a key', { ...state, study_uid: 1 }],
+    ['with an empty trace id', { ...state, source_trace_id: '' }],
+  ])('does not exist %s', (_, fields) => {
+    expect(readRowIdentity(Buffer.from(JSON.stringify(state)), 'state')).toBeDefined();
+    expect(readRowIdentity(Buffer.from(JSON.stringify(fields)), 'state')).toBeUndefined();
+  });
+});
