@@ -5,13 +5,14 @@
 import type { Observable } from 'rxjs';
 import type { DicomReadError } from './errors.ts';
 import type {
+  Batch,
+  BatchRecord,
   ConsumedRecord,
   FileToRead,
-  GroupedBatch,
+  GroupedRecord,
   OffsetRange,
   Origin,
   Rejection,
-  StoredBatch,
 } from './records/records.ts';
 
 /** What a record waits for: its file, or a storage root that can't be used. */
@@ -123,8 +124,17 @@ export interface HeaderReader {
   close(): Promise<void>;
 }
 
-/** A database, an output topic or the dead-letter topic. */
-export interface Sink {
+/** What a sink writes to, as `describe` shows it. */
+export interface SinkTarget {
+  readonly kind: 'database' | 'topic' | 'dead_letter';
+  /** The database's product or the topic: `PostgreSQL`, `dicom_state_queue`. */
+  readonly name: string;
+}
+
+/** A database, an output topic or the dead-letter topic. `R` is the type of the records in its batches. */
+export interface Sink<R extends BatchRecord = GroupedRecord> {
+  /** What it writes to. Default: its name, as a database if it `storesByVersion`, otherwise as a topic. */
+  readonly target?: SinkTarget;
   /**
    * Whether the sink keeps the greatest version of each key, as databases do. After a rejection, such a sink stores the
    * next greatest version itself, and no row needs to be written to it again when another sink rejects a record.
@@ -139,7 +149,7 @@ export interface Sink {
    * stored. Rejects with a SinkError when the batch must be retried or the topology must fail. Idempotent: a batch may be
    * written again.
    */
-  write(batch: GroupedBatch): Promise<readonly Rejection[]>;
+  write(batch: Batch<R>): Promise<readonly Rejection<R>[]>;
   close(): Promise<void>;
 }
 
@@ -150,17 +160,35 @@ export interface Admission {
   readonly later: ReadonlySet<Origin>;
 }
 
+/** A sink for the `poison` of batches of any type. It rejects no record. */
+export interface DeadLetterSink extends Omit<Sink, 'write'> {
+  write(batch: Batch<BatchRecord>): Promise<readonly never[]>;
+}
+
+/** A topic that a transaction publishes to, as `describe` shows it. */
+export interface OutputNode {
+  /** The node's name. */
+  readonly name: string;
+  readonly target: SinkTarget;
+}
+
 /** Commits output records and offsets atomically: both become visible to read_committed consumers, or neither. */
-export interface Transaction {
+export interface Transaction<R extends BatchRecord = GroupedRecord> {
   /** The node's name in errors and logs. */
   readonly name: string;
+  /** The topics that it publishes to, the dead-letter topic last. */
+  readonly outputs: readonly OutputNode[];
+  /** Connects, or rejects with a SinkError. Called again with backoff after a transient failure. */
+  connect(): Promise<void>;
+  /** Aborts the open transaction and disconnects. Never rejects. */
+  close(): Promise<void>;
   /**
    * Publishes the records of the batches, dead letters included, and commits their offsets in one transaction. All
    * records must be admitted; their order doesn't matter. Resolves to each batch's offsets for the log. Rejects with a
    * SinkError after aborting the transaction: with RefusedOutputs or RefusedDeadLetters when a topic refused single
    * records. With `unknown`, the transaction may have been committed, so it must not be repeated.
    */
-  commit(batches: readonly StoredBatch[]): Promise<readonly (readonly OffsetRange[])[]>;
+  commit(batches: readonly Batch<R>[]): Promise<readonly (readonly OffsetRange[])[]>;
   /** Says which of these records one transaction can commit now. */
   admit(origins: readonly Origin[]): Admission;
 }

@@ -1,7 +1,6 @@
 /**
  * Builds the nodes of the topology from the configuration: the only place that knows both the topology and the clients.
  */
-import type { Observable } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { readsThatFit } from '../src/config/environment.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
@@ -20,10 +19,12 @@ import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
 import type { ThrottleListener } from '../src/kafka/producer/producer-client.ts';
 import { createTransactions, transactionalIdOf } from '../src/kafka/producer/transactions.ts';
+import { hasRows } from '../src/operators/regroup.ts';
 import type { BatchLog } from '../src/ops/batch-log.ts';
+import { componentOf } from '../src/ops/component.ts';
 import type { Health } from '../src/ops/health.ts';
 import type { Logger } from '../src/ops/logger.ts';
-import type { Metrics } from '../src/ops/metrics.ts';
+import type { Component, Metrics } from '../src/ops/metrics.ts';
 import {
   observeReader,
   observeSink,
@@ -34,11 +35,13 @@ import {
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
 import { throttlingLog } from '../src/ops/throttling.ts';
-import type { Sink } from '../src/ports.ts';
-import type { AcknowledgedBatch, GroupedBatch } from '../src/records/records.ts';
+import type { DeadLetterSink, Sink } from '../src/ports.ts';
+import type { Batch, BatchRecord } from '../src/records/records.ts';
 import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
 import { createTopicSink, publications } from '../src/sinks/topic.ts';
-import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
+import type { OutputMap, Topology } from './compose.ts';
+import { databaseNode, deadLetterNode, sourceNode, topicNode, transactionNode } from './outline.ts';
+import { type ExactlyOnceNodes, exactlyOnceTopology, type Nodes, type Settings, topology } from './topology.ts';
 
 /** The metrics, health and logs that the nodes report to, and the state of the storage roots. */
 export interface Operations {
@@ -49,26 +52,46 @@ export interface Operations {
   readonly batchLog: BatchLog;
 }
 
-/** Options of `wado-consumer run`. */
-export interface NodeOptions {
-  readonly groupProtocol: GroupProtocol;
-  /** Whether output records and offsets are committed in one Kafka transaction. */
-  readonly exactlyOnce: boolean;
+/** The nodes of the configuration, for an at-least-once topology of one's own. */
+export interface ServiceNodes extends Nodes {
+  /** The databases; `sinks` has them, too. */
+  readonly databases: readonly Sink[];
+  /** The state and the image topic; `sinks` has them, too. */
+  readonly topics: readonly Sink[];
+  /** The dead-letter topic, for batches of any type. */
+  readonly deadLetters: DeadLetterSink;
 }
+
+/**
+ * The delivery guarantee, and the topology. Exactly once: output records and offsets are committed in one Kafka transaction. `topology`
+ * composes the graph from the nodes of the configuration. It is called again after each failure, with new nodes.
+ */
+export type Delivery =
+  | {
+      readonly exactlyOnce?: false;
+      /** Default: `topology` of topology.ts. */
+      readonly topology?: (nodes: ServiceNodes, settings: Settings) => Topology;
+    }
+  | {
+      readonly exactlyOnce: true;
+      /** Default: `exactlyOnceTopology` of topology.ts. */
+      readonly topology?: (nodes: ExactlyOnceNodes, settings: Settings) => Topology;
+    };
+
+/** Options of `wado-consumer run`, and the topology. */
+export type NodeOptions = Delivery & { readonly groupProtocol: GroupProtocol };
 
 /** The topology with real clients. */
 export interface RunnableTopology {
-  /** The sinks to connect before consumption starts. */
-  readonly outputs: readonly Pick<Sink, 'name' | 'connect'>[];
-  /** Builds the topology. Subscribing starts consumption. */
-  run(settings: Settings): Observable<AcknowledgedBatch>;
+  /** Composes the topology; its outputs report to metrics and health. To be called once. */
+  compose(settings: Settings): Topology;
   /** The number of consumed records that are not acknowledged: in flight, or waiting for their files. */
   unacked(): number;
   /** The number of those that wait. */
   waiting(): number;
   /** Stops consumption. */
   stop(): Promise<void>;
-  /** Commits the acknowledged records, leaves the group, then closes all other clients. Safe to call at any time. */
+  /** Commits the acknowledged records, leaves the group, then closes all other clients and outputs. Safe to call at any time. */
   close(): Promise<void>;
 }
 
@@ -95,47 +118,51 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const reader = holdForRoots(observeReader(pool, processor), operations.storage, {
     judgeMissing: config.group.missingFiles === 'wait',
   });
-  const databases = config.databases.map((database) =>
-    observeSink(
-      buildDatabase(database),
-      observation(operations, database, (batch) => batch.grouped.length),
-    ),
-  );
-  const closeAll = async (outputs: readonly Pick<Sink, 'close'>[]) => {
+  const databases = config.databases.map(buildDatabase);
+  let outputs: readonly Pick<Sink, 'close'>[] = [];
+  const observed = (composed: Topology): Topology => {
+    outputs = composed.outputs;
+    return composed.mapOutputs(observers(config, operations));
+  };
+  const common = {
+    unacked: () => kafka.unacked,
+    waiting: () => kafka.waiting.count,
+    stop: () => source.stop(),
+  };
+  const closeAll = async (clients: readonly Pick<Sink, 'close'>[]) => {
     // The source is closed first, because a pending revocation still waits for the sinks.
     await kafka.close();
-    await Promise.allSettled([...databases, ...outputs, pool].map((node) => node.close()));
+    await Promise.allSettled([...new Set([...databases, ...outputs, ...clients, pool])].map((node) => node.close()));
   };
 
-  if (options.exactlyOnce) {
+  if (options.exactlyOnce === true) {
     const transaction = buildTransactions(config, operations, kafka);
+    const compose = options.topology ?? exactlyOnceTopology;
     return {
-      outputs: [...databases, transaction],
-      run: (settings) => exactlyOnceTopology({ source, reader, databases, transaction }, settings),
-      unacked: () => kafka.unacked,
-      waiting: () => kafka.waiting.count,
-      stop: () => source.stop(),
+      ...common,
+      compose: (settings) => observed(compose({ source, reader, databases, transaction }, settings)),
       close: () => closeAll([transaction]),
     };
   }
   const { topics, deadLetters, producers } = buildTopics(config, operations);
-  const sinks = [...databases, ...topics];
+  const compose = options.topology ?? topology;
+  const nodes = { source, reader, databases, topics, sinks: [...databases, ...topics], deadLetters, offsets: kafka };
   return {
-    outputs: [...sinks, deadLetters],
-    run: (settings) => topology({ source, reader, sinks, deadLetters, offsets: kafka }, settings),
-    unacked: () => kafka.unacked,
-    waiting: () => kafka.waiting.count,
-    stop: () => source.stop(),
+    ...common,
+    compose: (settings) => observed(compose(nodes, settings)),
     close: () => closeAll(producers),
   };
 }
 
-function buildSource(config: Config, operations: Operations, { groupProtocol, exactlyOnce }: NodeOptions): KafkaSource {
+function buildSource(
+  config: Config,
+  operations: Operations,
+  { groupProtocol, exactlyOnce = false }: NodeOptions,
+): KafkaSource {
   const { input } = config;
   const settings = consumerSettings(input, groupProtocol);
   return new KafkaSource({
-    name: nameOf(input),
-    topics: input.topics,
+    ...sourceNode(config),
     // With read_uncommitted, a new owner would not wait for the open transaction of the previous one.
     config: exactlyOnce ? { ...settings, 'isolation.level': 'read_committed' } : settings,
     checkpointLimit: input.checkpointLimit,
@@ -156,20 +183,13 @@ function buildTopics(
   const producer = createProducer({ ...shared, name: 'producer', config: producerSettings(settings) });
   const letters = createProducer({ ...shared, name: nameOf(dead), config: deadLetterSettings(settings) });
   const topic = (config: TopicConfig, publishes: 'state' | 'image') =>
-    observeSink(
-      createTopicSink({ name: nameOf(config), topic: config.topic, publishes, producer }),
-      publication(operations, config, publishes),
-    );
-  const deadLetters = recordDeadLetters(
-    createDeadLetterSink({ name: nameOf(dead), topic: dead.topic, producer: letters, originHeaders }),
-    operations.metrics.records,
-  );
+    createTopicSink({ ...topicNode(config), topic: config.topic, publishes, producer });
   return {
     producers: [producer, letters],
     topics: [topic(state, 'state'), topic(image, 'image')],
-    deadLetters: observeSink(
-      deadLetters,
-      observation(operations, dead, (batch) => batch.poison.length),
+    deadLetters: recordDeadLetters(
+      createDeadLetterSink({ ...deadLetterNode(dead), topic: dead.topic, producer: letters, originHeaders }),
+      operations.metrics.records,
     ),
   };
 }
@@ -185,8 +205,8 @@ function throttleListener({ metrics, logger }: Operations): ThrottleListener {
 function buildTransactions(config: Config, operations: Operations, kafka: KafkaSource) {
   const { state, image, deadLetter: dead, producer } = config.topics;
   const { consumerGroup, instanceId } = config.input;
-  const transactions = createTransactions({
-    name: 'transaction',
+  return createTransactions({
+    ...transactionNode(config),
     // A transaction has one producer for outputs and dead letters, so the higher limit applies to both.
     config: deadLetterSettings(producer),
     onThrottle: throttleListener(operations),
@@ -203,28 +223,40 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
     deadLetters: { name: nameOf(dead), topic: dead.topic },
     source: kafka,
   });
-  const observations = [
-    publication(operations, state, 'state'),
-    publication(operations, image, 'image'),
-    observation(operations, dead, (batch) => batch.poison.length),
-  ];
-  return observeTransactions(transactions, observations, operations.metrics.records);
 }
 
-function publication(operations: Operations, topic: TopicConfig, publishes: 'state' | 'image'): SinkObservation {
-  return observation(operations, topic, (batch) => batch.grouped.filter((record) => record[publishes] !== null).length);
+/** Each output reports to metrics and health under its name: those of the configuration, and those of a topology of one's own. */
+function observers(config: Config, operations: Operations): OutputMap {
+  function observation(name: string): SinkObservation<BatchRecord> {
+    const component = componentOf(config, name);
+    return {
+      metrics: operations.metrics.output(component),
+      health: operations.health.component(component),
+      recordsOf: recordsOf(component, config),
+    };
+  }
+  return {
+    sink: (sink) => observeSink(sink, observation(sink.name)),
+    transaction: (transaction) =>
+      observeTransactions(
+        transaction,
+        transaction.outputs.map(({ name }) => observation(name)),
+        operations.metrics.records,
+      ),
+  };
 }
 
-function observation(
-  { metrics, health }: Operations,
-  component: TopicConfig | DatabaseConfig,
-  recordsOf: (batch: GroupedBatch) => number,
-): SinkObservation {
-  return { metrics: metrics.output(component), health: health.component(component), recordsOf };
+/** What an output stores of a batch. */
+function recordsOf(component: Component, { topics }: Config): (batch: Batch<BatchRecord>) => number {
+  const rows = (publishes: 'state' | 'image') => (batch: Batch<BatchRecord>) =>
+    batch.grouped.filter((record) => hasRows(record) && record[publishes] !== null).length;
+  if (component === topics.state) return rows('state');
+  if (component === topics.image) return rows('image');
+  return (batch) => (component === topics.deadLetter ? batch.poison : batch.grouped).length;
 }
 
 function buildDatabase(database: DatabaseConfig): Sink {
-  return databaseDriver(database.driver).createSink({
+  const sink = databaseDriver(database.driver).createSink({
     name: nameOf(database),
     dsn: () => database.dsn.reveal(),
     connections: database.maxInFlight,
@@ -233,4 +265,5 @@ function buildDatabase(database: DatabaseConfig): Sink {
     refusedInARow: database.refusedInARow,
     options: database.options,
   });
+  return { ...sink, ...databaseNode(database) };
 }

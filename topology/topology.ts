@@ -6,27 +6,12 @@
  *                                              ├─▶ topics ──────┼─▶ acknowledge ─▶ commit
  *                                              └─▶ dead letters ┘
  */
-import {
-  bufferTime,
-  filter,
-  finalize,
-  type Observable,
-  type OperatorFunction,
-  type SchedulerLike,
-  Subject,
-  tap,
-} from 'rxjs';
-import { acknowledgeRecords } from '../src/operators/acknowledge-records.ts';
-import { batchInOrder } from '../src/operators/batch-in-order.ts';
-import { batchWhenIdle } from '../src/operators/batch-when-idle.ts';
-import { commitTogether } from '../src/operators/commit-together.ts';
-import { type ForkOptions, forkTo } from '../src/operators/fork-to.ts';
 import { groupDicomState } from '../src/operators/group-dicom-state.ts';
-import { holdRefused } from '../src/operators/hold-refused.ts';
 import { type ParseEvents, parseRecords } from '../src/operators/parse-records.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
 import type { HeaderReader, Offsets, Sink, Source, Transaction } from '../src/ports.ts';
-import type { AcknowledgedBatch, ParsedRecord } from '../src/records/records.ts';
+import type { GroupedBatch } from '../src/records/records.ts';
+import type { BufferOptions } from './buffer.ts';
+import { consume, type ForkOptions, type Stream, type Topology } from './compose.ts';
 
 /** The nodes of the at-least-once topology. */
 export interface Nodes {
@@ -39,50 +24,27 @@ export interface Nodes {
 }
 
 /** Batching, concurrency, waits and retries, with listeners for metrics. */
-export interface Settings {
-  /** A batch is closed when it holds this many records, */
-  readonly batchCount: number;
-  /** or after this period, in milliseconds. */
-  readonly batchPeriodMs: number;
-  /**
-   * When given, a batch is also closed as soon as no other record is in flight: the function returns the number of emitted records that
-   * are neither acknowledged nor waiting.
-   */
-  readonly flushWhenIdle?: () => number;
-  /** When given, a batch starts only after the last one is acknowledged, and no period counts. The function is as in `flushWhenIdle`. */
-  readonly inOrder?: () => number;
+export interface Settings extends BufferOptions, ForkOptions {
   /** Batches whose headers are read concurrently. */
   readonly concurrency: number;
   /** How long a record waits for a file that is missing or incomplete, in milliseconds. */
   readonly fileWaitMs: number;
-  readonly retry?: RetryPolicy;
-  /** Called with the number of records of each closed batch. */
-  readonly onBatch?: (records: number) => void;
   readonly parseEvents?: ParseEvents;
   /** Called with the change whenever the number of records that wait for their files changes. */
   readonly onWaiting?: (change: number) => void;
-  /** The clock of buffers, waits and retries; tests pass a virtual one. */
-  readonly scheduler?: SchedulerLike;
 }
 
-/**
- * The at-least-once topology. Completes when the source has completed and every batch in flight is acknowledged; records
- * that wait for a file or for the dead-letter topic stay unacknowledged. Errors on a failure that a retry can't resolve.
- */
-export function topology(
-  { source, reader, sinks, deadLetters, offsets }: Nodes,
-  settings: Settings,
-): Observable<AcknowledgedBatch> {
-  const options = forkOptions(settings);
-  const held = holdRefused(deadLetters, offsets, options.retry);
-  const acknowledged$ = new Subject<void>();
-  return batches(source, settings, acknowledged$).pipe(
-    groupDicomState(reader, { ...settings, records: source.waiting }),
-    forkTo({ sinks, deadLetters: held.deadLetters }, options),
-    acknowledgeRecords(held.offsets),
-    tap(() => acknowledged$.next()),
-    finalize(() => held.stop()),
-  );
+/** The records of a source as batches of rows. A batch has 50 records, or those of 5 seconds: `bufferTime(5000, null, 50)`. */
+export function readHeaders(source: Source, reader: HeaderReader, settings: Settings): Stream<GroupedBatch> {
+  return consume(source)
+    .through('parse_records', parseRecords(settings.parseEvents))
+    .buffer(settings)
+    .through('group_dicom_state', groupDicomState(reader, { ...settings, records: source.waiting }));
+}
+
+/** The at-least-once topology: the source commits what every sink has stored. */
+export function topology({ source, reader, sinks, deadLetters, offsets }: Nodes, settings: Settings): Topology {
+  return readHeaders(source, reader, settings).forkTo({ sinks, deadLetters }, settings).commitTo(offsets);
 }
 
 /** The nodes of the exactly-once topology. */
@@ -100,50 +62,6 @@ export interface ExactlyOnceNodes extends Pick<Nodes, 'source' | 'reader'> {
 export function exactlyOnceTopology(
   { source, reader, databases, transaction }: ExactlyOnceNodes,
   settings: Settings,
-): Observable<AcknowledgedBatch> {
-  const options = forkOptions(settings);
-  const acknowledged$ = new Subject<void>();
-  return batches(source, settings, acknowledged$).pipe(
-    groupDicomState(reader, { ...settings, records: source.waiting }),
-    forkTo({ sinks: databases, deadLetters: inTheTransaction }, options),
-    commitTogether(transaction, options.retry),
-    tap(() => acknowledged$.next()),
-  );
+): Topology {
+  return readHeaders(source, reader, settings).forkTo({ sinks: databases }, settings).commitIn(transaction);
 }
-
-function batches(source: Source, settings: Settings, acknowledged$: Observable<void>): Observable<ParsedRecord[]> {
-  return source.records$.pipe(
-    parseRecords(settings.parseEvents),
-    batching(source, settings, acknowledged$),
-    filter((batch) => batch.length > 0),
-    tap((batch) => settings.onBatch?.(batch.length)),
-  );
-}
-
-function batching(
-  { waiting }: Source,
-  { batchCount: count, batchPeriodMs: periodMs, flushWhenIdle, inOrder, scheduler }: Settings,
-  finished$: Observable<void>,
-): OperatorFunction<ParsedRecord, ParsedRecord[]> {
-  if (inOrder !== undefined) {
-    const isWanted = (record: ParsedRecord) => waiting.isWanted(record.source);
-    return batchInOrder({ count, inFlight: inOrder, finished$, isWanted, scheduler });
-  }
-  if (flushWhenIdle !== undefined)
-    return batchWhenIdle({ count, periodMs, inFlight: flushWhenIdle, finished$, scheduler });
-  return bufferTime(periodMs, null, count, scheduler);
-}
-
-function forkOptions({ retry, scheduler }: Settings): ForkOptions {
-  return {
-    retry: { ...DEFAULT_RETRY, ...retry, ...(scheduler === undefined ? {} : { scheduler }) },
-  };
-}
-
-/** The transaction publishes the dead letters, so the fork has nothing to write. */
-const inTheTransaction: Sink = {
-  name: 'transaction',
-  connect: async () => undefined,
-  write: async () => [],
-  close: async () => undefined,
-};

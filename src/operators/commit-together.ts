@@ -1,6 +1,6 @@
 import { defaultIfEmpty, firstValueFrom, Observable, type OperatorFunction, Subject, takeUntil, timer } from 'rxjs';
 import type { HoldReason, RetriedRecords, Transaction } from '../ports.ts';
-import type { AcknowledgedBatch, PoisonRecord, StoredBatch } from '../records/records.ts';
+import type { AcknowledgedBatch, Batch, BatchRecord, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../records/refusals.ts';
 import { summaryOf } from './acknowledge-records.ts';
 import { originsOf, partsOf } from './batch-parts.ts';
@@ -20,32 +20,35 @@ const HELD_RETRY_MS = 5_000;
  * A record whose dead letter is refused by its topic is held back alone. Records that the transaction can't commit yet wait for the next
  * one. When the source completes, both stay uncommitted.
  */
-export function commitTogether(
-  transaction: Transaction,
+export function commitTogether<R extends BatchRecord>(
+  transaction: Pick<Transaction<R>, 'name' | 'commit' | 'admit'>,
   retry: RetryPolicy,
-): OperatorFunction<StoredBatch, AcknowledgedBatch> {
+): OperatorFunction<Batch<R>, AcknowledgedBatch> {
   return (batches$) =>
     new Observable<AcknowledgedBatch>((subscriber) => {
-      const waiting: StoredBatch[] = [];
+      const waiting: Batch<R>[] = [];
       /** The transaction has no room for them until older records are committed. */
-      let deferred: readonly StoredBatch[] = [];
+      let deferred: readonly Batch<R>[] = [];
       /** A topic refused their dead letters. */
-      let held: readonly StoredBatch[] = [];
+      let held: readonly Batch<R>[] = [];
       const stopped$ = new Subject<void>();
       /** What is reported as held, by reason. */
       const reported = new Map<HoldReason, RetriedRecords>();
       let maxRecords = MAX_RECORDS;
       let failures = 0;
       let heldFailures = 0;
+      /** By `now`. */
       let heldSince = 0;
       let heldTimer = false;
       let running = false;
       let ended = false;
 
+      /** The clock of the retries, in milliseconds. `Date.now()` could move backwards. */
+      const now = () => retry.scheduler?.now() ?? performance.now();
       const pause = (milliseconds: number) =>
         firstValueFrom(timer(milliseconds, retry.scheduler).pipe(takeUntil(stopped$), defaultIfEmpty(0)));
 
-      function report(reason: HoldReason, batches: readonly StoredBatch[]): void {
+      function report(reason: HoldReason, batches: readonly Batch<R>[]): void {
         const before = reported.get(reason);
         if (before !== undefined) retry.onHeld?.(before, false);
         reported.delete(reason);
@@ -56,21 +59,21 @@ export function commitTogether(
       }
 
       /** Returns the records that can be committed now, and defers the others. Records of revoked partitions are dropped. */
-      function admitted(batches: readonly StoredBatch[]): readonly StoredBatch[] {
+      function admitted(batches: readonly Batch<R>[]): readonly Batch<R>[] {
         const { now, later } = transaction.admit(originsOf(batches));
         if (now.size === batches.reduce((sum, { origins }) => sum + origins.length, 0)) return batches;
         deferred = [...deferred, ...partsOf(batches, (origin) => later.has(origin))];
         return partsOf(batches, (origin) => now.has(origin));
       }
 
-      async function commit(batches: readonly StoredBatch[]): Promise<void> {
+      async function commit(batches: readonly Batch<R>[]): Promise<void> {
         const ranges = await transaction.commit(batches);
         waiting.unshift(...deferred);
         deferred = [];
         batches.forEach((batch, i) => void subscriber.next(summaryOf(batch, ranges[i] ?? [])));
       }
 
-      async function commitNext(batches: readonly StoredBatch[]): Promise<void> {
+      async function commitNext(batches: readonly Batch<R>[]): Promise<void> {
         try {
           await commit(batches);
           report('sink_retry', []);
@@ -81,7 +84,7 @@ export function commitTogether(
           if (error instanceof RefusedOutputs) {
             for (const batch of batches) waiting.unshift(await withDeadLetters(batch, error.poison));
           } else if (error instanceof RefusedDeadLetters) {
-            heldSince = performance.now();
+            heldSince = now();
             retry.onRetry?.({ sink: error.sink, error, attempt: 1, delayMs: HELD_RETRY_MS });
             const [refused, rest] = split(batches, error.poison);
             held = [...held, ...refused];
@@ -114,7 +117,7 @@ export function commitTogether(
           held = refused;
           report('dead_letter_retry', held);
           waiting.unshift(...rest);
-          heldSince = performance.now();
+          heldSince = now();
           retry.onRetry?.({ sink: error.sink, error, attempt: ++heldFailures + 1, delayMs: HELD_RETRY_MS });
         }
       }
@@ -127,7 +130,7 @@ export function commitTogether(
         /** Records without room may have it together with others, if they were in different parts. */
         let inParts = false;
         while (!subscriber.closed) {
-          if (held.length > 0 && !ended && performance.now() - heldSince >= HELD_RETRY_MS) {
+          if (held.length > 0 && !ended && now() - heldSince >= HELD_RETRY_MS) {
             await commitHeld();
             inParts = true;
           }
@@ -177,7 +180,10 @@ export function commitTogether(
 }
 
 /** The batch with these records dead-lettered. The next greatest versions of their keys are published instead. */
-async function withDeadLetters(batch: StoredBatch, refused: readonly PoisonRecord[]): Promise<StoredBatch> {
+async function withDeadLetters<R extends BatchRecord>(
+  batch: Batch<R>,
+  refused: readonly PoisonRecord[],
+): Promise<Batch<R>> {
   const own = new Set(batch.origins);
   const poison = refused.filter(({ source }) => own.has(source.origin));
   if (poison.length === 0) return batch;
@@ -186,7 +192,7 @@ async function withDeadLetters(batch: StoredBatch, refused: readonly PoisonRecor
 }
 
 /** The refused records and the others; without a refusal, all are in the first part. */
-function split(batches: readonly StoredBatch[], refused: readonly PoisonRecord[] | undefined) {
+function split<R extends BatchRecord>(batches: readonly Batch<R>[], refused: readonly PoisonRecord[] | undefined) {
   if (refused === undefined) return [batches, []] as const;
   const origins = new Set(refused.map(({ source }) => source.origin));
   return [
@@ -195,12 +201,12 @@ function split(batches: readonly StoredBatch[], refused: readonly PoisonRecord[]
   ] as const;
 }
 
-function recordsOf(batches: readonly StoredBatch[]): number {
+function recordsOf(batches: readonly Batch<BatchRecord>[]): number {
   return batches.reduce((sum, { origins }) => sum + origins.length, 0);
 }
 
 /** Removes the first batches, at least one, with at most `maxRecords` records. */
-function takeSome(waiting: StoredBatch[], maxRecords: number): readonly StoredBatch[] {
+function takeSome<R extends BatchRecord>(waiting: Batch<R>[], maxRecords: number): readonly Batch<R>[] {
   let records = 0;
   let count = 0;
   for (const { origins } of waiting) {

@@ -10,16 +10,23 @@ import {
   of,
 } from 'rxjs';
 import type { RetriedRecords, Sink } from '../ports.ts';
-import type { GroupedBatch, GroupedRecord, Origin, PoisonRecord, Rejection, StoredBatch } from '../records/records.ts';
+import {
+  type Batch,
+  type BatchRecord,
+  type Origin,
+  type PoisonRecord,
+  type Rejection,
+  sourceOf,
+} from '../records/records.ts';
 import { regroup, rowsNotIn } from './regroup.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
 /** The sinks of the fork. */
-export interface Branches {
+export interface Branches<R extends BatchRecord> {
   /** The databases and topics. Every sink gets every batch. */
-  readonly sinks: readonly Sink[];
+  readonly sinks: readonly Sink<R>[];
   /** Gets the records that can never be processed. A batch is emitted after this sink has accepted them too. */
-  readonly deadLetters: Sink;
+  readonly deadLetters: Sink<R>;
 }
 
 /** How failed writes are retried. */
@@ -31,7 +38,10 @@ export interface ForkOptions {
  * Writes each batch to every sink concurrently and emits it when all of them have accepted it. Transient failures are
  * retried per sink. Records that a sink rejects go to the dead letters; the rest of their batch is stored.
  */
-export function forkTo(branches: Branches, options: ForkOptions): OperatorFunction<GroupedBatch, StoredBatch> {
+export function forkTo<R extends BatchRecord>(
+  branches: Branches<R>,
+  options: ForkOptions,
+): OperatorFunction<Batch<R>, Batch<R>> {
   return mergeMap((batch) => store(batch, branches, options));
 }
 
@@ -40,7 +50,11 @@ export function forkTo(branches: Branches, options: ForkOptions): OperatorFuncti
  * the greatest version of a key, the topics get the row of the next greatest version; no row is published twice. A database has already
  * stored that row.
  */
-function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): Observable<StoredBatch> {
+function store<R extends BatchRecord>(
+  batch: Batch<R>,
+  branches: Branches<R>,
+  options: ForkOptions,
+): Observable<Batch<R>> {
   const { sinks, deadLetters } = branches;
   const all = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
   return writeToAll(all, batch, branches, options.retry).pipe(
@@ -49,22 +63,24 @@ function store(batch: GroupedBatch, branches: Branches, options: ForkOptions): O
 }
 
 /** `written`: the rows of `batch` that are written so far. */
-function afterRejections(
-  rejections: readonly Rejection[],
-  batch: GroupedBatch,
-  written: Pick<GroupedBatch, 'grouped'>,
-  branches: Branches,
+function afterRejections<R extends BatchRecord>(
+  rejections: readonly Rejection<R>[],
+  batch: Batch<R>,
+  written: Pick<Batch<R>, 'grouped'>,
+  branches: Branches<R>,
   options: ForkOptions,
-): Observable<StoredBatch> {
+): Observable<Batch<R>> {
   if (rejections.length === 0) return of(batch);
-  const poison = rejections.map(({ file, error }): PoisonRecord => ({ kind: 'poison', source: file.source, error }));
-  const rejected = new Set(rejections.map(({ file }) => file.source.origin));
+  const poison = rejections.map(
+    (each): PoisonRecord => ({ kind: 'poison', source: sourceOf(each), error: each.error }),
+  );
+  const rejected = new Set(poison.map(({ source }) => source.origin));
   const { deadLetters } = branches;
   const publishing = branches.sinks.filter((sink) => sink.storesByVersion !== true);
   return writeToAll([deadLetters], { ...batch, grouped: [], poison }, branches, options.retry).pipe(
     concatMap(() => withoutRejected(batch, rejected)),
     concatMap((rest) => {
-      const left: GroupedBatch = { ...rest, poison: [...batch.poison, ...poison] };
+      const left: Batch<R> = { ...rest, poison: [...batch.poison, ...poison] };
       const grouped = rowsNotIn(written.grouped, left.grouped);
       if (grouped.length === 0) return of(left);
       return writeToAll(publishing, { ...left, grouped, poison: [] }, branches, options.retry).pipe(
@@ -78,8 +94,11 @@ function afterRejections(
 }
 
 /** The batch without rejected records. The next greatest version of a key replaces a rejected one. */
-export async function withoutRejected(batch: GroupedBatch, rejected: ReadonlySet<Origin>): Promise<GroupedBatch> {
-  const keep = ({ file }: GroupedRecord) => !rejected.has(file.source.origin);
+export async function withoutRejected<R extends BatchRecord>(
+  batch: Batch<R>,
+  rejected: ReadonlySet<Origin>,
+): Promise<Batch<R>> {
+  const keep = (record: R) => !rejected.has(sourceOf(record).origin);
   const withAllRows = async () => ((await batch.withAllRows?.()) ?? batch.grouped).filter(keep);
   return { ...batch, grouped: await regroup(batch, keep), withAllRows };
 }
@@ -89,22 +108,22 @@ interface Failure {
   readonly error: unknown;
 }
 
-type Outcome = { readonly rejections: readonly Rejection[] } | Failure;
+type Outcome<R extends BatchRecord> = { readonly rejections: readonly Rejection<R>[] } | Failure;
 
 /** Waits for every sink even if one fails: a write must not continue after its batch has failed. */
-function writeToAll(
-  sinks: readonly Sink[],
-  batch: GroupedBatch,
-  { deadLetters }: Branches,
+function writeToAll<R extends BatchRecord>(
+  sinks: readonly Sink<R>[],
+  batch: Batch<R>,
+  { deadLetters }: Branches<R>,
   policy: RetryPolicy,
-): Observable<readonly Rejection[]> {
+): Observable<readonly Rejection<R>[]> {
   if (sinks.length === 0) return of([]);
   return forkJoin(
     sinks.map((sink) =>
       defer(() => sink.write(batch)).pipe(
         retryTransient(sink.name, policy, recordsOf(batch, sink === deadLetters)),
-        map((rejections): Outcome => ({ rejections })),
-        catchError((error: unknown) => of<Outcome>({ sink: sink.name, error })),
+        map((rejections): Outcome<R> => ({ rejections })),
+        catchError((error: unknown) => of<Outcome<R>>({ sink: sink.name, error })),
       ),
     ),
   ).pipe(
@@ -121,12 +140,12 @@ function writeToAll(
   );
 }
 
-function recordsOf({ origins, poison }: GroupedBatch, toDeadLetters: boolean): RetriedRecords {
+function recordsOf({ origins, poison }: Batch<BatchRecord>, toDeadLetters: boolean): RetriedRecords {
   if (!toDeadLetters) return { reason: 'sink_retry', origins };
   return { reason: 'dead_letter_retry', origins: poison.map(({ source }) => source.origin) };
 }
 
 /** One dead letter per record, even when several sinks reject it. */
-function firstPerRecord(rejections: readonly Rejection[]): readonly Rejection[] {
-  return [...new Map(rejections.toReversed().map((rejection) => [rejection.file.source.origin, rejection])).values()];
+function firstPerRecord<R extends BatchRecord>(rejections: readonly Rejection<R>[]): readonly Rejection<R>[] {
+  return [...new Map(rejections.toReversed().map((each) => [sourceOf(each).origin, each])).values()];
 }

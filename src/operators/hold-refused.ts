@@ -1,13 +1,13 @@
 import { defer, Subject, takeUntil } from 'rxjs';
 import type { Offsets, Sink } from '../ports.ts';
-import type { GroupedBatch, Origin, PoisonRecord } from '../records/records.ts';
+import type { Batch, BatchRecord, Origin, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 import { type RetryPolicy, retryTransient } from './retry-transient.ts';
 
 /** The dead-letter sink and the acknowledgements, with refused dead letters held back. */
-export interface HeldRecords {
+export interface HeldRecords<R extends BatchRecord> {
   /** Writes dead letters. Refused ones are retried in the background. */
-  readonly deadLetters: Sink;
+  readonly deadLetters: Sink<R>;
   /** Acknowledges records. A held one is acknowledged when its dead letter is written. */
   readonly offsets: Offsets;
   /** Ends the retries. The held records stay unacknowledged and are redelivered. */
@@ -18,12 +18,16 @@ export interface HeldRecords {
  * A dead letter that its topic refuses holds back the offset of its own record only: the rest of its batch, which may come from other
  * partitions, is acknowledged. The record is retried until the topic accepts it.
  */
-export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPolicy): HeldRecords {
+export function holdRefused<R extends BatchRecord>(
+  deadLetters: Sink<R>,
+  offsets: Offsets,
+  policy: RetryPolicy,
+): HeldRecords<R> {
   /** The held records, with whether their batch was acknowledged meanwhile. */
   const held = new Map<Origin, boolean>();
   const stopped$ = new Subject<void>();
 
-  function hold(record: PoisonRecord, { closedAt }: GroupedBatch): void {
+  function hold(record: PoisonRecord, { closedAt }: Batch<R>): void {
     const { origin } = record.source;
     held.set(origin, false);
     const batch = { origins: [origin], grouped: [], poison: [record], closedAt };
@@ -45,8 +49,7 @@ export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPo
 
   return {
     deadLetters: {
-      name: deadLetters.name,
-      connect: () => deadLetters.connect(),
+      ...deadLetters,
       async write(batch) {
         try {
           return await deadLetters.write(batch);
@@ -56,7 +59,6 @@ export function holdRefused(deadLetters: Sink, offsets: Offsets, policy: RetryPo
           return [];
         }
       },
-      close: () => deadLetters.close(),
     },
     offsets: {
       ack(origins) {

@@ -22,8 +22,8 @@ h2 { font-size: 12px; letter-spacing: .06em; text-transform: uppercase; color: v
 .tile span { color: var(--soft); font-size: 13px; }
 svg { display: block; width: 100%; height: 64px; margin-top: 4px; }
 svg path.area { fill: var(--accent); opacity: .14; } svg path.line { fill: none; stroke: var(--accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
-.topology { display: grid; grid-template-columns: 1fr 28px 1fr 28px 1.25fr; align-items: center; }
-.arrow { text-align: center; color: var(--soft); font-size: 20px; }
+.topology { display: flex; align-items: center; } .topology > .node, .stack { flex: 1 1 0; min-width: 0; }
+.arrow { flex: none; width: 28px; text-align: center; color: var(--soft); font-size: 20px; }
 .stack { display: grid; gap: 10px; }
 .node .name { font-weight: 600; overflow-wrap: anywhere; } .node .figure { font-variant-numeric: tabular-nums; }
 .node .row { display: flex; justify-content: space-between; gap: 10px; font-size: 13.5px; }
@@ -31,7 +31,7 @@ svg path.area { fill: var(--accent); opacity: .14; } svg path.line { fill: none;
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 td { padding: 5px 0; border-bottom: 1px solid var(--line); } tr:last-child td { border: 0; } td:last-child { text-align: right; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
-@media (max-width: 760px) { .topology, .two { grid-template-columns: 1fr; } .arrow { transform: rotate(90deg); padding: 4px 0; } }
+@media (max-width: 760px) { .two { grid-template-columns: 1fr; } .topology { flex-direction: column; align-items: stretch; } .arrow { align-self: center; transform: rotate(90deg); padding: 4px 0; } }
 `;
 
 const SCRIPT = `
@@ -91,23 +91,51 @@ function node(each, title, kind, lines) {
 }
 
 function topology(now) {
-  const { input, outputs, records } = now.snapshot;
-  const perSecond = (field) => number(rate(now, field)) + '/s';
-  const group = element('div', 'card node');
-  group.append(element('div', 'name', 'groupDicomState'), element('div', 'soft', 'reads headers, groups series and images'),
-    line('in flight', number(records.inFlight)), line('waiting for files', number(records.waiting)),
-    ...snapshotRoots(now.snapshot));
-  const kinds = { database: 'database', topic: 'topic', dead_letter: 'dead letters' };
-  const ends = element('div', 'stack');
-  ends.append(...outputs.map((each, index) => node(each, each.label || each.target, kinds[each.kind] + ' · ' + each.target, [
-    line('records', number(each.count) + '  (' + perSecond((snapshot) => snapshot.outputs[index] ? snapshot.outputs[index].count : 0) + ')'),
-    ...(each.errors ? [line('failed writes, retried', number(each.errors))] : []),
-  ])));
-  const source = node(input, input.topics.join(', '), 'group · ' + input.group, [
-    line('consumed', number(records.consumed) + '  (' + perSecond((snapshot) => snapshot.records.consumed) + ')'),
+  const columns = [];
+  let processors;
+  for (const stage of now.snapshot.stages) {
+    const nodes = stage.map((name) => sink(now, name)).filter(Boolean);
+    if (columns.length === 0) columns.push(source(now));
+    else if (nodes.length > 0) {
+      columns.push(element('div', 'stack'));
+      columns.at(-1).append(...nodes);
+      processors = undefined;
+    } else {
+      // Processors that follow each other share a card.
+      if (!processors) columns.push((processors = processorsCard(now, columns.length === 1)));
+      processors.firstChild.append(...stage.map((name) => element('div', 'name', name)));
+    }
+  }
+  byId('topology').replaceChildren(...columns.flatMap((column, index) => (index ? [element('div', 'arrow', '→'), column] : [column])));
+}
+
+function source(now) {
+  const { input } = now.snapshot;
+  return node(input, input.topics.join(', '), 'group · ' + input.group, [
+    line('consumed', number(now.snapshot.records.consumed) + '  (' + number(rate(now, (each) => each.records.consumed)) + '/s)'),
     line('lag', lagOf(input)),
   ]);
-  byId('topology').replaceChildren(source, element('div', 'arrow', '→'), group, element('div', 'arrow', '→'), ends);
+}
+
+/** The first processors have the records in flight. */
+function processorsCard(now, isFirst) {
+  const card = element('div', 'card node');
+  card.append(element('div'));
+  const { records } = now.snapshot;
+  if (isFirst) card.append(line('in flight', number(records.inFlight)), line('waiting for files', number(records.waiting)),
+    ...snapshotRoots(now.snapshot));
+  return card;
+}
+
+/** The card of a sink; undefined for a processor. */
+function sink(now, name) {
+  const countOf = (snapshot) => (snapshot.outputs.find((each) => each.name === name) || { count: 0 }).count;
+  const kinds = { database: 'database', topic: 'topic', dead_letter: 'dead letters' };
+  const each = now.snapshot.outputs.find((output) => output.name === name);
+  return each && node(each, each.label || each.target, kinds[each.kind] + ' · ' + each.target, [
+    line('records', number(each.count) + '  (' + number(rate(now, countOf)) + '/s)'),
+    ...(each.errors ? [line('failed writes, retried', number(each.errors))] : []),
+  ]);
 }
 
 /** A line for each storage root that can't be used. */

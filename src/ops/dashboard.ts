@@ -2,24 +2,23 @@
  * The data of the dashboard: connection and counts of source and sinks, the accounting of records, and the lag. It never
  * contains record content.
  */
+
+import type { SinkTarget } from '../ports.ts';
 import type { ComponentStatus, Health } from './health.ts';
 import type { HeldPartition } from './held-records.ts';
 import type { Component, Metrics, Series } from './metrics.ts';
 import type { VersionInfo } from './version.ts';
 
-/** The kind of a sink. */
-export type OutputKind = 'database' | 'topic' | 'dead_letter';
-
-/** The source and the sinks of the topology, with their labels and paths in the configuration. */
-export interface DashboardNodes {
-  readonly storageRoots: readonly Component[];
-  readonly input: Component & { readonly topics: readonly string[]; readonly group: string };
-  readonly outputs: readonly (Component & {
-    readonly kind: OutputKind;
-    /** The database's product or the topic: `PostgreSQL`, `dicom_state_queue`. */
-    readonly target: string;
-  })[];
-}
+/** A node of the topology, as `topology/nodes.ts` describes it. */
+export type ShownNode = {
+  readonly name: string;
+  /** The names of the next nodes. */
+  readonly to: readonly string[];
+} & (
+  | { readonly kind: 'source'; readonly topics: readonly string[] }
+  | { readonly kind: 'processor' }
+  | { readonly kind: 'sink'; readonly target: SinkTarget }
+);
 
 /** The counts and states at one moment. */
 export interface DashboardSnapshot {
@@ -32,7 +31,13 @@ export interface DashboardSnapshot {
     /** Records; null while it is unknown. */
     readonly lag: number | null;
   };
-  readonly outputs: readonly (NodeSnapshot & { readonly kind: OutputKind; readonly target: string })[];
+  readonly outputs: readonly (NodeSnapshot & {
+    readonly name: string;
+    readonly kind: SinkTarget['kind'];
+    readonly target: string;
+  })[];
+  /** The names of the nodes, in the order of processing. Those of one stage work at the same time. */
+  readonly stages: readonly (readonly string[])[];
   /** The entries of `storage_roots`, named by their paths in the configuration. */
   readonly storageRoots: readonly ComponentStatus[];
   readonly records: {
@@ -73,14 +78,21 @@ export interface Dashboard {
 
 /** What the dashboard reads. */
 export interface DashboardOptions {
-  readonly nodes: DashboardNodes;
+  /** The nodes of the topology that runs; none before it is started. */
+  readonly nodes: () => readonly ShownNode[];
+  /** The consumer group. */
+  readonly group: string;
+  readonly storageRoots: readonly Component[];
+  /** The label and path of a node, by its name. */
+  readonly componentOf: (name: string) => Component;
   readonly version: VersionInfo;
   readonly metrics: Metrics;
   readonly health: Health;
 }
 
 /** Creates the dashboard; its uptime starts now. */
-export function createDashboard({ nodes, version, metrics, health }: DashboardOptions): Dashboard {
+export function createDashboard(options: DashboardOptions): Dashboard {
+  const { version, metrics, health, componentOf } = options;
   const startedAt = performance.now();
   let totals: Readonly<Record<string, number>> = {};
 
@@ -90,6 +102,9 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
     },
     snapshot: async () => {
       const readiness = health.readiness();
+      const nodes = options.nodes();
+      const source = nodes.find((each) => each.kind === 'source');
+      const sinks = nodes.filter((each) => each.kind === 'sink');
       const { deadLetters, ...records } = metrics.records.read();
       const [received, sent, errors, lag] = await Promise.all(
         ['input_received', 'output_sent', 'output_error', 'redpanda_lag'].map(metrics.series),
@@ -104,17 +119,19 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
         uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
         ready: readiness.ready,
         input: {
-          ...node(nodes.input, received, []),
-          topics: nodes.input.topics,
-          group: nodes.input.group,
+          ...node(componentOf(source?.name ?? ''), received, []),
+          topics: source?.topics ?? [],
+          group: options.group,
           lag: sumOf(lag),
         },
-        outputs: nodes.outputs.map((output) => ({
-          ...node(output, sent, errors),
-          kind: output.kind,
-          target: output.target,
+        outputs: sinks.map(({ name, target }) => ({
+          ...node(componentOf(name), sent, errors),
+          name,
+          kind: target.kind,
+          target: target.name,
         })),
-        storageRoots: nodes.storageRoots.map((root) => statusOf(root, readiness.body.statuses)),
+        stages: stagesOf(nodes),
+        storageRoots: options.storageRoots.map((root) => statusOf(root, readiness.body.statuses)),
         records,
         held: metrics.held.counts(),
         partitions: metrics.held.partitions(),
@@ -124,6 +141,18 @@ export function createDashboard({ nodes, version, metrics, health }: DashboardOp
       };
     },
   };
+}
+
+/** A node's stage is one after the latest of the nodes before it. `nodes` are in the order of processing. */
+function stagesOf(nodes: readonly Pick<ShownNode, 'name' | 'to'>[]): readonly (readonly string[])[] {
+  const stages: string[][] = [];
+  const stageOf = new Map<string, number>();
+  for (const { name, to } of nodes) {
+    const stage = stageOf.get(name) ?? 0;
+    stages[stage] = [...(stages[stage] ?? []), name];
+    for (const next of to) stageOf.set(next, Math.max(stageOf.get(next) ?? 0, stage + 1));
+  }
+  return stages;
 }
 
 type Counts = readonly Series[] | undefined;

@@ -1,9 +1,8 @@
 /** Wrappers that report metrics and health of nodes. Each implements the port of the node that it wraps. */
 
 import { SinkError } from '../errors.ts';
-import type { Transactions } from '../kafka/producer/transactions.ts';
-import type { HeaderReader, Sink, WorkerLoss } from '../ports.ts';
-import type { GroupedBatch, PoisonRecord } from '../records/records.ts';
+import type { DeadLetterSink, HeaderReader, Sink, Transaction, WorkerLoss } from '../ports.ts';
+import type { Batch, BatchRecord, GroupedRecord, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 import type { ComponentHealth } from './health.ts';
 import type { Logger } from './logger.ts';
@@ -11,11 +10,11 @@ import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
 import type { RecordLedger } from './record-ledger.ts';
 
 /** Where a sink is observed. */
-export interface SinkObservation {
+export interface SinkObservation<R extends BatchRecord = GroupedRecord> {
   readonly metrics: OutputMetrics;
   readonly health: ComponentHealth;
   /** The number of the batch's records that this sink stores. */
-  readonly recordsOf: (batch: GroupedBatch) => number;
+  readonly recordsOf: (batch: Batch<R>) => number;
   /** The clock in milliseconds. Default: `performance.now()`. */
   readonly now?: () => number;
 }
@@ -27,7 +26,7 @@ const CONFLICTS_MS = 10_000;
  * Measures what a sink stores, and tracks by its last connect or write whether it is connected. A sink isn't ready while its topic refuses
  * a dead letter, or when all of its writes have ended in conflicts for CONFLICTS_MS, e.g. because a table is locked.
  */
-export function observeSink(sink: Sink, observation: SinkObservation): Sink {
+export function observeSink<R extends BatchRecord>(sink: Sink<R>, observation: SinkObservation<R>): Sink<R> {
   const { watchConnect, watchWrite } = watcher(observation);
   return {
     ...sink,
@@ -39,14 +38,15 @@ export function observeSink(sink: Sink, observation: SinkObservation): Sink {
 }
 
 /** Like `observeSink`, for the outputs of one transaction. Each counts its own records; they succeed or fail together. */
-export function observeTransactions(
-  transactions: Transactions,
-  observations: readonly SinkObservation[],
+export function observeTransactions<R extends BatchRecord>(
+  transactions: Transaction<R>,
+  observations: readonly SinkObservation<R>[],
   ledger: RecordLedger,
-): Transactions {
+): Transaction<R> {
   const watchers = observations.map(watcher);
   return {
     name: transactions.name,
+    outputs: transactions.outputs,
     connect: () =>
       watchers.reduce(
         (connect, { watchConnect }) =>
@@ -69,13 +69,18 @@ export function observeTransactions(
   };
 }
 
-function watcher({ metrics, health, recordsOf, now = () => performance.now() }: SinkObservation) {
+function watcher<R extends BatchRecord>({
+  metrics,
+  health,
+  recordsOf,
+  now = () => performance.now(),
+}: SinkObservation<R>) {
   let up = false;
   let lastSuccess = Number.NEGATIVE_INFINITY;
   let conflictsSince: number | undefined;
   /** Dead letters that their topic has refused and not accepted since then, with the reason. */
   const refused = new Map<PoisonRecord, string>();
-  const succeeded = (batches: readonly GroupedBatch[] = []) => {
+  const succeeded = (batches: readonly Batch<R>[] = []) => {
     lastSuccess = now();
     conflictsSince = undefined;
     if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
@@ -111,7 +116,7 @@ function watcher({ metrics, health, recordsOf, now = () => performance.now() }: 
         throw error;
       }
     },
-    async watchWrite<T>(batches: readonly GroupedBatch[], write: () => Promise<T>): Promise<T> {
+    async watchWrite<T>(batches: readonly Batch<R>[], write: () => Promise<T>): Promise<T> {
       const startedAt = performance.now();
       const since = now();
       try {
@@ -130,16 +135,14 @@ function watcher({ metrics, health, recordsOf, now = () => performance.now() }: 
 }
 
 /** Reports dead-lettered records and their error codes to the ledger. */
-export function recordDeadLetters(sink: Sink, ledger: RecordLedger): Sink {
+export function recordDeadLetters(sink: DeadLetterSink, ledger: RecordLedger): DeadLetterSink {
   return {
-    name: sink.name,
-    connect: () => sink.connect(),
+    ...sink,
     async write(batch) {
       // Before the write: it may reject after some of them are written.
       for (const record of batch.poison) ledger.deadLetter(record.source.origin, record.error.code);
       return await sink.write(batch);
     },
-    close: () => sink.close(),
   };
 }
 

@@ -87,20 +87,38 @@ export interface GroupedRecord {
   readonly image: PublishedRow | null;
 }
 
-/** One batch after reading and grouping its headers: the input of every sink. */
-export interface GroupedBatch {
+/** What a topology of one's own makes of one consumed record: a value of any type, instead of a `GroupedRecord`. */
+export interface Processed<T> {
+  readonly source: ConsumedRecord;
+  readonly value: T;
+}
+
+/** One record of a batch: a `GroupedRecord`, or a `Processed` one of another topology. */
+export type BatchRecord = { readonly file: StoredFile } | { readonly source: ConsumedRecord };
+
+/** The consumed record that a record of a batch, or a rejection, comes from. */
+export function sourceOf(record: BatchRecord): ConsumedRecord {
+  return 'file' in record ? record.file.source : record.source;
+}
+
+/** One batch after the processors: the input of every sink. */
+export interface Batch<R extends BatchRecord> {
   /** The origins of all records of the batch, poison included. Acknowledged when every sink has accepted the batch. */
   readonly origins: readonly Origin[];
-  readonly grouped: readonly GroupedRecord[];
+  /** The records to store and to publish. */
+  readonly grouped: readonly R[];
   /**
    * Resolves to all of `grouped`, each with its own state and image row. Needed when a record with the greatest version of a key is
    * rejected. Reads the headers again at the first call. When undefined, each record of `grouped` already carries its rows.
    */
-  readonly withAllRows?: () => Promise<readonly GroupedRecord[]>;
+  readonly withAllRows?: () => Promise<readonly R[]>;
   readonly poison: readonly PoisonRecord[];
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
+
+/** One batch after reading and grouping its headers. */
+export type GroupedBatch = Batch<GroupedRecord>;
 
 /** A batch that every sink has accepted. `poison` includes the records that sinks rejected. */
 export type StoredBatch = GroupedBatch;
@@ -121,6 +139,7 @@ export interface AcknowledgedBatch {
   /** Empty when the source has no offsets. */
   readonly ranges: readonly OffsetRange[];
   readonly records: number;
+  /** The numbers of state and image rows. 0 in a topology with other records. */
   readonly states: number;
   readonly images: number;
   readonly deadLetters: number;
@@ -133,8 +152,7 @@ export interface AcknowledgedBatch {
   readonly durationMs: number;
 }
 
-/** A record that a sink can never accept. It is dead-lettered. */
-export interface Rejection {
-  readonly file: StoredFile;
-  readonly error: SinkError;
-}
+/** A record that a sink can never accept. It is dead-lettered. `file` or `source` identifies it, as in the batch. */
+export type Rejection<R extends BatchRecord = GroupedRecord> = (R extends { readonly file: StoredFile }
+  ? { readonly file: StoredFile }
+  : { readonly source: ConsumedRecord }) & { readonly error: SinkError };

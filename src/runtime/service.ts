@@ -1,10 +1,12 @@
 /** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { topologyOf } from '../../topology/describe.ts';
+import type { Delivery } from '../../topology/build-nodes.ts';
+import type { TopologyNode } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
-import { createDashboard, type Dashboard, type DashboardNodes } from '../ops/dashboard.ts';
+import { componentOf } from '../ops/component.ts';
+import { createDashboard, type Dashboard, type DashboardOptions } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
@@ -16,13 +18,11 @@ import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 
 /** Options of the service that the configuration file doesn't have. */
-export interface ServiceOptions {
+export type ServiceOptions = Delivery & {
   readonly logger?: Logger;
   readonly groupProtocol?: GroupProtocol;
-  /** Commits output records and offsets in one Kafka transaction. Default false: at least once. */
-  readonly exactlyOnce?: boolean;
   readonly restarts?: RestartPolicy;
-}
+};
 
 /** A running service. */
 export interface Service {
@@ -50,7 +50,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const metrics = createMetrics();
   const health = createHealth();
   const version = readVersion();
-  const dashboard = createDashboard({ nodes: dashboardNodes(config), version, metrics, health });
+  let nodes: readonly TopologyNode[] = [];
+  const dashboard = createDashboard({ ...shownOf(config), nodes: () => nodes, version, metrics, health });
   const server: AdminServer | undefined = config.http.enabled
     ? await startHttpServer({ config: config.http, version, metrics, health, dashboard })
     : undefined;
@@ -65,9 +66,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const stopping = new AbortController();
   const forced = new AbortController();
 
-  const { groupProtocol = 'classic', exactlyOnce = false } = options;
-  const nodeOptions = { groupProtocol, exactlyOnce };
-  const done = supervise(() => startTopology(config, { metrics, health, logger, storage }, nodeOptions), {
+  const nodeOptions = { groupProtocol: 'classic', ...options } as const;
+  const start = () => {
+    const running = startTopology(config, { metrics, health, logger, storage }, nodeOptions);
+    nodes = running.nodes;
+    return running;
+  };
+  const done = supervise(start, {
     policy: options.restarts,
     stop: stopping.signal,
     force: forced.signal,
@@ -117,11 +122,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
   };
 }
 
-function dashboardNodes(config: Config): DashboardNodes {
-  const { source, sinks } = topologyOf(config);
+/** What the dashboard shows of the configuration. */
+function shownOf(config: Config): Pick<DashboardOptions, 'group' | 'storageRoots' | 'componentOf'> {
   return {
+    group: config.input.consumerGroup,
     storageRoots: storageRootsOf(config.group),
-    input: source,
-    outputs: sinks.map(({ label, path, output, target }) => ({ label, path, kind: output, target })),
+    componentOf: (name) => componentOf(config, name),
   };
 }

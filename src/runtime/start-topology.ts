@@ -11,14 +11,17 @@ import {
   tap,
 } from 'rxjs';
 import { buildNodes, type NodeOptions, type Operations } from '../../topology/build-nodes.ts';
+import type { Output } from '../../topology/compose.ts';
+import type { TopologyNode } from '../../topology/nodes.ts';
+import { settingsOf } from '../../topology/outline.ts';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retryTransient } from '../operators/retry-transient.ts';
 import { createBatchLog } from '../ops/batch-log.ts';
 import { createOutageLog } from '../ops/outage-log.ts';
-import type { Sink } from '../ports.ts';
 
 /** A started topology. After a failure, `supervise` starts a new one. */
 export interface RunningTopology {
+  readonly nodes: readonly TopologyNode[];
   /**
    * Resolves when the source has stopped and every batch in flight is acknowledged; rejects when the topology fails.
    */
@@ -47,20 +50,16 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   metrics.records.inFlight(inFlight);
 
   const input = metrics.input(config.input);
+  const topology = nodes.compose({
+    ...settingsOf(config, inFlight),
+    onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
+    onWaiting: (change) => batchLog.waiting(change),
+    retry,
+    parseEvents: metrics.records,
+  });
   const consume$ = defer(() => {
     consuming = true;
-    return nodes.run({
-      batchCount: config.input.batching.count,
-      batchPeriodMs: config.input.batching.periodMs,
-      ...(config.input.inOrder ? { inOrder: inFlight } : {}),
-      ...(config.input.batching.flushWhenIdle ? { flushWhenIdle: inFlight } : {}),
-      concurrency: config.group.concurrency,
-      fileWaitMs: config.group.fileWaitMs,
-      onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
-      onWaiting: (change) => batchLog.waiting(change),
-      retry,
-      parseEvents: metrics.records,
-    });
+    return topology.run();
   }).pipe(
     tap((batch) => {
       input.latency(batch.durationMs);
@@ -70,7 +69,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
 
   const done = new Promise<void>((resolve, reject) => {
     concat(
-      connectAll(nodes.outputs, retry).pipe(takeUntil(stop$)),
+      connectAll(topology.outputs, retry).pipe(takeUntil(stop$)),
       defer(() => (stopping ? EMPTY : consume$)),
     )
       .pipe(takeUntil(closed))
@@ -79,6 +78,7 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   done.catch(() => undefined);
 
   return {
+    nodes: topology.nodes,
     done,
     stop() {
       stopping = true;
@@ -92,9 +92,9 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   };
 }
 
-function connectAll(outputs: readonly Pick<Sink, 'name' | 'connect'>[], retry: RetryPolicy): Observable<never> {
+function connectAll(outputs: readonly Output[], retry: RetryPolicy): Observable<never> {
   return forkJoin(
-    outputs.map((sink) => defer(() => sink.connect().then(() => true)).pipe(retryTransient(sink.name, retry))),
+    outputs.map((output) => defer(() => output.connect().then(() => true)).pipe(retryTransient(output.name, retry))),
   ).pipe(
     mergeMap(() => EMPTY),
     ignoreElements(),

@@ -1,13 +1,12 @@
 import { deadLetter, type OriginHeaders } from '../dead-letters/format.ts';
 import { Delivery } from '../kafka/producer/delivery.ts';
 import type { Producer } from '../kafka/producer/producer.ts';
-import type { Sink } from '../ports.ts';
-import type { GroupedBatch } from '../records/records.ts';
+import type { DeadLetterSink, Sink } from '../ports.ts';
+import type { Batch, BatchRecord } from '../records/records.ts';
 import { RefusedDeadLetters } from '../records/refusals.ts';
 
 /** The settings of the dead-letter sink. */
-export interface DeadLetterSinkOptions {
-  readonly name: string;
+export interface DeadLetterSinkOptions extends Pick<Sink, 'name' | 'target'> {
   readonly topic: string;
   readonly producer: Producer;
   readonly originHeaders: OriginHeaders;
@@ -17,10 +16,11 @@ export interface DeadLetterSinkOptions {
  * Writes the records that can never be processed to the dead-letter topic. `write` rejects with RefusedDeadLetters when the topic refuses
  * some of them. A retry with the same batch sends only those that are not acknowledged.
  */
-export function createDeadLetterSink({ name, topic, producer, originHeaders }: DeadLetterSinkOptions): Sink {
-  const deliveries = new WeakMap<GroupedBatch, Delivery>();
+export function createDeadLetterSink(options: DeadLetterSinkOptions): DeadLetterSink {
+  const { name, target, topic, producer, originHeaders } = options;
+  const deliveries = new WeakMap<Batch<BatchRecord>, Delivery>();
 
-  function deliveryOf(batch: GroupedBatch): Delivery {
+  function deliveryOf(batch: Batch<BatchRecord>): Delivery {
     const known = deliveries.get(batch);
     if (known !== undefined) return known;
     const delivery = new Delivery(batch.poison.map((record) => deadLetter(topic, record, originHeaders)));
@@ -30,6 +30,7 @@ export function createDeadLetterSink({ name, topic, producer, originHeaders }: D
 
   return {
     name,
+    target: target ?? { kind: 'dead_letter', name: topic },
     connect: () => producer.connect(topic),
     async write(batch) {
       const delivery = deliveryOf(batch);

@@ -5,8 +5,7 @@ import type { Sink } from '../ports.ts';
 import type { GroupedBatch, StoredFile } from '../records/records.ts';
 
 /** The settings of a topic sink. */
-export interface TopicSinkOptions {
-  readonly name: string;
+export interface TopicSinkOptions extends Pick<Sink, 'name' | 'target'> {
   readonly topic: string;
   /** Which records of a batch the topic gets. */
   readonly publishes: 'state' | 'image';
@@ -32,7 +31,7 @@ interface Sending {
 }
 
 /** Publishes the state or the image records of each batch. A batch that is written again sends only what was not acknowledged. */
-export function createTopicSink({ name, topic, publishes, producer }: TopicSinkOptions): Sink {
+export function createTopicSink({ topic, publishes, producer, ...node }: TopicSinkOptions): Sink {
   // Only of batches whose last write failed: an entry for every batch would cost the garbage collector more than the sending itself.
   const failed = new WeakMap<GroupedBatch, Sending>();
 
@@ -42,7 +41,8 @@ export function createTopicSink({ name, topic, publishes, producer }: TopicSinkO
   }
 
   return {
-    name,
+    target: { kind: 'topic', name: topic },
+    ...node,
     connect: () => producer.connect(topic),
     async write(batch) {
       const sending = failed.get(batch) ?? newSending(batch);

@@ -118,15 +118,17 @@ export class TopologyTestDriver {
         },
       },
       settings,
-    ).subscribe({
-      next: (batch) => this.acknowledgedBatches.push(batch),
-      error: (error: unknown) => {
-        this.error = error;
-      },
-      complete: () => {
-        this.completed = true;
-      },
-    });
+    )
+      .run()
+      .subscribe({
+        next: (batch) => this.acknowledgedBatches.push(batch),
+        error: (error: unknown) => {
+          this.error = error;
+        },
+        complete: () => {
+          this.completed = true;
+        },
+      });
   }
 
   /** Consumes one record at the partition's next offset; objects become JSON. */

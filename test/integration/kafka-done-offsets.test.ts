@@ -129,6 +129,7 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       config: { 'bootstrap.servers': own.brokers },
       transactionalId: topic,
       outputsOf: () => [],
+      outputs: [],
       deadLetters: { name: 'test', topic: 'none' },
       source: member.source,
     });

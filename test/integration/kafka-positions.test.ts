@@ -139,6 +139,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
         config: { 'bootstrap.servers': kafka.brokers },
         transactionalId: topic,
         outputsOf: () => [],
+        outputs: [],
         deadLetters: { name: 'test', topic: 'none' },
         source: member.source,
       });

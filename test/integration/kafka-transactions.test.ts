@@ -34,6 +34,7 @@ await describeWith(['kafka'], 'a transaction', ({ kafka }) => {
       config: { 'bootstrap.servers': kafka.brokers, 'linger.ms': 1_000, 'message.max.bytes': 8 * 1_048_576 },
       transactionalId: input,
       deadLetters: { name: 'dead_letter_topic', topic: letters },
+      outputs: [],
       source: member.source,
       outputsOf: () => [
         { record: { topic: letters, key: 'k', value: Buffer.alloc(LARGE * 2) }, source: first, poison: refused },

@@ -4,7 +4,7 @@ import { SinkError } from '../../src/errors.ts';
 import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../../src/kafka/consumer/origin.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { recordDeadLetters } from '../../src/ops/observe.ts';
-import type { Offsets, Sink } from '../../src/ports.ts';
+import type { DeadLetterSink, Offsets, Sink } from '../../src/ports.ts';
 import type { ConsumedRecord, Origin, PoisonRecord } from '../../src/records/records.ts';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
 import { consumedRecord, MemoryOrigin, neverRevoked } from '../../src/testing/consumed-record.ts';
@@ -26,7 +26,7 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
       return [];
     },
   };
-  const deadLetters: Sink = {
+  const deadLetters: DeadLetterSink = {
     ...createMemoryDatabase('dead_letters'),
     write: async (batch) => {
       poison.push(...batch.poison);
@@ -51,7 +51,9 @@ async function run(records: readonly ConsumedRecord[], sink: Sink = createMemory
         offsets,
       },
       { batchCount: 50, batchPeriodMs: 1_000, concurrency: 1, fileWaitMs: 0 },
-    ).pipe(toArray()),
+    )
+      .run()
+      .pipe(toArray()),
   );
   return { acknowledged, poison, batches, database, figures: ledger.read() };
 }

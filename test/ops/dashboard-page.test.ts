@@ -8,6 +8,9 @@ class FakeElement {
   className = '';
   textContent = '';
   children: unknown[] = [];
+  get firstChild(): unknown {
+    return this.children[0];
+  }
   append(...children: unknown[]): void {
     this.children.push(...children);
   }
@@ -62,7 +65,11 @@ function snapshot(): DashboardSnapshot {
     uptimeSeconds: 5,
     ready: true,
     input: { ...node, topics: ['t'], group: 'g', lag: 0 },
-    outputs: [],
+    outputs: [
+      { ...node, name: 'db', label: 'db', kind: 'database', target: 'PostgreSQL' },
+      { ...node, name: 'out', label: 'out', kind: 'topic', target: 'out_topic' },
+    ],
+    stages: [['in'], ['parse'], ['group'], ['db'], ['commit_together'], ['out']],
     storageRoots: [],
     held: {},
     partitions: [],
@@ -71,6 +78,12 @@ function snapshot(): DashboardSnapshot {
     deadLetters: {},
     totals: {},
   };
+}
+
+/** The texts of an element and of those in it, in the order of the page. */
+function textsOf(node: unknown): readonly string[] {
+  if (!(node instanceof FakeElement)) return [String(node)];
+  return [...(node.textContent === '' ? [] : [node.textContent]), ...node.children.flatMap(textsOf)];
 }
 
 const peak = () => elements.get('peak')?.textContent ?? '';
@@ -99,6 +112,20 @@ describe('the peak on the dashboard', () => {
     await poll(500);
     for (let i = 0; i < 200; i++) await poll(4);
     expect(peak()).toBe('peak 4/s in the last 2 minutes');
+  });
+});
+
+describe('the topology on the dashboard', () => {
+  it('shows the stages of the graph that runs in their order, with processors that follow each other on one card', async () => {
+    await open();
+    const columns = elements.get('topology')?.children.map(textsOf) ?? [];
+    expect(columns.filter(([first]) => first !== '→').map((texts) => texts.slice(0, 2))).toEqual([
+      ['t', 'group · g'],
+      ['parse', 'group'],
+      ['db', 'database · PostgreSQL'],
+      ['commit_together'],
+      ['out', 'topic · out_topic'],
+    ]);
   });
 });
 

@@ -30,11 +30,14 @@ async function start(rootPath = '/benthos') {
   const health = createHealth();
   const version = { version: '1.2.3', built: '2026-01-01T00:00:00.000Z' };
   const dashboard = createDashboard({
-    nodes: {
-      input: { ...INPUT, topics: ['storage_queue'], group: 'dicom-consumer-group' },
-      outputs: [{ ...POSTGRES, kind: 'database', target: 'postgres' }],
-      storageRoots: [STORAGE_ROOT],
-    },
+    nodes: () => [
+      { kind: 'source', name: 'root.input', topics: ['storage_queue'], to: ['group'] },
+      { kind: 'processor', name: 'group', to: ['postgres'] },
+      { kind: 'sink', name: 'postgres', target: { kind: 'database', name: 'PostgreSQL' }, to: [] },
+    ],
+    componentOf: (name) => (name === 'postgres' ? POSTGRES : INPUT),
+    group: 'dicom-consumer-group',
+    storageRoots: [STORAGE_ROOT],
     version,
     metrics,
     health,
@@ -191,7 +194,8 @@ describe('the admin server', () => {
       ready: false,
       storageRoots: [{ ...STORAGE_ROOT, connected: false, error: 'files_missing', since: '2026-01-01T00:00:00.000Z' }],
       input: { ...INPUT, connected: true, count: 50, lag: 7, topics: ['storage_queue'], group: 'dicom-consumer-group' },
-      outputs: [{ ...POSTGRES, connected: false, count: 48, kind: 'database', target: 'postgres' }],
+      outputs: [{ ...POSTGRES, connected: false, count: 48, kind: 'database', target: 'PostgreSQL' }],
+      stages: [['root.input'], ['group'], ['postgres']],
       records: { deadLettered: 2 },
       deadLetters: { not_json: 2 },
       totals: { studies: 7 },

@@ -30,12 +30,15 @@ describe('the admin endpoints', () => {
     const metrics = createMetrics();
     const health = createHealth();
     const version = { version: '1.2.3', built: '2026-01-01T00:00:00.000Z' };
-    const nodes = {
-      input: { label: '', path: 'root.input', topics: ['in'], group: 'group' },
-      outputs: [],
+    const dashboard = createDashboard({
+      nodes: () => [{ kind: 'source', name: 'root.input', topics: ['in'], to: [] }],
+      componentOf: (name) => ({ label: '', path: name }),
+      group: 'group',
       storageRoots: [],
-    };
-    const dashboard = createDashboard({ nodes, version, metrics, health });
+      version,
+      metrics,
+      health,
+    });
     const config = { host: '127.0.0.1', port: 0, rootPath: '/benthos' };
     server = await startHttpServer({ config, version, metrics, health, dashboard });
   });

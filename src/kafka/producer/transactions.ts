@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { SinkError } from '../../errors.ts';
-import type { Offsets, Transaction } from '../../ports.ts';
+import type { Offsets, OutputNode, Transaction } from '../../ports.ts';
 import type { ConsumedRecord, PoisonRecord, StoredBatch } from '../../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../../records/refusals.ts';
 import {
@@ -35,6 +35,8 @@ export interface TransactionsOptions {
   readonly source: TransactionSource;
   /** The names of the dead-letter output and its topic, for the error when the topic refuses a dead letter. */
   readonly deadLetters: { readonly name: string; readonly topic: string };
+  /** The output topics and the dead-letter topic, as `describe` shows them. */
+  readonly outputs: readonly OutputNode[];
   readonly onThrottle?: ThrottleListener;
 }
 
@@ -53,17 +55,6 @@ export interface TransactionOutput {
   readonly poison?: PoisonRecord;
 }
 
-/** The transactions of one producer, with its connection. */
-export interface Transactions extends Transaction {
-  /**
-   * Connects the producer, which aborts the open transaction of an earlier process with this id. Rejects with a SinkError when the
-   * brokers are unavailable, and may be called again.
-   */
-  connect(): Promise<void>;
-  /** Aborts the open transaction and disconnects. Never rejects. */
-  close(): Promise<void>;
-}
-
 /**
  * The time after which the brokers abort the open transaction of a killed process. Until then, consumers with read_committed isolation
  * wait, and so does a restarted process unless it has the same transactional id.
@@ -76,8 +67,11 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** How long records are sent alone after a refused batch: each further refused batch would cost an aborted transaction. */
 const ALONE_MS = 60_000;
 
-/** Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when a call in it fails. */
-export function createTransactions(options: TransactionsOptions): Transactions {
+/**
+ * Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when a call in it fails. `connect` aborts the open
+ * transaction of an earlier process with this id.
+ */
+export function createTransactions(options: TransactionsOptions): Transaction {
   let current: ProducerClient | undefined;
   let opening: Promise<ProducerClient> | undefined;
   let closed = false;
@@ -207,6 +201,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 
   return {
     name: options.name,
+    outputs: options.outputs,
     async connect() {
       await ready();
     },
