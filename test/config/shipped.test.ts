@@ -81,6 +81,10 @@ describe('the shipped redpanda.yaml', () => {
     expect(lintConfig(file, { env: {} })).toEqual([]);
   });
 
+  it('repeats fields instead of merging them, because Redpanda Connect ignores merge keys', () => {
+    expect(readFileSync(file, 'utf8')).not.toMatch(/^\s*<<:/m);
+  });
+
   it('has its variables and their defaults in the documentation', () => {
     const documented = readFileSync('docs/configuration.md', 'utf8');
     const variables = readFileSync(file, 'utf8').matchAll(/\$\{([A-Z_]+):([^}]*)\}/g);
