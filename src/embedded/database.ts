@@ -7,7 +7,12 @@ import { FolderInUseError } from './folder-lock.ts';
 export interface EmbeddedDatabase {
   /** `postgres://…`, for any client. At most 8 connections; they share one session. */
   readonly dsn: string;
+  /** The process of the database. */
+  readonly pid: number;
+  /** Shuts the database down. What was committed stays in the folder. */
   close(): Promise<void>;
+  /** Ends the process by SIGKILL. */
+  kill(): Promise<void>;
 }
 
 export interface EmbeddedDatabaseOptions {
@@ -22,11 +27,11 @@ const CLOSE_TIMEOUT_MS = 10_000;
 
 /** Starts the database and resolves when it accepts connections. Rejects with FolderInUseError if another process uses the folder. */
 export async function startDatabase({ folder, fresh = false }: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
-  const { port, close } = await forkDatabase(fresh ? [folder, 'fresh'] : [folder]);
-  return { dsn: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`, close };
+  const { port, ...process } = await forkDatabase(fresh ? [folder, 'fresh'] : [folder]);
+  return { dsn: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`, ...process };
 }
 
-async function forkDatabase(args: string[]): Promise<{ port: number; close: () => Promise<void> }> {
+async function forkDatabase(args: string[]): Promise<Omit<EmbeddedDatabase, 'dsn'> & { readonly port: number }> {
   const child = fork(processFile(), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {
@@ -46,6 +51,11 @@ async function forkDatabase(args: string[]): Promise<{ port: number; close: () =
   });
   return {
     port,
+    pid: child.pid ?? -1,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
     close: async () => {
       const timer = setTimeout(() => child.kill('SIGKILL'), CLOSE_TIMEOUT_MS);
       if (child.connected) child.send('close');

@@ -72,11 +72,12 @@ export async function startMysql(
     // A process group of its own: a Ctrl-C must first end the service.
     { stdio: ['ignore', log, log], detached: true },
   );
-  const close = async () => {
-    await ended(child);
+  const closeBy = (end: (child: ChildProcess) => Promise<void>) => async () => {
+    await end(child);
     await rm(sockets, { recursive: true, force: true });
     await lock.release();
   };
+  const close = closeBy(ended);
   const dsn = `mysql://demo:demo@127.0.0.1:${port}/dicom`;
   try {
     await accepting(dsn, child);
@@ -84,7 +85,7 @@ export async function startMysql(
     await close();
     throw error;
   }
-  return { dsn, close, title: program.title };
+  return { dsn, pid: child.pid ?? -1, close, kill: closeBy(killed), title: program.title };
 }
 
 const INIT = `create database if not exists dicom character set utf8mb4;
@@ -170,6 +171,13 @@ async function ended(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   await exit;
   clearTimeout(timer);
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGKILL');
+  await exit;
 }
 
 function pidFile(data: string): string {

@@ -29,6 +29,10 @@ export { createMemoryReader, type MemoryHeader, type MemoryReaderOptions } from 
 export { Pipeline, type PipelineOptions } from './pipeline.ts';
 export { type Hold, startTcpProxy, type TcpProxy, type TcpProxyOptions } from './proxy.ts';
 export { type Exit, type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts';
+export type { StackOptions } from './stack/options.ts';
+export { StackError } from './stack/server.ts';
+export type { Line, Part, Stack, TopicName } from './stack/stack.ts';
+export { startStack } from './stack/start-stack.ts';
 export { storeMeta } from './store-meta.ts';
 export { type StoredKeys, storedKeys } from './stored-keys.ts';
 export { type PublishedRecord, type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';

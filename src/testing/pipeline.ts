@@ -19,6 +19,16 @@ export interface PipelineOptions {
   readonly dsn: string;
   /** Partitions of each topic. Default 6. */
   readonly partitions?: number;
+  /** An empty database to use instead of a new one. */
+  readonly database?: FreshDatabase;
+  /** Creates and deletes topics. Default: through the admin API, which the embedded broker lacks. */
+  readonly topics?: TopicCalls;
+}
+
+/** How topics come and go on a broker. */
+export interface TopicCalls {
+  createTopics(names: readonly string[], partitions: number): Promise<void>;
+  deleteTopics(names: readonly string[]): Promise<void>;
 }
 
 /**
@@ -41,16 +51,17 @@ export class Pipeline {
   readonly #partitions: number;
   readonly #drop: () => Promise<void>;
   readonly #admin;
+  readonly #topicCalls: TopicCalls;
   /** The DSN of the empty database. */
   readonly dsn: string;
   readonly #running = new Set<ServiceProcess>();
 
   /** Creates the topics and the database. Rejects with a SourceError or the database driver's error. */
   static async create(options: PipelineOptions): Promise<Pipeline> {
-    const database = await freshDatabase(options.dsn);
+    const database = options.database ?? (await freshDatabase(options.dsn));
     const pipeline = new Pipeline(options, database);
     mkdirSync(pipeline.store);
-    await pipeline.#admin.createTopics(Object.values(pipeline.topics), pipeline.#partitions);
+    await pipeline.#topicCalls.createTopics(Object.values(pipeline.topics), pipeline.#partitions);
     return pipeline;
   }
 
@@ -60,6 +71,7 @@ export class Pipeline {
     this.dsn = database.dsn;
     this.#drop = database.drop;
     this.#admin = createAdmin({ 'bootstrap.servers': options.brokers });
+    this.#topicCalls = options.topics ?? this.#admin;
   }
 
   /** Writes the files of a load and publishes its records. Resolves to the records with their expected results. */
@@ -214,6 +226,11 @@ export class Pipeline {
     return found;
   }
 
+  /** Whether a service has been started, so that there is a log. */
+  hasLog(): boolean {
+    return existsSync(this.log);
+  }
+
   /** The log of the service so far. Throws before the first start. */
   logText(): string {
     return readFileSync(this.log, 'utf8');
@@ -221,7 +238,7 @@ export class Pipeline {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((service) => service.signal('SIGKILL')));
-    await this.#admin.deleteTopics(Object.values(this.topics)).catch(() => undefined);
+    await this.#topicCalls.deleteTopics(Object.values(this.topics)).catch(() => undefined);
     this.#admin.close();
     await this.#drop();
     rmSync(this.folder, { recursive: true, force: true });

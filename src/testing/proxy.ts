@@ -5,9 +5,24 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TcpProxyOptions {
-  readonly target: { readonly host: string; readonly port: number };
+  /** The server. A function is called for each connection. */
+  readonly target: ProxyTarget | (() => ProxyTarget);
   /** Default: any free port. */
   readonly port?: number;
+  /** Called for each connection, to read its requests and change its answers. */
+  readonly rewrite?: (proxyPort: number) => Rewriter;
+}
+
+export interface ProxyTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Sees all bytes of one connection, in order. */
+export interface Rewriter {
+  request(data: Buffer): void;
+  /** Returns the bytes to send to the client; it may keep some back for the next call. */
+  answer(data: Buffer): Buffer;
 }
 
 export interface TcpProxy {
@@ -51,6 +66,7 @@ interface Line {
   readonly kept: Buffer[];
   /** The size of the requests since the server's last answer, in bytes. */
   asked: number;
+  readonly rewriter: Rewriter | undefined;
 }
 
 /** One direction of a connection. Bytes keep their order when the delay changes. */
@@ -83,7 +99,8 @@ class Way {
   }
 }
 
-export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Promise<TcpProxy> {
+/** Starts a proxy on 127.0.0.1. Rejects if `port` is taken. */
+export async function startTcpProxy({ target, port = 0, rewrite }: TcpProxyOptions): Promise<TcpProxy> {
   const lines = new Set<Line>();
   let swallowing = false;
   let garbling = false;
@@ -103,11 +120,13 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
       return;
     }
     if (holding?.when(data)) holding.lines.add(line);
+    line.rewriter?.request(data);
     line.requests.send(data, delayMs);
   }
-  function answer(line: Line, data: Buffer): void {
+  function answer(line: Line, received: Buffer): void {
     if (swallowing) return;
     line.asked = 0;
+    const data = line.rewriter?.answer(received) ?? received;
     if (holding?.lines.has(line)) {
       line.kept.push(data);
       for (const resolve of holding.caught) resolve();
@@ -117,8 +136,17 @@ export async function startTcpProxy({ target, port = 0 }: TcpProxyOptions): Prom
   }
 
   const listener = createServer((client) => {
-    const server = connect(target);
-    const line: Line = { client, server, requests: new Way(server), answers: new Way(client), kept: [], asked: 0 };
+    const server = connect(typeof target === 'function' ? target() : target);
+    const rewriter = rewrite?.(listening);
+    const line: Line = {
+      client,
+      server,
+      requests: new Way(server),
+      answers: new Way(client),
+      kept: [],
+      asked: 0,
+      rewriter,
+    };
     lines.add(line);
     client.setNoDelay(true);
     server.setNoDelay(true);
