@@ -61,11 +61,23 @@ describe('storage', () => {
     expect(probesWithin(100_000, 200)).toBe(20);
   });
 
-  it('is measured again in the same intervals when the files that measure it are missing', () => {
+  it('is measured again for about one hundredth of the time when the files that measure it are missing', () => {
     record(20, 20);
     now += 5_000;
     expect(speed.readsInPlace()).toBe(true);
     expect(speed.readsInPlace()).toBe(false);
+    speed.recordFailure(0.2);
+    now += 19;
+    expect(speed.readsInPlace()).toBe(false);
+    now += 1;
+    expect(speed.readsInPlace()).toBe(true);
+  });
+
+  it('becomes fast soon after slow files at the start, although its code is not compiled yet', () => {
+    record(20, 4);
+    now += 2_000;
+    expect(probesWithin(200, 0.4)).toBeGreaterThan(100);
+    expect(speed.slow).toBe(false);
   });
 
   it('becomes fast when two of three measured files are fast', () => {

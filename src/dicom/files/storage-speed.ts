@@ -49,7 +49,7 @@ export class StorageSpeed {
     if (!this.#slow) return true;
     const now = this.#now();
     if (now < this.#nextProbe) return false;
-    // `record` sets it again. A file that is missing measures nothing.
+    // `record` and `recordFailure` set it again.
     this.#nextProbe = now + LONGEST_PAUSE_MS;
     return true;
   }
@@ -60,18 +60,23 @@ export class StorageSpeed {
     return Math.max(1, Math.min(most, Math.max(LEAST_WIDTH, Math.ceil(FILES_PER_MS * median(this.#recent)))));
   }
 
-  /** Records the time in milliseconds of one file that could not be read. It takes fewer calls, so only a long time counts. */
+  /**
+   * Records the time in milliseconds of one file that could not be read. It takes fewer calls, so only a long time counts. A short one
+   * measures nothing: another file is to be read in place soon.
+   */
   recordFailure(milliseconds: number): void {
     if (milliseconds > SLOW_MS) this.record(milliseconds);
+    else if (this.#slow) this.#probeAfter(milliseconds);
   }
 
   /** Records the time in milliseconds of one file read with blocking calls. */
   record(milliseconds: number): void {
-    // Two milliseconds and more are caused by the storage, even during warm-up.
-    if (this.#warmUp-- > 0 && milliseconds < 2) return;
+    // Two milliseconds and more are caused by the storage, even during warm-up. So is the speed of a file that is fast although its code
+    // isn't compiled yet.
+    if (this.#warmUp-- > 0 && milliseconds < 2 && !this.#slow) return;
     this.#recent.push(milliseconds);
     if (this.#recent.length > (this.#slow ? PROBES : REMEMBERED)) this.#recent.shift();
-    if (this.#slow) this.#nextProbe = this.#now() + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_PROBE * milliseconds);
+    if (this.#slow) this.#probeAfter(milliseconds);
     const enough = this.#slow ? PROBES : ENOUGH;
     if (this.#recent.length < enough) return;
     const slowFiles = this.#recent.filter((each) => each > SLOW_MS);
@@ -79,6 +84,10 @@ export class StorageSpeed {
     if (slow === this.#slow) return;
     this.#slow = slow;
     this.#recent = slow ? slowFiles.slice(-PROBES) : [];
+    this.#probeAfter(milliseconds);
+  }
+
+  #probeAfter(milliseconds: number): void {
     this.#nextProbe = this.#now() + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_PROBE * milliseconds);
   }
 }
