@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CommitEncoder, type NativeCommit } from '../../src/kafka/consumer/commit-encoder.ts';
 
@@ -23,7 +24,10 @@ describe('a commit that the broker refuses because of the size of its metadata',
     }
     // As in a transaction, which has no plain commit in between.
     const other = new CommitEncoder();
-    for (refusals = 0; !accepts([other.encodeOne(committable).commit], maxBytes); refusals++) {
+    for (refusals = 0; ; refusals++) {
+      const { commit } = other.encodeOne(committable);
+      other.sends([commit]);
+      if (accepts([commit], maxBytes)) break;
       other.refused();
       expect(refusals).toBeLessThan(10);
     }
@@ -31,7 +35,7 @@ describe('a commit that the broker refuses because of the size of its metadata',
 
   it('keeps the log in its metadata where the broker takes as much', () => {
     const encoder = new CommitEncoder();
-    for (let refusals = 0; refusals < 5; refusals++) encoder.refused();
+    while (encoder.refused() > 0) encoder.encodeOne(committable);
     expect(encoder.encode([committable]).offsets[0]?.metadata).toContain(committable.log.topicId);
     expect(encoder.isIncomplete).toBe(false);
   });
@@ -45,5 +49,45 @@ describe('a commit that the broker refuses because of the size of its metadata',
     expect(offsets).toEqual([{ topic: 't', partition: 0, offset: 0 }]);
     expect(unlisted[0]?.records).toBeGreaterThan(1_000);
     expect(encoder.isIncomplete).toBe(false);
+  });
+
+  it('never leads to less metadata than the broker has accepted, whatever its limit and the number of gaps', () => {
+    fc.assert(
+      fc.property(fc.nat(5_000), fc.array(fc.nat(2_000), { maxLength: 30 }), (limit, gaps) => {
+        const encoder = new CommitEncoder();
+        let accepted = 0;
+        let refusals = 0;
+        for (const count of gaps) {
+          const { offsets } = encoder.encode([{ ...committable, done: committable.done.slice(0, 2 * count) }]);
+          const bytes = offsets[0]?.metadata?.length ?? 0;
+          if (accepts(offsets, limit)) {
+            encoder.accepted();
+            accepted = Math.max(accepted, bytes);
+            continue;
+          }
+          refusals++;
+          const most = encoder.refused();
+          if (accepted >= 256) expect(most).toBeGreaterThanOrEqual(accepted);
+          expect(most).toBeLessThan(bytes);
+        }
+        expect(refusals).toBeLessThan(8);
+      }),
+    );
+  });
+
+  it('starts from half of the refused size where the refused list was short', () => {
+    const encoder = new CommitEncoder();
+    const [commit] = encoder.encode([{ ...committable, done: committable.done.slice(0, 1_600) }]).offsets;
+    const bytes = commit?.metadata?.length ?? 0;
+    expect(bytes).toBeLessThan(4_096 / 2);
+    expect(encoder.refused()).toBe(Math.floor(bytes / 2));
+  });
+
+  it('forgets what was accepted when a broker refuses less', () => {
+    const encoder = new CommitEncoder();
+    const [commit] = encoder.encode([committable]).offsets;
+    encoder.accepted();
+    encoder.encode([committable]);
+    expect(encoder.refused()).toBe(Math.floor((commit?.metadata?.length ?? 0) / 2));
   });
 });

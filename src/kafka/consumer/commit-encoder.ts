@@ -26,6 +26,10 @@ export class CommitEncoder {
   #wasPlain = false;
   /** Whether commits carry no metadata: the broker has refused the least of it. */
   #omits = false;
+  /** The size of the largest metadata of the last commit. */
+  #sentBytes = 0;
+  /** The largest size that the broker has accepted. */
+  #acceptedBytes = 0;
 
   /** Whether the last commit carried no done offsets although the broker accepts some: it must be followed by another. */
   get isIncomplete(): boolean {
@@ -43,7 +47,18 @@ export class CommitEncoder {
       encoded.push(commit);
       unlisted.push({ ...commit, records: countFrom(each.done, listedTo) });
     }
+    this.sends(encoded);
     return { offsets: encoded, unlisted };
+  }
+
+  /** To be called with the commits of `encodeOne` that are sent, before `accepted` or `refused`. */
+  sends(commits: readonly NativeCommit[]): void {
+    this.#sentBytes = commits.reduce((most, { metadata = '' }) => Math.max(most, Buffer.byteLength(metadata)), 0);
+  }
+
+  /** The broker has accepted the last commit. */
+  accepted(): void {
+    this.#acceptedBytes = Math.max(this.#acceptedBytes, this.#sentBytes);
   }
 
   /** One offset with its metadata. Every done offset below `listedTo` is listed; Infinity when all are. */
@@ -58,14 +73,17 @@ export class CommitEncoder {
   }
 
   /**
-   * The broker refused the size of the metadata: the next commit lists nothing, later ones list half as much. Without a list, it may still
-   * be too large: then no commit has metadata any more. Returns the size.
+   * The broker refused the size of the last commit's metadata: the next commit lists nothing, the metadata of later ones is at most half as
+   * large, but not smaller than what the broker has accepted. Without a list, it may still be too large: then no commit has metadata any
+   * more. Returns the size.
    */
   refused(): number {
+    // It is another broker now, or configured differently: nothing is known of what it accepts.
+    if (this.#acceptedBytes >= this.#sentBytes) this.#acceptedBytes = 0;
     this.#omits = this.#wasPlain || this.#maxBytes === 0;
     this.#isPlain = !this.#omits;
-    if (this.#omits) this.#maxBytes = 0;
-    else this.#maxBytes = this.#maxBytes / 2 < LEAST_BYTES ? 0 : Math.floor(this.#maxBytes / 2);
+    const bytes = Math.max(this.#acceptedBytes, Math.floor(Math.min(this.#maxBytes, this.#sentBytes) / 2));
+    this.#maxBytes = this.#omits || bytes < LEAST_BYTES ? 0 : bytes;
     return this.#maxBytes;
   }
 }

@@ -36,6 +36,7 @@ export function createSourceCommitter(options: SourceCommitterOptions): Committe
     },
     committed: (offsets) => {
       tracker.committed(offsets);
+      encoder.accepted();
       if (encoder.isIncomplete) tracker.restore(offsets);
       options.works();
       events.committed?.(offsets);

@@ -44,11 +44,13 @@ export class TransactionOffsets {
       if (encoded === undefined || encoded.listedTo !== Number.POSITIVE_INFINITY) return undefined;
       commits.push(encoded.commit);
     }
+    this.#encoder.sends(commits);
     return commits;
   }
 
   /** To be called when a transaction has committed these offsets. */
   committed(offsets: readonly PartitionOffset[]): void {
+    this.#encoder.accepted();
     this.#tracker.committed(offsets);
     this.#events.committed?.(offsets);
   }
