@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `integration` and `faults` need a real Kafka
- * and PostgreSQL (testcontainers, or those of `scripts/services.sh up`) and name what they skip.
+ * Five suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `integration`, `faults` and `connect` need a
+ * real Kafka and PostgreSQL (testcontainers, or those of `scripts/services.sh up`) and name what they skip.
  */
 export default defineConfig({
   test: {
@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/embedded/**', 'test/integration/**', 'test/faults/**'],
+          exclude: ['test/embedded/**', 'test/integration/**', 'test/faults/**', 'test/connect/**'],
           // Importing the same modules again for each file took almost half of the CPU time.
           isolate: false,
           testTimeout: 30_000,
@@ -31,6 +31,17 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: 'test/integration/support/global-setup.ts',
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'connect',
+          include: ['test/connect/**/*.test.ts'],
           globalSetup: 'test/integration/support/global-setup.ts',
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -25,55 +25,52 @@ function defaultsOf(expression: string) {
   return document;
 }
 
-describe.skipIf(connect === undefined)(
-  'beside a real Redpanda Connect (scripts/lint-with-connect.sh builds it)',
-  () => {
-    it('accepts every field of its input and its service at the default, and the same values', () => {
-      const document = defaultsOf('redpanda//redpanda');
-      for (const [key, value] of [
-        ['seed_brokers', ['localhost:9092']],
-        ['topics', ['storage_queue']],
-        ['consumer_group', 'group'],
-      ] as const) {
-        document.setIn(['input', 'redpanda', key], value);
-      }
-      document.setIn(['input', 'redpanda', 'unordered_processing', 'enabled'], true);
-      document.deleteIn(['input', 'redpanda', 'unordered_processing', 'batching']);
-      document.setIn(['logger', 'format'], 'json');
-      document.delete('pipeline');
-      document.delete('output');
-      expect(lintText(`${document}${MINIMAL.slice(MINIMAL.indexOf('pipeline:'))}`)).toEqual([]);
-    });
+describe.skipIf(connect === undefined)('beside a real Redpanda Connect (scripts/connect/build.sh builds it)', () => {
+  it('accepts every field of its input and its service at the default, and the same values', () => {
+    const document = defaultsOf('redpanda//redpanda');
+    for (const [key, value] of [
+      ['seed_brokers', ['localhost:9092']],
+      ['topics', ['storage_queue']],
+      ['consumer_group', 'group'],
+    ] as const) {
+      document.setIn(['input', 'redpanda', key], value);
+    }
+    document.setIn(['input', 'redpanda', 'unordered_processing', 'enabled'], true);
+    document.deleteIn(['input', 'redpanda', 'unordered_processing', 'batching']);
+    document.setIn(['logger', 'format'], 'json');
+    document.delete('pipeline');
+    document.delete('output');
+    expect(lintText(`${document}${MINIMAL.slice(MINIMAL.indexOf('pipeline:'))}`)).toEqual([]);
+  });
 
-    it('accepts every field of its output at the default', () => {
-      const fields = defaultsOf('redpanda//redpanda').getIn(['output', 'redpanda']);
-      if (!isMap(fields)) throw new Error('create has no output.redpanda');
-      for (const key of ['seed_brokers', 'topic', 'key', 'metadata', 'partition']) fields.delete(key);
-      const text = minimalWith(['topic: states', `topic: states\n                    <<: ${JSON.stringify(fields)}`]);
-      expect(lintText(text)).toEqual([]);
-    });
+  it('accepts every field of its output at the default', () => {
+    const fields = defaultsOf('redpanda//redpanda').getIn(['output', 'redpanda']);
+    if (!isMap(fields)) throw new Error('create has no output.redpanda');
+    for (const key of ['seed_brokers', 'topic', 'key', 'metadata', 'partition']) fields.delete(key);
+    const text = minimalWith(['topic: states', `topic: states\n                    <<: ${JSON.stringify(fields)}`]);
+    expect(lintText(text)).toEqual([]);
+  });
 
-    it('replaces variables as it does', () => {
-      const samples = [
-        'A',
-        'A:x',
-        'MISSING:x',
-        'MISSING:',
-        'A:${B}',
-        '{A}',
-        '{A:x}',
-        '{A:${B}}',
-        '',
-        'A-B',
-        '! @key ',
-        'E:d',
-      ];
-      const env = { A: 'value', B: 'inner', E: '' };
-      const written = samples.map((sample, index) => `f${index}: "\${${sample}}"`);
-      const text = `input: { stdin: {} }\nlogger:\n  static_fields:\n    ${written.join('\n    ')}\n`;
-      const theirs = parseDocument(run(['echo', writeText(text)], env)).getIn(['logger', 'static_fields']);
-      const ours = parseDocument(new SourceText(text, env).text).getIn(['logger', 'static_fields']);
-      expect(isMap(ours) && ours.toJSON()).toEqual(isMap(theirs) && theirs.toJSON());
-    });
-  },
-);
+  it('replaces variables as it does', () => {
+    const samples = [
+      'A',
+      'A:x',
+      'MISSING:x',
+      'MISSING:',
+      'A:${B}',
+      '{A}',
+      '{A:x}',
+      '{A:${B}}',
+      '',
+      'A-B',
+      '! @key ',
+      'E:d',
+    ];
+    const env = { A: 'value', B: 'inner', E: '' };
+    const written = samples.map((sample, index) => `f${index}: "\${${sample}}"`);
+    const text = `input: { stdin: {} }\nlogger:\n  static_fields:\n    ${written.join('\n    ')}\n`;
+    const theirs = parseDocument(run(['echo', writeText(text)], env)).getIn(['logger', 'static_fields']);
+    const ours = parseDocument(new SourceText(text, env).text).getIn(['logger', 'static_fields']);
+    expect(isMap(ours) && ours.toJSON()).toEqual(isMap(theirs) && theirs.toJSON());
+  });
+});
