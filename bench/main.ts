@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [OPTIONS]`: one benchmark, one table. Figures are only comparable within one table. */
 const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   ablation: () => import('./ablation.ts'),
+  driver: () => import('./driver.ts'),
   'exactly-once': () => import('./exactly-once.ts'),
   header: () => import('./header.ts'),
   held: () => import('./held.ts'),

@@ -4,7 +4,7 @@
  */
 
 export type { BufferOptions } from '../topology/buffer.ts';
-export { buildNodes, type Delivery, type NodeOptions, type ServiceNodes } from '../topology/build-nodes.ts';
+export { buildNodes, type NodeOptions } from '../topology/build-nodes.ts';
 export {
   consume,
   type Fork,
@@ -15,6 +15,7 @@ export {
   type Topology,
   type TransactionalFork,
 } from '../topology/compose.ts';
+export type { Delivery, ServiceNodes } from '../topology/delivery.ts';
 export { describe, toMermaid } from '../topology/describe.ts';
 export type { ProcessorNode, SinkNode, SourceNode, TopologyNode } from '../topology/nodes.ts';
 export { outlineOf } from '../topology/outline.ts';
@@ -44,7 +45,8 @@ export type * from './ports.ts';
 export type { DicomStoreMeta } from './records/dicom-store-meta.ts';
 export type { DicomImageMeta, DicomStateMeta } from './records/output-records.ts';
 export type * from './records/records.ts';
-export { Origin, sourceOf } from './records/records.ts';
+export { Origin, rejectionOf, sourceOf } from './records/records.ts';
 export type { Version } from './records/version.ts';
 export { type Service, type ServiceOptions, startService } from './runtime/service.ts';
 export type { RestartPolicy, StopResult } from './runtime/supervise.ts';
+export type { RecordOf } from './sinks/publications.ts';

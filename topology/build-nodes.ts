@@ -35,13 +35,15 @@ import {
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
 import { throttlingLog } from '../src/ops/throttling.ts';
-import type { DeadLetterSink, Sink } from '../src/ports.ts';
+import type { Sink } from '../src/ports.ts';
 import type { Batch, BatchRecord } from '../src/records/records.ts';
 import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
-import { createTopicSink, publications } from '../src/sinks/topic.ts';
+import { publications, type RecordOf } from '../src/sinks/publications.ts';
+import { createRecordSink, createTopicSink } from '../src/sinks/topic.ts';
 import type { OutputMap, Topology } from './compose.ts';
+import { checkDelivery, type Delivery, type ServiceNodes } from './delivery.ts';
 import { databaseNode, deadLetterNode, sourceNode, topicNode, transactionNode } from './outline.ts';
-import { type ExactlyOnceNodes, exactlyOnceTopology, type Nodes, type Settings, topology } from './topology.ts';
+import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
 /** The metrics, health and logs that the nodes report to, and the state of the storage roots. */
 export interface Operations {
@@ -52,34 +54,10 @@ export interface Operations {
   readonly batchLog: BatchLog;
 }
 
-/** The nodes of the configuration, for an at-least-once topology of one's own. */
-export interface ServiceNodes extends Nodes {
-  /** The databases; `sinks` has them, too. */
-  readonly databases: readonly Sink[];
-  /** The state and the image topic; `sinks` has them, too. */
-  readonly topics: readonly Sink[];
-  /** The dead-letter topic, for batches of any type. */
-  readonly deadLetters: DeadLetterSink;
-}
-
-/**
- * The delivery guarantee, and the topology. Exactly once: output records and offsets are committed in one Kafka transaction. `topology`
- * composes the graph from the nodes of the configuration. It is called again after each failure, with new nodes.
- */
-export type Delivery =
-  | {
-      readonly exactlyOnce?: false;
-      /** Default: `topology` of topology.ts. */
-      readonly topology?: (nodes: ServiceNodes, settings: Settings) => Topology;
-    }
-  | {
-      readonly exactlyOnce: true;
-      /** Default: `exactlyOnceTopology` of topology.ts. */
-      readonly topology?: (nodes: ExactlyOnceNodes, settings: Settings) => Topology;
-    };
-
 /** Options of `wado-consumer run`, and the topology. */
-export type NodeOptions = Delivery & { readonly groupProtocol: GroupProtocol };
+export interface NodeOptions extends Delivery {
+  readonly groupProtocol: GroupProtocol;
+}
 
 /** The topology with real clients. */
 export interface RunnableTopology {
@@ -103,6 +81,7 @@ const DRAIN_MARGIN_MS = 5_000;
 
 /** Creates the clients and wraps them with metrics and health. Nothing connects yet. */
 export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
+  checkDelivery(options);
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
   metrics.input(config.input).progress(() => kafka.progress());
@@ -119,9 +98,9 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     judgeMissing: config.group.missingFiles === 'wait',
   });
   const databases = config.databases.map(buildDatabase);
-  let outputs: readonly Pick<Sink, 'close'>[] = [];
+  let written: readonly Pick<Sink, 'close'>[] = [];
   const observed = (composed: Topology): Topology => {
-    outputs = composed.outputs;
+    written = composed.outputs;
     return composed.mapOutputs(observers(config, operations));
   };
   const common = {
@@ -132,21 +111,22 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   const closeAll = async (clients: readonly Pick<Sink, 'close'>[]) => {
     // The source is closed first, because a pending revocation still waits for the sinks.
     await kafka.close();
-    await Promise.allSettled([...new Set([...databases, ...outputs, ...clients, pool])].map((node) => node.close()));
+    await Promise.allSettled([...new Set([...databases, ...written, ...clients, pool])].map((node) => node.close()));
   };
 
-  if (options.exactlyOnce === true) {
+  if (options.exactlyOnce) {
     const transaction = buildTransactions(config, operations, kafka);
-    const compose = options.topology ?? exactlyOnceTopology;
+    const compose = options.exactlyOnceTopology ?? exactlyOnceTopology;
     return {
       ...common,
       compose: (settings) => observed(compose({ source, reader, databases, transaction }, settings)),
       close: () => closeAll([transaction]),
     };
   }
-  const { topics, deadLetters, producers } = buildTopics(config, operations);
+  const { topics, deadLetters, topic, producers } = buildTopics(config, operations);
   const compose = options.topology ?? topology;
-  const nodes = { source, reader, databases, topics, sinks: [...databases, ...topics], deadLetters, offsets: kafka };
+  const outputs = { databases, topics, sinks: [...databases, ...topics], deadLetters, topic };
+  const nodes: ServiceNodes = { source, reader, ...outputs, offsets: kafka };
   return {
     ...common,
     compose: (settings) => observed(compose(nodes, settings)),
@@ -186,6 +166,8 @@ function buildTopics(
     createTopicSink({ ...topicNode(config), topic: config.topic, publishes, producer });
   return {
     producers: [producer, letters],
+    topic: <R extends BatchRecord>(name: string, target: string, recordOf: RecordOf<R>) =>
+      createRecordSink({ name, topic: target, recordOf, producer }),
     topics: [topic(state, 'state'), topic(image, 'image')],
     deadLetters: recordDeadLetters(
       createDeadLetterSink({ ...deadLetterNode(dead), topic: dead.topic, producer: letters, originHeaders }),

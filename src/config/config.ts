@@ -15,6 +15,7 @@ export interface ComponentConfig {
   readonly path: string;
 }
 
+/** The whole configuration; see the head of this file. */
 export interface Config {
   /** The file that was read, as it was named. */
   readonly file: string;

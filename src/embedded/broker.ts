@@ -4,6 +4,7 @@
  */
 import { type NativeError, type NativeMetadata, type NativeProducer, newProducer } from '../kafka/client/client.ts';
 
+/** A running mock broker of librdkafka; see the head of this file. */
 export interface EmbeddedBroker {
   /** `127.0.0.1:port`. */
   readonly address: string;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DatabaseMessage } from './database-process.ts';
 import { FolderInUseError } from './folder-lock.ts';
 
+/** PostgreSQL in WASM (PGlite) in a process of its own. */
 export interface EmbeddedDatabase {
   /** `postgres://…`, for any client. At most 8 connections; they share one session. */
   readonly dsn: string;
@@ -15,6 +16,7 @@ export interface EmbeddedDatabase {
   kill(): Promise<void>;
 }
 
+/** Where the database is stored. */
 export interface EmbeddedDatabaseOptions {
   /** Folder of the database; created if it is missing. Used by one process at a time. */
   readonly folder: string;

@@ -156,3 +156,9 @@ export interface AcknowledgedBatch {
 export type Rejection<R extends BatchRecord = GroupedRecord> = (R extends { readonly file: StoredFile }
   ? { readonly file: StoredFile }
   : { readonly source: ConsumedRecord }) & { readonly error: SinkError };
+
+/** The rejection of a record of a batch. */
+export function rejectionOf<R extends BatchRecord>(record: R, error: SinkError): Rejection<R>;
+export function rejectionOf(record: BatchRecord, error: SinkError): Rejection | Rejection<Processed<unknown>> {
+  return 'file' in record ? { file: record.file, error } : { source: record.source, error };
+}

@@ -1,6 +1,6 @@
 /** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Delivery } from '../../topology/build-nodes.ts';
+import type { Delivery } from '../../topology/delivery.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
@@ -18,11 +18,11 @@ import { startTopology } from './start-topology.ts';
 import { type RestartPolicy, type StopResult, supervise } from './supervise.ts';
 
 /** Options of the service that the configuration file doesn't have. */
-export type ServiceOptions = Delivery & {
+export interface ServiceOptions extends Delivery {
   readonly logger?: Logger;
   readonly groupProtocol?: GroupProtocol;
   readonly restarts?: RestartPolicy;
-};
+}
 
 /** A running service. */
 export interface Service {

@@ -20,6 +20,7 @@ export const TRANSFER_SYNTAX = {
   rle: '1.2.840.10008.1.2.5',
 } as const;
 
+/** The content of a DICOM file and how it is encoded (PS3.5, PS3.10). */
 export interface DicomFileOptions {
   readonly dataSet: DataSet;
   /** Default: explicit little endian. */

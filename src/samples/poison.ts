@@ -14,6 +14,7 @@ export const POISON_KINDS = [
   'file_missing',
   'truncated',
 ] as const;
+/** The fault of a poison record: one of POISON_KINDS. */
 export type PoisonKind = (typeof POISON_KINDS)[number];
 
 export interface PoisonedRecord {

@@ -10,6 +10,7 @@ import { buildDicomFile, type ElementValue, TRANSFER_SYNTAX } from './dicom-file
 import { type PoisonKind, poisonRecord } from './poison.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
 
+/** The seed, the store and the faults of generated studies. */
 export interface StudiesOptions {
   readonly seed: number;
   /** Absolute path of the store: the folder of the files. */
@@ -32,6 +33,7 @@ export interface GeneratedRecord {
   readonly expected: 'stored' | 'repeated' | PoisonKind;
 }
 
+/** A generated study: its numbers of series and instances, and the records that announce its files. */
 export interface GeneratedStudy {
   readonly studyInstanceUid: string;
   readonly series: number;

@@ -1,8 +1,8 @@
 import { Delivery } from '../kafka/producer/delivery.ts';
 import type { Producer } from '../kafka/producer/producer.ts';
-import type { ProducerRecord } from '../kafka/producer/producer-record.ts';
 import type { Sink } from '../ports.ts';
-import type { GroupedBatch, StoredFile } from '../records/records.ts';
+import { type Batch, type BatchRecord, rejectionOf } from '../records/records.ts';
+import { type RecordOf, rowRecord } from './publications.ts';
 
 /** The settings of a topic sink. */
 export interface TopicSinkOptions extends Pick<Sink, 'name' | 'target'> {
@@ -12,32 +12,40 @@ export interface TopicSinkOptions extends Pick<Sink, 'name' | 'target'> {
   readonly producer: Producer;
 }
 
-/** The record that one file of a batch publishes to one output topic (docs/contract.md, "Topics"). */
-export interface Publication {
-  readonly file: StoredFile;
-  readonly record: ProducerRecord;
+/** The settings of a sink that publishes records of any type. */
+export interface RecordSinkOptions<R extends BatchRecord> extends Omit<TopicSinkOptions, 'publishes'> {
+  readonly recordOf: RecordOf<R>;
 }
 
-/** The records that a batch publishes to one output topic. */
-export function publications(batch: GroupedBatch, topic: string, publishes: 'state' | 'image'): readonly Publication[] {
-  return batch.grouped.flatMap(({ file, [publishes]: row }) =>
-    row === null ? [] : [{ file, record: { topic, key: row.key, value: row.json } }],
-  );
-}
-
-interface Sending {
-  readonly files: readonly StoredFile[];
+interface Sending<R> {
+  readonly records: readonly R[];
   readonly delivery: Delivery;
 }
 
 /** Publishes the state or the image records of each batch. A batch that is written again sends only what was not acknowledged. */
-export function createTopicSink({ topic, publishes, producer, ...node }: TopicSinkOptions): Sink {
-  // Only of batches whose last write failed: an entry for every batch would cost the garbage collector more than the sending itself.
-  const failed = new WeakMap<GroupedBatch, Sending>();
+export function createTopicSink({ publishes, ...options }: TopicSinkOptions): Sink {
+  return createRecordSink({ ...options, recordOf: rowRecord(publishes) });
+}
 
-  function newSending(batch: GroupedBatch): Sending {
-    const all = publications(batch, topic, publishes);
-    return { files: all.map(({ file }) => file), delivery: new Delivery(all.map(({ record }) => record)) };
+/** Publishes what `recordOf` makes of each record. A batch that is written again sends only what was not acknowledged. */
+export function createRecordSink<R extends BatchRecord>({
+  topic,
+  recordOf,
+  producer,
+  ...node
+}: RecordSinkOptions<R>): Sink<R> {
+  // Only of batches whose last write failed: an entry for every batch would cost the garbage collector more than the sending itself.
+  const failed = new WeakMap<Batch<R>, Sending<R>>();
+
+  function newSending(batch: Batch<R>): Sending<R> {
+    const records: R[] = [];
+    const published = batch.grouped.flatMap((record) => {
+      const output = recordOf(record);
+      if (output === null) return [];
+      records.push(record);
+      return { topic, ...output };
+    });
+    return { records, delivery: new Delivery(published) };
   }
 
   return {
@@ -46,12 +54,12 @@ export function createTopicSink({ topic, publishes, producer, ...node }: TopicSi
     connect: () => producer.connect(topic),
     async write(batch) {
       const sending = failed.get(batch) ?? newSending(batch);
-      const { files, delivery } = sending;
+      const { records, delivery } = sending;
       try {
         const refused = await producer.deliver(delivery);
         return refused.flatMap(({ index, error }) => {
-          const file = files[index];
-          return file === undefined ? [] : [{ file, error }];
+          const record = records[index];
+          return record === undefined ? [] : [rejectionOf(record, error)];
         });
       } catch (error) {
         failed.set(batch, sending);

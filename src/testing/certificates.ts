@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** A certificate and its key, as files and as PEM text. */
 export interface Certificate {
   /** Paths of PEM files: the certificate, and its key in PKCS #8. */
   readonly certFile: string;
@@ -12,6 +13,7 @@ export interface Certificate {
   readonly key: string;
 }
 
+/** The names and the validity of a certificate. */
 export interface CertificateOptions {
   /** The subject's common name; for a client certificate, the user. Default `test`. */
   readonly commonName?: string;
@@ -21,6 +23,7 @@ export interface CertificateOptions {
   readonly days?: number;
 }
 
+/** A certificate authority for tests. It issues certificates by openssl. */
 export interface Authority {
   /** Path of the authority's certificate. */
   readonly caFile: string;

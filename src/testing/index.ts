@@ -22,6 +22,7 @@ export {
 export { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
 export { type Authority, type Certificate, type CertificateOptions, createAuthority } from './certificates.ts';
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
+export { type InputOptions, type OutputRecord, TestInputTopic, TestOutputTopic } from './driver/test-topics.ts';
 export { differences, type EndState, expectedState } from './end-state.ts';
 export { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';
 export { type ExpectedKeys, type LoadOptions, type LoadRecord, makeLoad } from './load.ts';
@@ -35,4 +36,4 @@ export type { Line, Part, Stack, TopicName } from './stack/stack.ts';
 export { startStack } from './stack/start-stack.ts';
 export { storeMeta } from './store-meta.ts';
 export { type StoredKeys, storedKeys } from './stored-keys.ts';
-export { type PublishedRecord, type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';
+export { type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';

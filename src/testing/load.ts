@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 import { buildDicomFile } from '../samples/dicom-file.ts';
 
+/** The size of a load, where its files are, and its faults. */
 export interface LoadOptions {
   /** Folder of the files; must be below the service's storage roots. */
   readonly root: string;
@@ -25,6 +26,7 @@ export interface LoadRecord {
   readonly expected: ExpectedKeys | undefined;
 }
 
+/** What a valid record leads to: the trace_id of its object row, and the UIDs of its series and its instance. */
 export interface ExpectedKeys {
   readonly traceId: string;
   readonly series: string;

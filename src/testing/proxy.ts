@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** The server behind a proxy, and the proxy's port. */
 export interface TcpProxyOptions {
   /** The server. A function is called for each connection. */
   readonly target: ProxyTarget | (() => ProxyTarget);
@@ -25,6 +26,7 @@ export interface Rewriter {
   answer(data: Buffer): Buffer;
 }
 
+/** A TCP proxy on 127.0.0.1 that disturbs its connections. */
 export interface TcpProxy {
   readonly port: number;
   /** While on, bytes are dropped silently in both directions, as by a network that drops packets. New connections are accepted and get no answer. */
@@ -44,6 +46,7 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
+/** Answers that a proxy holds back. */
 export interface Hold {
   /** Resolves when the first answer is being held. */
   readonly held: Promise<void>;

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readEnvironment } from '../config/environment.ts';
 import { packageFile } from './package-file.ts';
 
+/** The command, the configuration and the log of a service process. */
 export interface ServiceProcessOptions {
   /** The configuration file. */
   readonly config: string;
@@ -15,6 +16,7 @@ export interface ServiceProcessOptions {
   readonly command?: readonly string[];
 }
 
+/** How a process ended: its exit code, or the signal that ended it. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

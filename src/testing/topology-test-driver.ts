@@ -1,124 +1,83 @@
-import { Subject, VirtualTimeScheduler } from 'rxjs';
-import { type Settings, topology } from '../../topology/topology.ts';
-import { Intake } from '../kafka/consumer/intake.ts';
-import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../kafka/consumer/origin.ts';
-import { TrackedWaiting } from '../kafka/consumer/tracked-waiting.ts';
-import { WatermarkTracker } from '../kafka/consumer/watermark.ts';
+import { setImmediate } from 'node:timers';
+import type { Subscription } from 'rxjs';
+import type { Topology } from '../../topology/compose.ts';
+import { checkDelivery, type Delivery } from '../../topology/delivery.ts';
+import { exactlyOnceTopology, type Settings, topology } from '../../topology/topology.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
-import type { AcknowledgedBatch, ConsumedRecord, PoisonRecord, RecordHeader } from '../records/records.ts';
+import type { AcknowledgedBatch, ConsumedRecord, GroupedRecord, PoisonRecord } from '../records/records.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
+import { rowRecord } from '../sinks/publications.ts';
+import { Faults } from './driver/faults.ts';
+import { faultyReader, faultySink, faultyTransaction, LOOKUPS, READER } from './driver/faulty-nodes.ts';
+import { MemorySource } from './driver/memory-source.ts';
+import { MemoryTopics } from './driver/memory-topics.ts';
+import { createMemoryTransaction } from './driver/memory-transaction.ts';
+import { type InputOptions, type OutputRecord, TestInputTopic, TestOutputTopic } from './driver/test-topics.ts';
+import { VirtualClock } from './driver/virtual-clock.ts';
 import { createMemoryReader } from './memory-reader.ts';
 
-export interface TestDriverOptions {
+/** What runs, and its settings. `topology` is a function as `startService` takes it; default: the service's own. */
+export interface TestDriverOptions extends Delivery {
+  /** Default: `['storage_queue']`. */
+  readonly inputTopics?: readonly string[];
   /** Default 50 and 5,000, as in the service. */
   readonly batchCount?: number;
   readonly batchPeriodMs?: number;
   /** One batch after the other, without a period: `unordered_processing.enabled: false`. Default false. */
   readonly inOrder?: boolean;
+  /** A batch is also closed as soon as no other record is in flight. Default false. */
+  readonly flushWhenIdle?: boolean;
   /** Limits the records that are resumed; default 2,048. Nothing limits those that are piped in. */
   readonly checkpointLimit?: number;
   /** Default 60,000, as in the service. */
   readonly fileWaitMs?: number;
-  /** Default: derives the headers from the message, see memory-reader.ts. */
+  /** Default: derives the headers from the message, see memory-reader.ts. It may be a real one: `createFileReader`. */
   readonly reader?: HeaderReader;
-  /** Sinks beside the memory database and the two memory topics: failing or slow ones. */
+  /** Replaces the memory database, e.g. by the sink to be tested. */
+  readonly database?: Sink;
+  /** Sinks beside the database and the two topics. */
   readonly sinks?: readonly Sink[];
-  /** Replaces the dead-letter topic in memory. */
-  readonly deadLetters?: Sink;
+  /** How long a call of a node may take in real time, in milliseconds, before `idle` rejects. Default 20,000. */
+  readonly callTimeoutMs?: number;
 }
 
-/** A record of a topic in memory. */
-export interface PublishedRecord {
-  readonly key: string;
-  readonly value: string;
-}
-
-const TOPIC = 'storage_queue';
-
+/** The topics of the service's own topology. */
+const TOPICS = { state: 'dicom_state_queue', image: 'dicom_image_queue', deadLetter: 'storage_queue.dlq' };
+/** The name of the commits in `hold` and `release`. */
+const COMMITS = 'commits';
 /**
- * Runs the real topology without a broker, a database or a file, like Kafka Streams' TopologyTestDriver: pipe records
- * in, advance the virtual clock, read the output.
+ * Runs a real topology without a broker, a database or a file, like Kafka Streams' TopologyTestDriver (KIP-470): pipe records in, advance
+ * the virtual clock, read the output. Every method that returns a promise resolves when the topology has nothing left to do before the
+ * clock advances: no promise, no due timer and no call of a reader, sink or transaction that isn't held.
  */
 export class TopologyTestDriver {
+  /** The tables, unless `database` was given. */
   readonly database: MemoryDatabase = createMemoryDatabase();
-  readonly states: PublishedRecord[] = [];
-  readonly images: PublishedRecord[] = [];
-  readonly deadLetters: PoisonRecord[] = [];
+  readonly topology: Topology;
   readonly acknowledgedBatches: AcknowledgedBatch[] = [];
   /** Set when the topology has failed. */
   error: unknown;
   completed = false;
-  /** The number of waiting records as the topology reports them. */
-  held = 0;
-  readonly #records = new Subject<ConsumedRecord>();
-  readonly #clock = new VirtualTimeScheduler();
-  readonly #tracker = new WatermarkTracker();
-  readonly #waiting: TrackedWaiting;
-  readonly #committed = new Map<number, number>();
-  readonly #nextOffsets = new Map<number, number>();
+  readonly #clock = new VirtualClock();
+  readonly #topics = new MemoryTopics(() => this.#clock.frame);
+  readonly #rejects = new Map<string, (source: ConsumedRecord) => boolean>();
+  readonly #source: MemorySource;
+  readonly #faults = new Faults(() => [...this.topology.outputs.map(({ name }) => name), READER, LOOKUPS, COMMITS]);
+  readonly #run: Subscription;
+  readonly #callTimeoutMs: number;
+  #held = 0;
 
   constructor(options: TestDriverOptions = {}) {
-    const intake = new Intake(this.#tracker, { checkpointLimit: options.checkpointLimit ?? 2_048 });
-    this.#waiting = new TrackedWaiting(this.#tracker, intake);
-    const settings: Settings = {
-      batchCount: options.batchCount ?? 50,
-      batchPeriodMs: options.batchPeriodMs ?? 5_000,
-      ...(options.inOrder === true ? { inOrder: () => this.#tracker.unacked - this.#tracker.waiting } : {}),
-      concurrency: 4,
-      fileWaitMs: options.fileWaitMs ?? 60_000,
-      scheduler: this.#clock,
-      onWaiting: (change) => {
-        this.held += change;
-      },
-    };
-    const memoryTopic = (name: string, kind: 'state' | 'image', into: PublishedRecord[]): Sink => ({
-      name,
-      connect: async () => undefined,
-      write: async (batch) => {
-        for (const { [kind]: row } of batch.grouped)
-          if (row !== null) into.push({ key: row.key, value: row.json.toString() });
-        return [];
-      },
-      close: async () => undefined,
-    });
-    const deadLetters: Sink = {
-      name: 'dead_letter_topic',
-      connect: async () => undefined,
-      write: async (batch) => {
-        this.deadLetters.push(...batch.poison);
-        return [];
-      },
-      close: async () => undefined,
-    };
-    topology(
-      {
-        source: {
-          name: TOPIC,
-          topics: [TOPIC],
-          records$: this.#records,
-          waiting: this.#waiting,
-          stop: async () => this.#records.complete(),
-          close: async () => undefined,
-        },
-        reader: options.reader ?? createMemoryReader(),
-        sinks: [
-          this.database,
-          memoryTopic('state_topic', 'state', this.states),
-          memoryTopic('image_topic', 'image', this.images),
-          ...(options.sinks ?? []),
-        ],
-        deadLetters: options.deadLetters ?? deadLetters,
-        offsets: {
-          ack: (origins) => {
-            const offsets = origins.map(kafkaOrigin);
-            this.#tracker.ack(offsets);
-            for (const { partition, offset } of this.#tracker.takeCommittable()) this.#committed.set(partition, offset);
-            return offsetRanges(offsets);
-          },
-        },
-      },
-      settings,
-    )
+    const { inputTopics = ['storage_queue'], checkpointLimit = 2_048, callTimeoutMs = 20_000 } = options;
+    this.#callTimeoutMs = callTimeoutMs;
+    this.#source = new MemorySource(inputTopics, checkpointLimit, () => this.#faults.isHeld(COMMITS));
+    checkDelivery(options);
+    this.topology = this.#compose(options);
+    this.#run = this.topology
+      .mapOutputs({
+        sink: (sink) => faultySink(sink, this.#faults, this.#rejects),
+        transaction: (transaction) => faultyTransaction(transaction, this.#faults),
+      })
       .run()
       .subscribe({
         next: (batch) => this.acknowledgedBatches.push(batch),
@@ -131,65 +90,216 @@ export class TopologyTestDriver {
       });
   }
 
-  /** Consumes one record at the partition's next offset; objects become JSON. */
-  pipe(
-    value: object | string | Buffer | null,
-    options: { partition?: number; key?: string; headers?: readonly RecordHeader[] } = {},
-  ): ConsumedRecord {
-    const partition = options.partition ?? 0;
-    const offset = this.#nextOffsets.get(partition) ?? 0;
-    this.#nextOffsets.set(partition, offset + 1);
-    if (!this.#tracker.isAssigned(TOPIC, partition)) this.#tracker.assign([{ topic: TOPIC, partition }]);
-    const at = { topic: TOPIC, partition, offset };
-    const assignment = this.#tracker.track(at);
-    const origin = new KafkaOrigin(at, assignment === 'done' ? undefined : assignment);
-    const record: ConsumedRecord = {
-      origin,
-      key: options.key === undefined ? null : Buffer.from(options.key),
-      value: toBytes(value),
-      headers: options.headers ?? [],
+  #compose(options: TestDriverOptions): Topology {
+    const source = this.#source;
+    const topics = this.#topics;
+    const reader = faultyReader(options.reader ?? createMemoryReader(), this.#faults);
+    const database = options.database ?? this.database;
+    const settings = this.#settings(options);
+    const [state, image] = [rowRecord('state'), rowRecord('image')];
+    const databases = [database, ...(options.sinks ?? [])];
+    const outputs = [topics.sink('state_topic', TOPICS.state, state), topics.sink('image_topic', TOPICS.image, image)];
+    const deadLetters = topics.deadLetterSink('dead_letter_topic', TOPICS.deadLetter);
+    if (options.exactlyOnce) {
+      const transaction = createMemoryTransaction<GroupedRecord>({
+        outputs: [...outputs, deadLetters].map(({ name, target = { kind: 'topic', name } }) => ({ name, target })),
+        source,
+        publish: (batch) => {
+          topics.publish(batch, TOPICS.state, state);
+          topics.publish(batch, TOPICS.image, image);
+          topics.publishDeadLetters(batch, TOPICS.deadLetter);
+        },
+      });
+      return (options.exactlyOnceTopology ?? exactlyOnceTopology)({ source, reader, databases, transaction }, settings);
+    }
+    const nodes = { source, reader, databases, topics: outputs, deadLetters, offsets: source };
+    const topic = topics.sink.bind(topics);
+    return (options.topology ?? topology)({ ...nodes, sinks: [...databases, ...outputs], topic }, settings);
+  }
+
+  #settings(options: TestDriverOptions): Settings {
+    const inFlight = () => this.#source.inFlight;
+    return {
+      batchCount: options.batchCount ?? 50,
+      batchPeriodMs: options.batchPeriodMs ?? 5_000,
+      ...(options.inOrder === true ? { inOrder: inFlight } : {}),
+      ...(options.flushWhenIdle === true ? { flushWhenIdle: inFlight } : {}),
+      concurrency: 4,
+      fileWaitMs: options.fileWaitMs ?? 60_000,
+      scheduler: this.#clock,
+      onWaiting: (change) => {
+        this.#held += change;
+      },
     };
-    this.#records.next(record);
-    return record;
   }
 
-  /** Revokes a partition: its unacknowledged records belong to its next owner. */
-  revoke(partition: number): void {
-    this.#tracker.forget([{ topic: TOPIC, partition }]);
+  /** A topic to pipe records into. Default: the first of `inputTopics`. Throws a TypeError when the topology doesn't consume it. */
+  createInputTopic(topic = this.#source.topics[0] ?? ''): TestInputTopic {
+    if (!this.#source.topics.includes(topic)) throw new TypeError(`the topology does not consume ${topic}`);
+    const pipe = (value: Buffer | null, { key = null, headers = [], partition = 0 }: InputOptions) =>
+      this.#source.emit(topic, partition, {
+        key: typeof key === 'string' ? Buffer.from(key) : key,
+        value,
+        headers,
+      });
+    return new TestInputTopic(pipe, () => this.idle());
   }
 
-  /** The number of waiting records as the source counts them. */
+  /** A topic to read what was published to it. `deserialize` gets a value that is not null; default: JSON. */
+  createOutputTopic<V = unknown>(
+    topic: string,
+    deserialize: (value: Buffer) => V = (value) => JSON.parse(value.toString()),
+  ): TestOutputTopic<V> {
+    return new TestOutputTopic(topic, this.#topics.of(topic), deserialize);
+  }
+
+  /** All records that were published to a topic, the oldest first. */
+  published(topic: string): readonly OutputRecord[] {
+    return this.#topics.of(topic);
+  }
+
+  /** The dead-lettered records with their errors. */
+  get deadLetters(): readonly PoisonRecord[] {
+    return this.#topics.poison;
+  }
+
+  /** The rows of a table of the memory database as JSON objects. */
+  table(name: 'dicom_object_meta' | 'dicom_state_meta' | 'dicom_image_meta'): readonly Record<string, unknown>[] {
+    const { objects, states, images } = this.database;
+    const rows = { dicom_object_meta: objects, dicom_state_meta: states, dicom_image_meta: images }[name];
+    return [...rows.values()].map(({ json }) => JSON.parse(json.toString()));
+  }
+
+  /** The number of records that wait for their files. */
   get waiting(): number {
-    return this.#tracker.waiting;
+    return this.#source.waiting.count;
   }
 
-  /** Advances the clock and runs everything that is due. */
-  async advance(milliseconds: number): Promise<void> {
-    await this.settle();
-    this.#clock.maxFrames = this.#clock.frame + milliseconds;
-    this.#clock.flush();
-    this.#clock.frame = this.#clock.maxFrames;
-    await this.settle();
+  /** The number of waiting records as the topology reports them, see `Settings.onWaiting`. */
+  get held(): number {
+    return this.#held;
   }
 
-  /** Runs pending promises until only the clock can cause more work. */
-  async settle(): Promise<void> {
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** Ends consumption, as SIGTERM does. */
-  async stop(): Promise<void> {
-    this.#records.complete();
-    await this.settle();
+  /** The offset below which every record is acknowledged; undefined before the first record. */
+  watermark(partition = 0, topic = this.#source.topics[0] ?? ''): number | undefined {
+    return this.#source.watermark(topic, partition);
   }
 
   /** The committed offset of a partition, the next one to read; undefined before the first commit. */
-  committed(partition = 0): number | undefined {
-    return this.#committed.get(partition);
+  committed(partition = 0, topic = this.#source.topics[0] ?? ''): number | undefined {
+    return this.#source.committed(topic, partition)?.offset;
+  }
+
+  /** The virtual time in milliseconds, from 0. */
+  get now(): number {
+    return this.#clock.frame;
+  }
+
+  /** Advances the clock. What becomes due on the way runs at its own time, with all that follows from it. */
+  async advanceTime(milliseconds: number): Promise<void> {
+    await this.idle();
+    const end = this.#clock.frame + milliseconds;
+    for (let next = this.#clock.next; next !== undefined && next <= end; next = this.#clock.next) {
+      this.#clock.runAt(next);
+      await this.idle();
+    }
+    this.#clock.runAt(end);
+  }
+
+  /**
+   * The next `calls` calls of this sink or transaction wait until `release`; default: all of them. `reader` holds reads of files, `lookups`
+   * the calls of `stillMissing`. While `commits` is held, acknowledgements advance the watermark, and nothing is committed. Throws a
+   * TypeError when there is no such node.
+   */
+  hold(name: string, calls = Number.POSITIVE_INFINITY): void {
+    this.#faults.hold(name, calls);
+  }
+
+  /** Ends `hold` and `fail`: the held calls are made. */
+  async release(name: string): Promise<void> {
+    this.#faults.release(name);
+    if (name === COMMITS) this.#source.commit();
+    await this.idle();
+  }
+
+  /**
+   * The next `times` calls of this node reject with the error, without `times` all until `release`. Calls that are held reject at once.
+   * With a transient SinkError they are retried: advance the clock.
+   */
+  async fail(name: string, error: Error, times = Number.POSITIVE_INFINITY): Promise<void> {
+    this.#faults.fail(name, error, times);
+    await this.idle();
+  }
+
+  /** The sink rejects the records for which the function returns true, as records that it can never accept. */
+  reject(name: string, isRejected: (source: ConsumedRecord) => boolean): void {
+    this.#faults.check(name);
+    this.#rejects.set(name, isRejected);
+  }
+
+  /** Revokes a partition: its unacknowledged records belong to its next owner. */
+  revoke(partition: number, topic = this.#source.topics[0] ?? ''): void {
+    this.#source.revoke(topic, partition);
+  }
+
+  /**
+   * Resolves when the topology has nothing left to do before the clock advances. Rejects when no running call of a node has ended within
+   * `callTimeoutMs`.
+   */
+  async idle(): Promise<void> {
+    for (;;) {
+      await everyPromise();
+      if (this.#clock.isDue) this.#clock.runAt(this.#clock.frame);
+      else if (this.#faults.running === 0) return;
+      else if (!(await this.#callEnded(this.#callTimeoutMs)))
+        throw new Error(
+          `no call has ended for ${this.#callTimeoutMs} ms of real time: hold a node instead of blocking it`,
+        );
+    }
+  }
+
+  /**
+   * Resolves when the condition is met, for processors of one's own that wait for something which the driver doesn't know. The clock does
+   * not advance. Rejects after `timeoutMs` of real time.
+   */
+  async until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      await everyPromise();
+      if (condition()) return;
+      if (this.#clock.isDue) this.#clock.runAt(this.#clock.frame);
+      else if (performance.now() > deadline) throw new Error(`the condition is not met after ${timeoutMs} ms`);
+      else await this.#callEnded(10);
+    }
+  }
+
+  /** Ends consumption, as SIGTERM does: what is in flight is finished. */
+  async stop(): Promise<void> {
+    await this.#source.stop();
+    await this.idle();
+  }
+
+  /** Ends the topology, as SIGKILL does, and closes its outputs and the reader. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#run.unsubscribe();
+    await Promise.all(this.topology.outputs.map((output) => output.close()));
+  }
+
+  /** Resolves to whether a call ended within this real time. */
+  async #callEnded(milliseconds: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, milliseconds, false);
+    });
+    try {
+      return await Promise.race([this.#faults.ended().then(() => true), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
-function toBytes(value: object | string | Buffer | null): Buffer | null {
-  if (value === null || Buffer.isBuffer(value)) return value;
-  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+/** Before a callback of setImmediate runs, Node runs every promise reaction, and those that follow from it. */
+function everyPromise(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -14,7 +14,6 @@ let missing: Set<string>;
 let reads: string[];
 let lookups: string[];
 /** What a lookup waits for. */
-let answered: Promise<void>;
 
 const reader: HeaderReader = {
   async read(files) {
@@ -24,33 +23,31 @@ const reader: HeaderReader = {
   },
   async stillMissing(paths) {
     lookups.push(...paths);
-    await answered;
     return paths.map((path) => missing.has(path));
   },
   close: async () => undefined,
 };
 
-function start(options: Partial<HeaderReader> = {}): void {
+async function start(options: Partial<HeaderReader> = {}): Promise<void> {
   driver = new TopologyTestDriver({ reader: { ...reader, ...options }, batchCount: 1, fileWaitMs: FILE_WAIT_MS });
-  driver.pipe(storeMeta({ file_path: PATH }));
+  await driver.createInputTopic().pipeInput(storeMeta({ file_path: PATH }));
 }
 
 async function pass(milliseconds: number, step = 50): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += step) await driver.advance(step);
+  for (let passed = 0; passed < milliseconds; passed += step) await driver.advanceTime(step);
 }
 
 beforeEach(() => {
   missing = new Set([PATH]);
   reads = [];
   lookups = [];
-  answered = Promise.resolve();
 });
 
 afterEach(() => driver.stop());
 
 describe('a missing file', () => {
   it('is looked up with growing pauses, and read again only when its time is over', async () => {
-    start();
+    await start();
     await pass(FILE_WAIT_MS - 1_000, 250);
     expect(reads).toEqual([PATH]);
     expect(lookups).toHaveLength(16);
@@ -62,53 +59,48 @@ describe('a missing file', () => {
   });
 
   it.each([0, 1, 7, 30])('that appears after %i s is read within 5 s', async (seconds) => {
-    start();
+    await start();
     await pass(seconds * 1_000 + 100, 100);
     missing.clear();
     await pass(5_100);
     expect(reads).toEqual([PATH, PATH]);
-    expect([driver.states.length, driver.committed(), driver.held]).toEqual([1, 1, 0]);
+    expect([driver.published('dicom_state_queue').length, driver.committed(), driver.held]).toEqual([1, 1, 0]);
   });
 
   it('keeps waiting while it is looked up, and takes no place of records in flight', async () => {
-    let answer = () => {};
-    answered = new Promise((resolve) => {
-      answer = resolve;
-    });
-    start();
+    await start();
+    driver.hold('lookups');
     await pass(10_000, 250);
-    expect([lookups.length, driver.held, driver.waiting]).toEqual([1, 1, 1]);
+    expect([driver.held, driver.waiting]).toEqual([1, 1]);
     missing.clear();
-    answer();
+    await driver.release('lookups');
     await pass(250);
-    expect([driver.states.length, driver.held]).toEqual([1, 0]);
+    expect(lookups).toHaveLength(1);
+    expect([driver.published('dicom_state_queue').length, driver.held]).toEqual([1, 0]);
   });
 
   it('is dropped when its partition is revoked while it is looked up', async () => {
-    let answer = () => {};
-    answered = new Promise((resolve) => {
-      answer = resolve;
-    });
-    start();
+    await start();
+    driver.hold('lookups');
     missing.add(OTHER);
-    driver.pipe(storeMeta({ file_path: OTHER }), { partition: 1 });
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: OTHER }), { partition: 1 });
     await pass(500);
     driver.revoke(0);
     expect([driver.held, driver.waiting]).toEqual([1, 1]);
-    answer();
+    await driver.release('lookups');
     missing.clear();
     await pass(6_000, 250);
     expect(reads).toEqual([PATH, OTHER, OTHER]);
-    expect([driver.held, driver.states.length]).toEqual([0, 1]);
+    expect([driver.held, driver.published('dicom_state_queue').length]).toEqual([0, 1]);
   });
 
   it('is read again when a lookup can tell nothing, or fails', async () => {
-    start({ stillMissing: async () => [false] });
+    await start({ stillMissing: async () => [false] });
     await pass(1_200, 250);
     expect(reads.length).toBeGreaterThan(3);
     await driver.stop();
     reads = [];
-    start({ stillMissing: () => Promise.reject(new Error('the header reader is closed')) });
+    await start({ stillMissing: () => Promise.reject(new Error('the header reader is closed')) });
     await pass(1_200, 250);
     expect(reads.length).toBeGreaterThan(3);
   });
@@ -116,7 +108,7 @@ describe('a missing file', () => {
 
 describe('a file that could be opened, but not read', () => {
   it('is read again at each attempt, because it is there', async () => {
-    start({
+    await start({
       read: async (files) => {
         reads.push(...files.map(({ path }) => path));
         const error = new DicomReadError('truncated');

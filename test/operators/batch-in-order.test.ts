@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { batchInOrder } from '../../src/operators/batch-in-order.ts';
-import type { HeaderReader } from '../../src/ports.ts';
-import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts';
 
@@ -175,40 +173,22 @@ describe('a batch of ordered processing', () => {
 });
 
 describe('the topology with unordered_processing switched off', () => {
-  /** Reads the first batch only when it is allowed to. */
-  function slowFirst() {
-    let allow: () => void = () => undefined;
-    const allowed = new Promise<void>((resolve) => {
-      allow = resolve;
-    });
-    let reads = 0;
-    const reader: HeaderReader = {
-      read: async (files) => {
-        if (reads++ === 0) await allowed;
-        return await createMemoryReader().read(files);
-      },
-      close: async () => undefined,
-    };
-    return { reader, allow };
-  }
-  const published = (driver: TopologyTestDriver) => driver.images.map(({ key }) => key);
+  const published = (driver: TopologyTestDriver) => driver.published('dicom_image_queue').map(({ key }) => String(key));
 
   it.each([
     ['in the order of the records', true, []],
     ['as soon as its batch is read without that', false, [5, 6]],
   ])('publishes a record %s when an earlier batch takes longer', async (_, inOrder, before) => {
-    const { reader, allow } = slowFirst();
-    const driver = new TopologyTestDriver({ inOrder, batchCount: 2, batchPeriodMs: 10, reader });
-    const keys = [1, 2, 3, 4, 5, 6].map((each) => {
-      const sop = `1.2.3.1.${each}`;
-      driver.pipe(storeMeta({ sop_uid: sop, file_path: `/data/1.2.3/1.2.3.1/${sop}` }));
-      return sop;
-    });
-    await driver.advance(100);
+    const driver = new TopologyTestDriver({ inOrder, batchCount: 2, batchPeriodMs: 10 });
+    driver.hold('reader', 1);
+    const keys = [1, 2, 3, 4, 5, 6].map((each) => `1.2.3.1.${each}`);
+    const records = keys.map((sop) => storeMeta({ sop_uid: sop, file_path: `/data/1.2.3/1.2.3.1/${sop}` }));
+    await driver.createInputTopic().pipeValues(records);
+    await driver.advanceTime(100);
     const at = (numbers: readonly number[]) => numbers.map((each) => expect.stringContaining(keys[each - 1] ?? ''));
     expect(published(driver).slice(-2)).toEqual(at(before));
-    allow();
-    for (let each = 0; each < 5; each++) await driver.advance(1_000);
+    await driver.release('reader');
+    for (let each = 0; each < 5; each++) await driver.advanceTime(1_000);
     expect(published(driver)).toHaveLength(6);
     if (inOrder) expect(published(driver)).toEqual(at([1, 2, 3, 4, 5, 6]));
     expect(driver.committed()).toBe(6);

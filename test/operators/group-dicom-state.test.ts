@@ -27,38 +27,38 @@ const reader: HeaderReader = {
   close: async () => undefined,
 };
 
-function start(first: Omit<HeaderFailure, 'index'>): void {
+async function start(first: Omit<HeaderFailure, 'index'>): Promise<void> {
   failure = first;
   attempts = 0;
   driver = new TopologyTestDriver({ reader, batchCount: 1, fileWaitMs: FILE_WAIT_MS });
-  driver.pipe(storeMeta());
+  await driver.createInputTopic().pipeInput(storeMeta());
 }
 
 /** Moves the clock in steps, because reading continues between two steps. */
 async function pass(milliseconds: number, step = 250): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += step) await driver.advance(step);
+  for (let passed = 0; passed < milliseconds; passed += step) await driver.advanceTime(step);
 }
 
 afterEach(() => driver.stop());
 
 describe('a file that is shorter than announced', () => {
   it('is retried whatever its fault is, and stored once it is complete', async () => {
-    start({ error: new DicomReadError('not_dicom'), incomplete: true });
+    await start({ error: new DicomReadError('not_dicom'), incomplete: true });
     await pass(30_000);
     expect(driver.deadLetters).toHaveLength(0);
     failure = undefined;
     await pass(5_000);
-    expect(driver.states).toHaveLength(1);
+    expect(driver.published('dicom_state_queue')).toHaveLength(1);
     expect(driver.deadLetters).toHaveLength(0);
   });
 
   it('is dead-lettered after file_wait, and at once if it is as long as announced', async () => {
-    start({ error: new DicomReadError('not_dicom'), incomplete: true });
+    await start({ error: new DicomReadError('not_dicom'), incomplete: true });
     await pass(FILE_WAIT_MS);
     expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['not_dicom']);
     await driver.stop();
-    start({ error: new DicomReadError('not_dicom') });
-    await driver.settle();
+    await start({ error: new DicomReadError('not_dicom') });
+    await driver.idle();
     expect(driver.deadLetters).toHaveLength(1);
   });
 });
@@ -67,21 +67,21 @@ describe('a file that could not be attempted because the storage does not answer
   const NOT_ATTEMPTED = { error: new DicomReadError('read_timeout'), notAttempted: true };
 
   it('is retried until the storage answers, and never dead-lettered', async () => {
-    start(NOT_ATTEMPTED);
+    await start(NOT_ATTEMPTED);
     await pass(50 * FILE_WAIT_MS, 5_000);
     expect(driver.deadLetters).toHaveLength(0);
-    expect(driver.states).toHaveLength(0);
+    expect(driver.published('dicom_state_queue')).toHaveLength(0);
     // One attempt every five seconds.
     expect(attempts).toBeGreaterThan(500);
     expect(attempts).toBeLessThan(700);
     failure = undefined;
     await pass(5_000);
-    expect(driver.states).toHaveLength(1);
+    expect(driver.published('dicom_state_queue')).toHaveLength(1);
   });
 
   it('is dropped when its partition is revoked, because the next owner reads it, and not before', async () => {
-    start(NOT_ATTEMPTED);
-    driver.pipe(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
+    await start(NOT_ATTEMPTED);
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
     driver.revoke(0);
     await pass(FILE_WAIT_MS, 5_000);
     failure = undefined;
@@ -90,16 +90,16 @@ describe('a file that could not be attempted because the storage does not answer
   });
 
   it('is not held when its partition is revoked, however often the partition is revoked and assigned again', async () => {
-    start(NOT_ATTEMPTED);
-    await driver.settle();
-    driver.pipe(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
-    await driver.settle();
+    await start(NOT_ATTEMPTED);
+    await driver.idle();
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: '/s1/a/2' }), { partition: 1 });
+    await driver.idle();
     for (let i = 0; i < 5; i++) {
       expect([driver.held, driver.waiting]).toEqual([2, 2]);
       driver.revoke(0);
       expect([driver.held, driver.waiting]).toEqual([1, 1]);
-      driver.pipe(storeMeta());
-      await driver.settle();
+      await driver.createInputTopic().pipeInput(storeMeta());
+      await driver.idle();
     }
     const before = attempts;
     driver.revoke(0);
@@ -109,16 +109,16 @@ describe('a file that could not be attempted because the storage does not answer
   });
 
   it('is not held when its partition is revoked while it is read', async () => {
-    start(NOT_ATTEMPTED);
+    await start(NOT_ATTEMPTED);
     driver.revoke(0);
-    await driver.settle();
+    await driver.idle();
     expect([driver.held, driver.waiting]).toEqual([0, 0]);
     await pass(FILE_WAIT_MS, 5_000);
     expect(attempts).toBe(1);
   });
 
   it('gets its full file_wait when the storage answers and the file is missing', async () => {
-    start(NOT_ATTEMPTED);
+    await start(NOT_ATTEMPTED);
     await pass(2 * FILE_WAIT_MS);
     failure = { error: new DicomReadError('file_missing') };
     await pass(FILE_WAIT_MS - 5_000);
@@ -128,7 +128,7 @@ describe('a file that could not be attempted because the storage does not answer
   });
 
   it('is not dead-lettered either when its file_wait ends while the storage does not answer', async () => {
-    start({ error: new DicomReadError('file_missing') });
+    await start({ error: new DicomReadError('file_missing') });
     // Between the last attempt but one and the last.
     await pass(FILE_WAIT_MS - 1_000);
     failure = NOT_ATTEMPTED;
@@ -136,7 +136,7 @@ describe('a file that could not be attempted because the storage does not answer
     expect(driver.deadLetters).toHaveLength(0);
     failure = undefined;
     await pass(5_000);
-    expect(driver.states).toHaveLength(1);
+    expect(driver.published('dicom_state_queue')).toHaveLength(1);
   });
 });
 
@@ -155,11 +155,11 @@ describe('a batch whose files lie on two storages', () => {
       close: async () => undefined,
     };
     driver = new TopologyTestDriver({ reader: lost, batchCount: 2, fileWaitMs: FILE_WAIT_MS });
-    driver.pipe(storeMeta({ file_path: '/lost/a.dcm' }));
-    driver.pipe(storeMeta({ file_path: '/good/b.dcm' }));
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: '/lost/a.dcm' }));
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: '/good/b.dcm' }));
     await pass(2 * FILE_WAIT_MS, 1_000);
     expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['file_missing']);
-    expect(driver.states).toHaveLength(0);
+    expect(driver.published('dicom_state_queue')).toHaveLength(0);
   });
 });
 
@@ -175,8 +175,8 @@ describe('waiting records whose files appear while a database is down', () => {
       },
     };
     driver = new TopologyTestDriver({ reader, batchCount: 1, sinks: [database], checkpointLimit: 10 });
-    for (let i = 0; i < 30; i++) driver.pipe(storeMeta({ file_path: `/s1/a/${i}` }));
-    await driver.settle();
+    for (let i = 0; i < 30; i++) await driver.createInputTopic().pipeInput(storeMeta({ file_path: `/s1/a/${i}` }));
+    await driver.idle();
     expect(driver.held).toBe(30);
     failure = undefined;
     await pass(20_000);

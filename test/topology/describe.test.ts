@@ -5,9 +5,12 @@ import { createBatchLog } from '../../src/ops/batch-log.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
-import { buildNodes, type Delivery, type RunnableTopology } from '../../topology/build-nodes.ts';
+import { createMemoryDatabase } from '../../src/sinks/memory.ts';
+import { buildNodes, type RunnableTopology } from '../../topology/build-nodes.ts';
+import type { Delivery } from '../../topology/delivery.ts';
 import { describe, toMermaid } from '../../topology/describe.ts';
 import { outlineOf, settingsOf } from '../../topology/outline.ts';
+import { readHeaders, topology } from '../../topology/topology.ts';
 
 const config = loadConfig('redpanda.yaml', {
   env: {
@@ -119,5 +122,25 @@ suite('the description of a topology', () => {
     const { topology, health } = compose(config, {});
     const sinks = topology.nodes.filter(({ kind }) => kind === 'sink').map(({ name }) => name);
     expect(health.readiness().body.statuses.map(({ label }) => label)).toEqual(expect.arrayContaining(sinks));
+  });
+
+  it('has the extra sink of a topology of one’s own, which /ready names, too', () => {
+    const own = createMemoryDatabase('audit');
+    const { topology: composed, health } = compose(config, {
+      topology: (nodes, settings) => topology({ ...nodes, sinks: [...nodes.sinks, own] }, settings),
+    });
+    expect(describe(composed)).toContain('Sink: audit (database: audit)');
+    expect(health.readiness().body.statuses).toContainEqual(
+      expect.objectContaining({ label: 'audit', path: 'root.topology.audit', connected: false }),
+    );
+  });
+
+  it('has no outputs that a topology of one’s own does not write to, and /ready does not wait for them', () => {
+    const { topology: composed, health } = compose(config, {
+      topology: ({ source, reader, databases, deadLetters, offsets }, settings) =>
+        readHeaders(source, reader, settings).forkTo({ sinks: databases, deadLetters }, settings).commitTo(offsets),
+    });
+    expect(composed.outputs.map(({ name }) => name)).toEqual(['postgres', 'dead_letter_topic']);
+    expect(health.readiness().body.statuses.map(({ label }) => label)).not.toContain('state_topic');
   });
 });

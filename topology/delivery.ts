@@ -1,0 +1,37 @@
+/** What a topology of one's own gets from the service and from the TopologyTestDriver. */
+import type { DeadLetterSink, Sink } from '../src/ports.ts';
+import type { BatchRecord } from '../src/records/records.ts';
+import type { RecordOf } from '../src/sinks/publications.ts';
+import type { Topology } from './compose.ts';
+import type { ExactlyOnceNodes, Nodes, Settings } from './topology.ts';
+
+/** The nodes of the configuration, for an at-least-once topology of one's own. */
+export interface ServiceNodes extends Nodes {
+  /** The databases; `sinks` has them, too. */
+  readonly databases: readonly Sink[];
+  /** The state and the image topic; `sinks` has them, too. */
+  readonly topics: readonly Sink[];
+  /** The dead-letter topic, for batches of any type. */
+  readonly deadLetters: DeadLetterSink;
+  /** Creates a sink named `name` that publishes to `topic` what `recordOf` makes of each record. */
+  topic<R extends BatchRecord>(name: string, topic: string, recordOf: RecordOf<R>): Sink<R>;
+}
+
+/** The delivery guarantee, and a topology of one's own. Its function is called again after each failure, with new nodes. */
+export interface Delivery {
+  /** Whether output records and offsets are committed in one Kafka transaction. Default false: at least once. */
+  readonly exactlyOnce?: boolean;
+  /** Composes the at-least-once graph from the nodes of the configuration. Default: `topology` of topology.ts. */
+  readonly topology?: (nodes: ServiceNodes, settings: Settings) => Topology;
+  /** Composes the exactly-once graph. Default: `exactlyOnceTopology` of topology.ts. */
+  readonly exactlyOnceTopology?: (nodes: ExactlyOnceNodes, settings: Settings) => Topology;
+}
+
+/** Throws a TypeError when only the graph of the other guarantee was given: it would be ignored. */
+export function checkDelivery({ exactlyOnce = false, ...own }: Delivery): void {
+  const [used, other] = exactlyOnce
+    ? (['exactlyOnceTopology', 'topology'] as const)
+    : (['topology', 'exactlyOnceTopology'] as const);
+  if (own[used] === undefined && own[other] !== undefined)
+    throw new TypeError(`with exactlyOnce: ${exactlyOnce}, ${used} is the topology of one's own, not ${other}`);
+}
