@@ -5,6 +5,7 @@ import { readVersion } from '../ops/version.ts';
 const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   lint: async () => (await import('./lint.ts')).lintCommand(),
+  test: async () => (await import('./test.ts')).testCommand(),
   migrate: async () => (await import('./migrate.ts')).migrateCommand(),
   describe: async () => (await import('./describe.ts')).describeCommand(),
   publish: async () => (await import('./publish.ts')).publishCommand(),

@@ -17,6 +17,8 @@ export interface DocumentOptions {
   readonly requireLabels?: boolean;
   /** Whether a variable may be unset. */
   readonly skipUnset?: boolean;
+  /** Whether variables are replaced. Default true. */
+  readonly variables?: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export class ConfigDocument {
     this.requireLabels = options.requireLabels === true;
     this.#written = written;
     this.#environment = { ...environment };
-    this.#source = new SourceText(written, this.#environment);
+    this.#source = new SourceText(written, options.variables === false ? undefined : this.#environment);
     this.#document = parse(this.#source);
     for (const { place, message, unset } of this.#source.problems)
       if (!unset || options.skipUnset !== true) this.#issues.push({ file, ...place, message });

@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { ConfigError, type ConfigIssue, systemCode } from '../errors.ts';
 import { isMapping } from './component.ts';
-import type { Config } from './config.ts';
+import type { Config, GroupConfig } from './config.ts';
 import { ConfigDocument, type DocumentOptions } from './document.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { onlyDefault } from './fields.ts';
@@ -11,6 +11,7 @@ import { readInput } from './input.ts';
 import { readOutput } from './output.ts';
 import { readPipeline } from './pipeline.ts';
 import { readService } from './service.ts';
+import { readTestCases, type TestCase } from './test-cases.ts';
 
 export interface LoadOptions extends Pick<DocumentOptions, 'sets' | 'requireLabels' | 'skipUnset'> {
   /** The variables; default: the process's environment. */
@@ -29,7 +30,7 @@ const topLevel: Readonly<Record<string, z.ZodType>> = {
   input: z.unknown(),
   pipeline: z.unknown(),
   output: z.unknown(),
-  // Unit tests of a configuration. `redpanda-connect test` runs them; a running service ignores them.
+  // Unit tests of the processors, for the verb test.
   tests: z.unknown(),
   buffer: onlyDefault({ none: {} }),
   tracer: onlyDefault({ none: {} }),
@@ -52,7 +53,45 @@ export function loadConfig(file: string, options: Omit<LoadOptions, 'skipUnset'>
 
 /** All problems of a configuration file, in the order of its lines; empty when it is valid. */
 export function lintConfig(file: string, options: LoadOptions = {}): readonly ConfigIssue[] {
-  return read(file, options).issues;
+  return read(file, options, readTestCases).issues;
+}
+
+/** The tests in a file, and what is wrong with them. The file may have nothing else. Variables are not replaced in it. */
+export function readTestFile(file: string): {
+  readonly cases: readonly TestCase[];
+  readonly issues: readonly ConfigIssue[];
+} {
+  const issues: ConfigIssue[] = [];
+  const written = readText(file, issues);
+  if (written === undefined) return { cases: [], issues };
+  const document = new ConfigDocument(file, written, {}, { variables: false });
+  const cases = document.root === undefined ? undefined : readTestCases(document);
+  return { cases: cases ?? [], issues: document.issues };
+}
+
+/** The processor of a configuration alone. Variables may be unset. Throws a ConfigError when it isn't valid. */
+export function loadGroup(file: string, options: Pick<LoadOptions, 'env'> = {}): GroupConfig {
+  const issues: ConfigIssue[] = [];
+  const env = readVariables(options, issues);
+  const written = readText(file, issues);
+  if (written === undefined || issues.length > 0) throw new ConfigError(issues);
+  const document = new ConfigDocument(file, written, env, { skipUnset: true });
+  const group = document.root === undefined ? undefined : readPipeline(document);
+  if (group === undefined || document.issues.length > 0) throw new ConfigError(document.issues);
+  return group;
+}
+
+/** The variables in these files, of which later ones override earlier ones. Throws a ConfigError for one that can't be read. */
+export function readEnvFiles(files: readonly string[]): Environment {
+  const issues: ConfigIssue[] = [];
+  const variables = readVariables({ env: {}, envFiles: files }, issues);
+  if (issues.length > 0) throw new ConfigError(issues);
+  return variables;
+}
+
+function readVariables(options: LoadOptions, issues: ConfigIssue[]): Environment {
+  const files = (options.envFiles ?? []).map((file) => parseEnv(readText(file, issues) ?? ''));
+  return Object.assign({}, options.env ?? readEnvironment(), ...files);
 }
 
 interface Reading {
@@ -60,10 +99,14 @@ interface Reading {
   readonly issues: readonly ConfigIssue[];
 }
 
-function read(file: string, options: LoadOptions): Reading {
+/** `others` reads parts of the file that a running service ignores. */
+function read(
+  file: string,
+  options: LoadOptions,
+  others: (document: ConfigDocument) => unknown = () => undefined,
+): Reading {
   const issues: ConfigIssue[] = [];
-  let env: Environment = options.env ?? readEnvironment();
-  for (const envFile of options.envFiles ?? []) env = { ...env, ...parseEnv(readText(envFile, issues) ?? '') };
+  const env = readVariables(options, issues);
   const written = readText(file, issues);
   if (written === undefined || issues.length > 0) return { issues };
 
@@ -82,6 +125,7 @@ function read(file: string, options: LoadOptions): Reading {
   const input = readInput(document);
   const group = readPipeline(document);
   const output = readOutput(document);
+  others(document);
   if (!service || !input || !group || !output) return { issues: document.issues };
   return { config: { file, ...service, input, group, ...output }, issues: document.issues };
 }

@@ -1,4 +1,4 @@
-/** The two record expressions that are supported. In Redpanda Connect they are Bloblang. */
+/** The expressions on records that are supported. In Redpanda Connect the first two are Bloblang. */
 
 const CHECK = /^\s*@([A-Za-z_]\w*)\s*==\s*("(?:[^"\\]|\\["\\/bfnrt])*")\s*$/;
 const METADATA = /^\$\{!\s*@([A-Za-z_]\w*)\s*\}$/;
@@ -12,4 +12,14 @@ export function parseCheck(check: string): { readonly name: string; readonly lit
 /** The name in `${! @name }`, or undefined for any other interpolation. */
 export function parseMetadataReference(interpolation: string): string | undefined {
   return METADATA.exec(interpolation)?.[1];
+}
+
+/** A pattern in Go's syntax (RE2), whose leading flags JavaScript has apart: `(?i)ct`; undefined for one that JavaScript doesn't have. */
+export function parsePattern(pattern: string): RegExp | undefined {
+  const [, flags = '', body = ''] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(pattern) ?? [];
+  try {
+    return new RegExp(body, [...new Set(`u${flags}`)].join(''));
+  } catch {
+    return undefined;
+  }
 }

@@ -16,11 +16,15 @@ export class SourceText {
   readonly #segments: readonly (Segment & { readonly start: number })[];
   readonly #lines = new LineCounter();
 
-  constructor(source: string, environment: Environment) {
+  /** Without an environment, nothing is replaced. */
+  constructor(source: string, environment: Environment | undefined) {
     this.#lines.addNewLine(0);
     for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1);
 
-    const { segments, problems } = interpolate(source, environment);
+    const { segments, problems } =
+      environment === undefined
+        ? { segments: [{ text: source, from: 0, to: source.length }], problems: [] }
+        : interpolate(source, environment);
     let start = 0;
     this.#segments = segments.map((segment) => {
       const placed = { ...segment, start };

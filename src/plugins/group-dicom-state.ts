@@ -9,7 +9,7 @@ import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import { groupDicomState } from '../operators/group-dicom-state.ts';
 import { parseRecord } from '../operators/parse-records.ts';
 import { createHealth } from '../ops/health.ts';
-import { createLogger } from '../ops/logger.ts';
+import { createLogger, type Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { reportWorkerLoss } from '../ops/observe.ts';
 import { storageRootEvents } from '../ops/observe-storage.ts';
@@ -23,14 +23,20 @@ import { consumedValue, outputMessages } from './output-messages.ts';
 
 /** Starts the processor with the manifest's fields. It reads headers in worker threads, as the service does. */
 export function startGroupDicomState(fields: ConnectStruct): BatchProcessor {
-  const config = readGroupConfig(fields);
-  const { reader, close } = openReader(config);
+  return openGroupProcessor(readGroupConfig(fields), createLogger());
+}
+
+/** Opens the processor with its worker threads. `close()` ends them. */
+export function openGroupProcessor(config: GroupConfig, logger: Logger): BatchProcessor {
+  const { reader, close } = openReader(config, logger);
   return createGroupProcessor(reader, config, close);
 }
 
-function openReader(config: GroupConfig): { readonly reader: HeaderReader; readonly close: () => Promise<void> } {
+function openReader(
+  config: GroupConfig,
+  logger: Logger,
+): { readonly reader: HeaderReader; readonly close: () => Promise<void> } {
   const metrics = createMetrics();
-  const logger = createLogger();
   const storage = new StorageOutages({
     roots: config.storageRoots,
     limits: outageLimits(config),

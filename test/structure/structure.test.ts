@@ -16,6 +16,7 @@ const AREAS: readonly (readonly [area: string, mayImport: readonly string[]])[] 
   ['src/dicom', VOCABULARY],
   ['src/databases', VOCABULARY],
   ['src/config', [...VOCABULARY, 'src/databases']],
+  ['src/config-tests', ['src/errors.ts', 'src/config']],
   ['src/kafka', [...VOCABULARY, 'src/config']],
   ['src/operators', VOCABULARY],
   ['src/dead-letters', [...VOCABULARY, 'src/kafka']],
@@ -41,6 +42,7 @@ const AREAS: readonly (readonly [area: string, mayImport: readonly string[]])[] 
       'src/embedded',
       'src/connect-plugin',
       'src/plugins',
+      'src/config-tests',
     ],
   ],
 ];
