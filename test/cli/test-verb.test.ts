@@ -97,6 +97,14 @@ describe('test', { timeout: 120_000 }, () => {
     expect(stderr).toMatch(message);
   });
 
+  it('runs the example of docs/compatibility.md', () => {
+    const example =
+      /```yaml\n(tests:[^`]*)```/.exec(readFileSync(fromRoot('docs/compatibility.md'), 'utf8'))?.[1] ?? '';
+    writeFileSync(path.join(folder, 'example.yaml'), shipped);
+    writeFileSync(path.join(folder, 'example_benthos_test.yaml'), example);
+    expect(ours('example.yaml')).toEqual({ code: 0, stdout: "Test 'example.yaml' succeeded\n", stderr: '' });
+  });
+
   it('lints the configuration, too', () => {
     const broken = shipped.replace('acks: all', 'acks: leader');
     const { code, stdout } = ours(configuration('lint', [PASSES], true, broken));
