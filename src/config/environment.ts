@@ -6,6 +6,11 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
+/** Sets a variable that is not set, for a library that has no other way to be configured. */
+export function setDefaultVariable(name: string, value: string): void {
+  process.env[name] ??= value;
+}
+
 /** Threads of libuv's pool that stay free for Kafka's waiting calls, name lookups and checks of storage roots. */
 const THREADS_NOT_FOR_FILES = 16;
 /** libuv's default. */

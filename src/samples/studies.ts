@@ -22,6 +22,24 @@ export interface StudiesOptions {
   readonly poisonEvery?: number;
   /** A record that is delivered twice after every N studies; 0 for none. Default 10. */
   readonly repeatEvery?: number;
+  /** What all studies have in common. What is left out differs from study to study. */
+  readonly shape?: StudyShape;
+}
+
+/** The size and the form of studies. */
+export interface StudyShape {
+  /** Series per study. */
+  readonly series?: number;
+  /** Instances per series. */
+  readonly instances?: number;
+  /** `CT`, `MR`, `DX`, `US` or `MG`. */
+  readonly modality?: string;
+  /** Any UID. Those of TRANSFER_SYNTAX are written as they say, any other as explicit little endian. */
+  readonly transferSyntaxUid?: string;
+  /** Values of SpecificCharacterSet, with a patient's name in one of its scripts where the catalog has one. */
+  readonly characterSet?: string | readonly string[];
+  /** Rows and columns. Default 16: 256 bytes per grey frame. */
+  readonly side?: number;
 }
 
 /** A record to publish. Write `file` before publishing it. */
@@ -48,7 +66,7 @@ const ENCAPSULATED = new Set<string>([
   TRANSFER_SYNTAX.jpeg2000Lossless,
   TRANSFER_SYNTAX.rle,
 ]);
-const SIDE = 16;
+const DEFAULT_SIDE = 16;
 
 /** An endless sequence of studies. Writes nothing. */
 export function* generateStudies(options: StudiesOptions): Generator<GeneratedStudy, never> {
@@ -73,6 +91,7 @@ export function* generateStudies(options: StudiesOptions): Generator<GeneratedSt
 interface Study {
   readonly kind: SeriesKind;
   readonly person: SamplePerson;
+  readonly side: number;
   readonly studyInstanceUid: string;
   readonly patientId: string;
   readonly accessionNumber: string;
@@ -82,12 +101,13 @@ interface Study {
 }
 
 function generateStudy(number: number, random: Random, options: StudiesOptions): GeneratedStudy {
-  const study = describeStudy(number, random, options.seed);
-  const series = random.between(1, study.kind.seriesDescriptions.length);
+  const { shape = {} } = options;
+  const study = describeStudy(number, random, options.seed, shape);
+  const series = shape.series ?? random.between(1, study.kind.seriesDescriptions.length);
   const records: GeneratedRecord[] = [];
   for (let index = 1; index <= series; index++) {
-    const instances = random.between(...study.kind.instances);
-    const transferSyntaxUid = random.pick(SYNTAXES);
+    const instances = shape.instances ?? random.between(...study.kind.instances);
+    const transferSyntaxUid = shape.transferSyntaxUid ?? random.pick(SYNTAXES);
     for (let instance = 1; instance <= instances; instance++) {
       const attributes = instanceAttributes(study, index, instance, instances);
       records.push(storedRecord(study, attributes, transferSyntaxUid, random, options));
@@ -96,11 +116,12 @@ function generateStudy(number: number, random: Random, options: StudiesOptions):
   return { studyInstanceUid: study.studyInstanceUid, series, instances: records.length, records };
 }
 
-function describeStudy(number: number, random: Random, seed: number): Study {
+function describeStudy(number: number, random: Random, seed: number, shape: StudyShape): Study {
   const padded = String(number).padStart(6, '0');
   const study = {
-    kind: random.pick(SERIES_KINDS),
-    person: random.pick(SAMPLE_PEOPLE),
+    kind: random.pick(kindsOf(shape)),
+    person: random.pick(peopleOf(shape)),
+    side: shape.side ?? DEFAULT_SIDE,
     studyInstanceUid: `${ROOT}.${seed}.${number}`,
     patientId: `DEMO-${seed}-${padded}`,
     accessionNumber: `DEMO${padded}`,
@@ -123,8 +144,22 @@ function describeStudy(number: number, random: Random, seed: number): Study {
   return { ...study, attributes };
 }
 
+function kindsOf({ modality }: StudyShape): readonly SeriesKind[] {
+  const kinds = SERIES_KINDS.filter((kind) => modality === undefined || kind.modality === modality);
+  if (kinds.length > 0) return kinds;
+  const known = SERIES_KINDS.map((kind) => kind.modality).join(', ');
+  throw new RangeError(`there are no generated studies of modality '${modality}': use ${known}`);
+}
+
+function peopleOf({ characterSet }: StudyShape): readonly SamplePerson[] {
+  if (characterSet === undefined) return SAMPLE_PEOPLE;
+  const form = (sets: string | readonly string[]) => (typeof sets === 'string' ? sets : sets.join('\\'));
+  const people = SAMPLE_PEOPLE.filter((person) => form(person.characterSet) === form(characterSet));
+  return people.length > 0 ? people : [{ name: 'Sample^Patient', characterSet }];
+}
+
 function instanceAttributes(
-  { kind, studyInstanceUid, attributes }: Study,
+  { kind, side, studyInstanceUid, attributes }: Study,
   series: number,
   instance: number,
   of: number,
@@ -145,8 +180,8 @@ function instanceAttributes(
     ImageType: ['DERIVED', 'SECONDARY'],
     SamplesPerPixel: samplesOf(kind),
     PhotometricInterpretation: kind.photometric,
-    Rows: SIDE,
-    Columns: SIDE,
+    Rows: side,
+    Columns: side,
     BitsAllocated: 8,
     BitsStored: 8,
     HighBit: 7,
@@ -170,14 +205,14 @@ function slicePosition(instance: number) {
 }
 
 function storedRecord(
-  { kind, person, studyInstanceUid, patientId, accessionNumber, studyDate }: Study,
+  { kind, person, side, studyInstanceUid, patientId, accessionNumber, studyDate }: Study,
   attributes: ReturnType<typeof instanceAttributes>,
   transferSyntaxUid: string,
   random: Random,
   options: StudiesOptions,
 ): GeneratedRecord {
   const numberOfFrames = kind.frames ?? 1;
-  const pixels = random.bytes(SIDE * SIDE * samplesOf(kind) * numberOfFrames);
+  const pixels = random.bytes(side * side * samplesOf(kind) * numberOfFrames);
   const bytes = buildDicomFile({
     dataSet: attributes,
     transferSyntaxUid,

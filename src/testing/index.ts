@@ -18,10 +18,13 @@ export {
   type GeneratedStudy,
   generateStudies,
   type StudiesOptions,
+  type StudyShape,
 } from '../samples/studies.ts';
 export { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
 export { type Authority, type Certificate, type CertificateOptions, createAuthority } from './certificates.ts';
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
+export { type CorpusOptions, dicomCorpus } from './dicom-corpus.ts';
+export { mutant } from './dicom-mutants.ts';
 export { type InputOptions, type OutputRecord, TestInputTopic, TestOutputTopic } from './driver/test-topics.ts';
 export { differences, type EndState, expectedState } from './end-state.ts';
 export { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';

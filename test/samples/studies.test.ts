@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dicomStoreMetaSchema } from '../../src/records/dicom-store-meta.ts';
 import { POISON_KINDS } from '../../src/samples/poison.ts';
 import { type GeneratedRecord, type GeneratedStudy, generateStudies } from '../../src/samples/studies.ts';
+import { MemoryReader } from '../../src/testing/dicom-memory.ts';
 
 const OPTIONS = { seed: 7, store: '/store', tenantId: 'demo', origin: 'TEST' };
 
@@ -45,6 +46,38 @@ describe('generated studies', () => {
   it('have many transfer syntaxes', () => {
     const syntaxes = stored(take(60)).map(({ value }) => JSON.parse(value).transfer_syntax_uid);
     expect(new Set(syntaxes).size).toBeGreaterThanOrEqual(6);
+  });
+
+  it('have the size and the form that is asked for', () => {
+    const shape = {
+      series: 6,
+      instances: 3,
+      modality: 'MR',
+      transferSyntaxUid: '1.2.840.10008.1.2',
+      characterSet: 'GB18030',
+      side: 32,
+    };
+    const all = take(4, Object.assign({ shape }, OPTIONS));
+    const reader = new MemoryReader();
+    for (const study of all) {
+      expect([study.series, study.instances]).toEqual([6, 18]);
+      for (const { file, value } of stored([study])) {
+        const { error, state, image } = reader.read(file?.bytes ?? Buffer.alloc(0));
+        expect(error).toBeUndefined();
+        expect(JSON.parse(state)).toMatchObject({ modality: 'MR', patient_name: 'Shili^Huanzhe=示例^患者' });
+        expect(JSON.parse(image)).toMatchObject({ width: 32, columns: 32 });
+        expect(JSON.parse(value).transfer_syntax_uid).toBe('1.2.840.10008.1.2');
+      }
+    }
+  });
+
+  it('keep what the shape leaves out different from study to study', () => {
+    const sizes = take(20, Object.assign({ shape: { modality: 'CT' } }, OPTIONS)).map(({ instances }) => instances);
+    expect(new Set(sizes).size).toBeGreaterThan(3);
+  });
+
+  it('refuse a modality that the catalog lacks, by its name', () => {
+    expect(() => take(1, Object.assign({ shape: { modality: 'XX' } }, OPTIONS))).toThrow("modality 'XX'");
   });
 
   it('include a broken record of every kind and repeated records', () => {

@@ -58,12 +58,16 @@ export interface GroupCommit extends PartitionOffset {
 export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmin {
   const admin = RdKafka.AdminClient.create(revealed(config));
   const consumers = new Map<string, Promise<NativeConsumer>>();
+  const admins = new WeakMap<NativeConsumer, RdKafka.IAdminClient>();
 
   async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
     const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
     if (asked.length === 0) return [];
+    // On the client whose metadata `partitions` has just refreshed: after a broker has restarted, it refuses the leader epochs that a client
+    // remembers, and a client doesn't ask for new ones by itself.
+    const refreshed = adminOf(await consumerOf(METADATA_GROUP));
     const found = await ask<RdKafka.ListOffsetsResult[]>('list offsets', (done) =>
-      admin.listOffsets(asked, { timeout: timeoutMs }, done),
+      refreshed.listOffsets(asked, { timeout: timeoutMs }, done),
     );
     // A broker that has just started may answer for a partition with an error, whose offset is negative.
     const failed = found?.find(({ error }) => error !== undefined && error !== null)?.error;
@@ -71,6 +75,13 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     return (found ?? [])
       .map(({ partition, offset }) => ({ topic, partition, offset }))
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** An admin client on the connections of a consumer. It is closed with the consumer. */
+  function adminOf(consumer: NativeConsumer): RdKafka.IAdminClient {
+    const known = admins.get(consumer) ?? RdKafka.AdminClient.createFrom(consumer);
+    admins.set(consumer, known);
+    return known;
   }
 
   async function endOffsets(topic: string): Promise<readonly PartitionOffset[]> {

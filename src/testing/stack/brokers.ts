@@ -1,10 +1,10 @@
 import { startBroker } from '../../embedded/broker.ts';
-import { createAdmin } from '../../kafka/admin/admin.ts';
 import { connect, disconnect, newProducer } from '../../kafka/client/client.ts';
-import type { TopicCalls } from '../pipeline.ts';
 import { type Address, type BrokerServer, StackError } from './server.ts';
 
 const TIMEOUT_MS = 10_000;
+/** The hosts at which clients reach the proxies, which listen on 127.0.0.1. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+)$/;
 
 /** librdkafka's mock cluster in this process. It keeps its records and offsets while the stack runs. */
 export async function embeddedBroker(): Promise<BrokerServer> {
@@ -14,9 +14,11 @@ export async function embeddedBroker(): Promise<BrokerServer> {
     how: 'embedded',
     address: () => address,
     process: undefined,
-    createTopics: (names) => broker.createTopics(names),
-    // The mock cluster has no DeleteTopics. Its topics end with it.
-    deleteTopics: async () => undefined,
+    topics: {
+      createTopics: (names) => broker.createTopics(names),
+      // The mock cluster has no DeleteTopics. Its topics end with it.
+      deleteTopics: async () => undefined,
+    },
     close: () => broker.close(),
   };
 }
@@ -24,33 +26,13 @@ export async function embeddedBroker(): Promise<BrokerServer> {
 /** A broker that runs already. It is left running. */
 export async function givenBroker(brokers: string): Promise<BrokerServer> {
   const address = await advertisedAddress(brokers);
-  return {
-    how: 'given',
-    address: () => address,
-    process: undefined,
-    ...topicsOf(() => address),
-    close: async () => undefined,
-  };
+  return { how: 'given', address: () => address, process: undefined, close: async () => undefined };
 }
 
-/** Creates and deletes topics through the admin API. */
-export function topicsOf(address: () => Address): TopicCalls {
-  const withAdmin = async (work: (admin: ReturnType<typeof createAdmin>) => Promise<void>) => {
-    const { host, port } = address();
-    const admin = createAdmin({ 'bootstrap.servers': `${host}:${port}` }, TIMEOUT_MS);
-    try {
-      await work(admin);
-    } finally {
-      admin.close();
-    }
-  };
-  return {
-    createTopics: (names, partitions) => withAdmin((admin) => admin.createTopics(names, partitions)),
-    deleteTopics: (names) => withAdmin((admin) => admin.deleteTopics(names)),
-  };
-}
-
-/** The address that the only broker of a cluster advertises. Throws a StackError if the cluster has several, or does not answer. */
+/**
+ * The address that the only broker of a cluster advertises. Throws a StackError if the cluster has several, does not answer, or advertises
+ * a host at which the proxies of a stack don't listen.
+ */
 export async function advertisedAddress(brokers: string): Promise<Address> {
   const client = newProducer({ 'bootstrap.servers': brokers });
   client.on('event.error', () => undefined);
@@ -59,6 +41,8 @@ export async function advertisedAddress(brokers: string): Promise<Address> {
     const [only] = found;
     if (only === undefined || found.length > 1)
       throw new StackError(`a stack needs a cluster of one broker, and ${brokers} has ${found.length}`);
+    if (!LOOPBACK.test(only.host))
+      throw new StackError(`the broker at ${brokers} advertises ${only.host}; a stack needs 127.0.0.1 or localhost`);
     return { host: only.host, port: only.port };
   } catch (error) {
     if (error instanceof StackError) throw error;

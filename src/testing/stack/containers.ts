@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import type { GenericContainer, StartedTestContainer } from 'testcontainers';
+import { setDefaultVariable } from '../../config/environment.ts';
 import { freePort } from '../free-port.ts';
-import { topicsOf } from './brokers.ts';
+import { advertisedAddress } from './brokers.ts';
 import { databasesOf } from './databases.ts';
 import type { Reaper } from './reaper.ts';
 import { type BrokerServer, type DatabaseServer, type ServerProcess, StackError } from './server.ts';
@@ -27,6 +28,8 @@ type Testcontainers = typeof import('testcontainers');
 
 /** testcontainers, if it is installed and a Docker engine answers; else why not. */
 export async function containers(): Promise<Testcontainers | string> {
+  // The stack's own reaper removes containers, also after a kill. testcontainers' would be one more image to pull.
+  setDefaultVariable('TESTCONTAINERS_RYUK_DISABLED', 'true');
   let library: Testcontainers;
   try {
     library = await import('testcontainers');
@@ -57,22 +60,22 @@ export async function containerBroker(
   const port = await freePort();
   const { host } = (await library.getContainerRuntimeClient()).info.containerRuntime;
   const address = { host, port };
+  // Clients connect through the proxies of the stack, which listen there. The engine's host may be another machine.
+  const advertised = `127.0.0.1:${port}`;
   const created = new library.GenericContainer(image).withExposedPorts({ container: 9092, host: port });
   const configured =
     kind === 'kafka'
       ? created
-          .withEnvironment(kafkaVariables(`${host}:${port}`))
+          .withEnvironment(kafkaVariables(advertised))
           .withWaitStrategy(library.Wait.forLogMessage(/Kafka Server started/))
       : created
           .withCommand([
             ...['redpanda', 'start', '--mode', 'dev-container', '--smp', '1', '--memory', '512M'],
-            ...['--kafka-addr', '0.0.0.0:9092', '--advertise-kafka-addr', `${host}:${port}`],
+            ...['--kafka-addr', '0.0.0.0:9092', '--advertise-kafka-addr', advertised],
           ])
           .withWaitStrategy(library.Wait.forLogMessage(/Successfully started Redpanda/));
-  const topics = topicsOf(() => address);
-  const ready = () => topics.deleteTopics(['wado-stack-ready']);
-  const { process, close } = await run(library, configured, reaper, ready);
-  return { how: `container ${image}`, address: () => address, process, ...topics, close };
+  const { process, close } = await run(library, configured, reaper, () => advertisedAddress(`${host}:${port}`));
+  return { how: `container ${image}`, address: () => address, process, close };
 }
 
 function kafkaVariables(outside: string): Record<string, string> {

@@ -6,8 +6,8 @@ import type { BrokerServer, DatabaseServer } from './server.ts';
 export interface Lines {
   readonly broker: TcpProxy;
   readonly database: TcpProxy;
-  /** The test's own connections to the database. No fault affects it. */
-  readonly own: TcpProxy;
+  /** The test's own connections, which no fault of a line affects. */
+  readonly own: { readonly broker: TcpProxy; readonly database: TcpProxy };
   close(): Promise<void>;
 }
 
@@ -17,18 +17,23 @@ export async function openLines(
   database: DatabaseServer,
   advertised: AdvertisedAddress,
 ): Promise<Lines> {
-  const [brokerLine, databaseLine, own] = await Promise.all([
+  const toBroker = () =>
     startTcpProxy({
       target: () => broker.address(),
       rewrite: (port) => replaceAdvertisedPort(() => advertised, port),
-    }),
-    startTcpProxy({ target: () => database.address() }),
-    startTcpProxy({ target: () => database.address() }),
+    });
+  const toDatabase = () => startTcpProxy({ target: () => database.address() });
+  const [brokerLine, ownBroker, databaseLine, ownDatabase] = await Promise.all([
+    toBroker(),
+    toBroker(),
+    toDatabase(),
+    toDatabase(),
   ]);
+  const all = [brokerLine, ownBroker, databaseLine, ownDatabase];
   return {
     broker: brokerLine,
     database: databaseLine,
-    own,
-    close: async () => void (await Promise.allSettled([brokerLine, databaseLine, own].map((line) => line.close()))),
+    own: { broker: ownBroker, database: ownDatabase },
+    close: async () => void (await Promise.allSettled(all.map((line) => line.close()))),
   };
 }

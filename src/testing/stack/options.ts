@@ -4,7 +4,7 @@ import type { ContainerName } from './containers.ts';
 export interface StackOptions {
   /**
    * `embedded`: librdkafka's mock broker in this process, 10 ms. `kafka`, `redpanda`: a container. `{ brokers }`: a broker of one node that runs
-   * already, without TLS. Default: a `kafka` container where Docker answers, `embedded` otherwise.
+   * already, without TLS, and advertises localhost. Default: a `kafka` container where Docker answers, `embedded` otherwise.
    */
   readonly broker?: 'embedded' | 'kafka' | 'redpanda' | { readonly brokers: string };
   /**

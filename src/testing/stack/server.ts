@@ -31,8 +31,11 @@ export interface ServerProcess {
   resume(): Promise<void>;
 }
 
-/** A broker, and how topics are created on it. */
-export interface BrokerServer extends StackServer, TopicCalls {}
+/** A broker. */
+export interface BrokerServer extends StackServer {
+  /** Given where the admin API can't create topics. */
+  readonly topics?: TopicCalls;
+}
 
 /** A database server. */
 export interface DatabaseServer extends StackServer {

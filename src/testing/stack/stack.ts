@@ -283,13 +283,12 @@ async function newPipeline(
   lines: Lines,
 ): Promise<Pipeline> {
   const { path, drop } = await database.empty();
-  const { host, port } = broker.address();
-  const dsn = withPath(database.dsn({ host: '127.0.0.1', port: lines.own.port }), path);
+  const dsn = withPath(database.dsn({ host: '127.0.0.1', port: lines.own.database.port }), path);
   const pipeline = await Pipeline.create({
-    brokers: `${host}:${port}`,
+    brokers: `127.0.0.1:${lines.own.broker.port}`,
     dsn,
     database: { dsn, drop },
-    topics: broker,
+    ...(broker.topics === undefined ? {} : { topics: broker.topics }),
     ...(partitions === undefined ? {} : { partitions }),
   });
   reaper.folder(pipeline.folder);

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { freshName } from '../../src/testing/fresh-database.ts';
+import { OwnKafka } from './support/own-kafka.ts';
+import { describeWith } from './support/services.ts';
+
+await describeWith(['kafka'], 'an admin client that outlives a restart of its broker', () => {
+  it('lists offsets again, although the partitions have a new leader epoch', async () => {
+    await using kafka = await OwnKafka.start([]);
+    const admin = createAdmin({ 'bootstrap.servers': kafka.brokers });
+    const topic = freshName('restart');
+    await admin.createTopics([topic], 1);
+    await expect.poll(() => admin.endOffsets(topic), { timeout: 10_000 }).toHaveLength(1);
+    await kafka.restart();
+    await expect
+      .poll(() => admin.beginOffsets(topic).catch(() => []), { timeout: 30_000 })
+      .toEqual([{ topic, partition: 0, offset: 0 }]);
+    admin.close();
+  });
+});
