@@ -161,6 +161,7 @@ const VARIANTS: Readonly<
   },
 };
 
+/** The size of the files. */
 export interface CorpusOptions {
   /** Size of each file's pixel data in bytes. Default: 64. */
   readonly pixelBytes?: number;
