@@ -45,6 +45,14 @@ describe('docs/testing.md', () => {
     expect(new Set(matchers.map(([, name]) => name))).toEqual(new Set(Object.keys(vitestParts.matchers)));
   });
 
+  it('begins with five lines that are true', async () => {
+    const driver = new testing.TopologyTestDriver();
+    await driver.createInputTopic().pipeInput(testing.storeMeta({ file_path: '/data/1.2/1.2.3/1.2.3.4' }));
+    await driver.advanceTime(5_000);
+    expect(driver.table('dicom_state_meta')).toMatchObject([{ series_uid: '1.2.3' }]);
+    expect(driver.committed()).toBe(1);
+  });
+
   it('lists the groups of the sink contract', () => {
     expect(firstColumn('Your sink')).toEqual([...CONTRACT_GROUPS]);
   });
