@@ -9,10 +9,13 @@
  * of this process. The bulk load's rows are encoded beforehand, so its CPU lacks the encoding. Rates and CPU are medians of the rounds;
  * ratios are medians of the ratios within a round.
  */
+
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { markdown } from './markdown.ts';
 import { median } from './median.ts';
-import { type BenchBatch, makeBatches } from './sinks/batches.ts';
+import { type BenchBatch, type Form, makeBatches } from './sinks/batches.ts';
 import type { BenchDatabase, Way } from './sinks/contender.ts';
 import { openMysqlBench } from './sinks/mysql.ts';
 import { openPostgresBench } from './sinks/postgres.ts';
@@ -24,9 +27,20 @@ const OPENERS: Readonly<Record<string, readonly [variable: string, open: (server
     mariadb: ['WADO_TEST_MARIADB_DSN', (server) => openMysqlBench('mariadb', server)],
   };
 const WAYS = ['sink', 'bulk', 'plain'] as const;
+const FORMS = { sink: 'records', bulk: 'text', plain: 'objects' } as const satisfies Record<
+  (typeof WAYS)[number],
+  Form
+>;
+
+/** The number of records that each way stores before it is measured: connections, prepared statements, compiled code. */
+const WARM_UP = 5_000;
 
 /** The number of records that fill a table in one transaction. */
 const FILL = 5_000;
+
+// The garbage of making batches must not be collected at the expense of a way.
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 interface Cell {
   readonly batch: number;
@@ -90,7 +104,7 @@ async function fill(database: BenchDatabase, rows: number): Promise<void> {
   console.error(`${database.name}: filling the tables with ${rows} rows`);
   const bulk = await database.bulk(1);
   for (let left = rows; left > 0; left -= FILL)
-    for (const batch of makeBatches(Math.min(left, FILL), Math.min(left, FILL))) await bulk.write(batch);
+    for (const batch of makeBatches(Math.min(left, FILL), Math.min(left, FILL), 'text')) await bulk.write(batch);
   await bulk.close();
 }
 
@@ -107,7 +121,7 @@ async function measure(
       // Alternate the order, so that a machine that becomes slower or faster affects all ways alike.
       for (const way of round % 2 === 0 ? WAYS : WAYS.toReversed()) {
         if (rows === 0) await database.empty();
-        const sample = await measureOne(database, way, cell, makeBatches(records, cell.batch));
+        const sample = await measureOne(database, way, cell, makeBatches(records, cell.batch, FORMS[way]));
         console.error(JSON.stringify({ database: database.name, rows, way, ...cell, ...sample }));
         samples[way].push(sample);
       }
@@ -123,8 +137,8 @@ async function measureOne(
   batches: readonly BenchBatch[],
 ): Promise<Sample> {
   const way = await wayOf(database, kind, inFlight);
-  // Connections, prepared statements and compiled code.
-  await storeAll(way, makeBatches(batch * inFlight * 2, batch), inFlight);
+  await storeAll(way, makeBatches(WARM_UP, batch, FORMS[kind]), inFlight);
+  collectGarbage();
   const cpu = process.cpuUsage();
   const began = performance.now();
   await storeAll(way, batches, inFlight);

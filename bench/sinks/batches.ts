@@ -9,23 +9,26 @@ export interface TableRows {
   readonly text: Buffer;
 }
 
-/** One batch in the form of each way. */
+/** One batch in the form that a way stores. The other forms are not made, since the garbage collector would look at them in every way. */
 export interface BenchBatch {
   readonly grouped: GroupedBatch;
-  /** Objects, states, images. */
+  /** Objects, states, images: of the ways other than the sink. */
   readonly rows: readonly TableRows[];
 }
+
+/** What a way stores: records as the service groups them, lines for a bulk load, or objects for drizzle. */
+export type Form = 'records' | 'text' | 'objects';
 
 const IMAGES_PER_SERIES = 50;
 
 let records = 0;
 
 /** Makes batches of records that no other batch has: a series of 50 images each, so that every key is new. */
-export function makeBatches(count: number, size: number): readonly BenchBatch[] {
-  return Array.from({ length: Math.ceil(count / size) }, () => makeBatch(size));
+export function makeBatches(count: number, size: number, form: Form): readonly BenchBatch[] {
+  return Array.from({ length: Math.ceil(count / size) }, () => makeBatch(size, form));
 }
 
-function makeBatch(size: number): BenchBatch {
+function makeBatch(size: number, form: Form): BenchBatch {
   const grouped = Array.from({ length: size }, (_, at) => {
     const n = records++;
     const series = `1.2.826.0.1.3680043.10.9999.8.${Math.floor(n / IMAGES_PER_SERIES)}`;
@@ -39,21 +42,21 @@ function makeBatch(size: number): BenchBatch {
     // One state for each series of the batch, as group_dicom_state emits it.
     return n % IMAGES_PER_SERIES === 0 || at === 0 ? record : { ...record, state: null };
   });
-  return {
-    grouped: { origins: [], grouped, poison: [], closedAt: 0 },
-    rows: [
-      tableRows(grouped.map(({ file }) => file.object.json)),
-      tableRows(grouped.flatMap(({ state }) => (state === null ? [] : [state.json]))),
-      tableRows(grouped.flatMap(({ image }) => (image === null ? [] : [image.json]))),
-    ],
-  };
+  if (form === 'records') return { grouped: { origins: [], grouped, poison: [], closedAt: 0 }, rows: [] };
+  const rows = [
+    grouped.map(({ file }) => file.object.json),
+    grouped.flatMap(({ state }) => (state === null ? [] : [state.json])),
+    grouped.flatMap(({ image }) => (image === null ? [] : [image.json])),
+  ].map((json) => tableRows(json, form));
+  return { grouped: { origins: [], grouped: [], poison: [], closedAt: 0 }, rows };
 }
 
-function tableRows(json: readonly Buffer[]): TableRows {
+function tableRows(json: readonly Buffer[], form: Form): TableRows {
   const objects = json.map((each): Record<string, unknown> => JSON.parse(String(each)));
   const columns = Object.keys(objects[0] ?? {});
+  if (form === 'objects') return { columns, objects, text: Buffer.alloc(0) };
   const lines = objects.map((row) => columns.map((column) => textOf(row[column])).join('\t'));
-  return { columns, objects, text: Buffer.from(lines.map((line) => `${line}\n`).join('')) };
+  return { columns, objects: [], text: Buffer.from(lines.map((line) => `${line}\n`).join('')) };
 }
 
 function textOf(value: unknown): string {

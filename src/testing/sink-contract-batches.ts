@@ -44,7 +44,8 @@ export function recordOf(facts: FileFacts): GroupedRecord {
     json: Buffer.from(JSON.stringify(columns)),
   });
   const { tenant_id, patient_id, study_uid, series_uid, sop_uid, study_uid_hash, series_uid_hash } = meta;
-  const shared = { tenant_id, patient_id, study_uid, series_uid, study_uid_hash, series_uid_hash };
+  const ids = { tenant_id, patient_id, study_uid, series_uid };
+  const hashes = { study_uid_hash, series_uid_hash };
   const times = {
     created_time: version.time,
     updated_time: version.time,
@@ -55,10 +56,11 @@ export function recordOf(facts: FileFacts): GroupedRecord {
   return {
     file,
     object: file.object,
-    state: row([tenant_id, study_uid, series_uid], { ...shared, ...SAMPLE_STATE, ...times, ...state }),
+    state: row([tenant_id, study_uid, series_uid], { ...ids, ...hashes, ...SAMPLE_STATE, ...times, ...state }),
     image: row([tenant_id, study_uid, series_uid, sop_uid], {
-      ...shared,
+      ...ids,
       sop_uid,
+      ...hashes,
       ...SAMPLE_IMAGE,
       ...times,
       ...image,
