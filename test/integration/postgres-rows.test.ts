@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { openPostgres } from '../../src/databases/postgres/connection.ts';
-import { RowArrayWriter } from '../../src/databases/postgres/rows.ts';
+import { RowArrayWriter, RowLinesWriter } from '../../src/databases/postgres/rows.ts';
+import { copyStatement } from '../../src/databases/postgres/write-statement.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';
 
@@ -38,6 +39,35 @@ await describeWith(['postgres'], 'rows as PostgreSQL reads them', ({ postgres })
           },
         ),
         { numRuns: 500 },
+      );
+    } finally {
+      await connection.close();
+      await database.drop();
+    }
+  });
+
+  it('are what was written by COPY, whatever texts they hold', { timeout: 60_000 }, async () => {
+    const database = await freshPostgres(postgres.dsn);
+    await database.query('create table copied (n serial, a text, b text, c text)');
+    const options = { name: 'postgres', dsn: database.dsn, connectTimeoutMs: 5_000, statementTimeoutMs: 20_000 };
+    const connection = await openPostgres(options);
+    const writer = new RowLinesWriter(FIELDS);
+    const prepare = copyStatement({ name: 'copied', values: FIELDS });
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.tuple(value, value, value), { maxLength: 8 }), async (list) => {
+          const rows = list.map(([a, b, c]) => ({
+            identity: '',
+            version: { time: '', traceId: '' },
+            json: Buffer.from(JSON.stringify({ a, b, c })),
+          }));
+          const copy = writer.write(rows);
+          await connection.query({ text: 'truncate copied' });
+          expect(await connection.pipeline([{ name: '', prepare, input: { copy } }])).toBeUndefined();
+          const found = await connection.query({ text: 'select a, b, c from copied order by n' });
+          expect(found.map(({ a, b, c }) => [a, b, c])).toEqual(list);
+        }),
+        { numRuns: 300 },
       );
     } finally {
       await connection.close();

@@ -6,6 +6,7 @@ import { withDeadline } from '../deadline.ts';
 import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.ts';
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, isTooLarge, type PostgresFailure } from './errors.ts';
+import { Pipeline, type PipelineStep } from './pipeline.ts';
 
 /** How to connect. */
 export interface PostgresConnectionOptions {
@@ -76,12 +77,19 @@ function isAboutValue(sqlState: string): boolean {
 export interface PostgresConnection {
   /** False once it has failed or timed out. It must not be used again. */
   readonly usable: boolean;
+  /** Whether the server takes COPY FROM STDIN. PGlite doesn't answer it. */
+  readonly takesCopy: boolean;
   /** The driver's client, for libraries that need one. */
   readonly client: pg.Client;
   /** Runs one statement. Rejects with a PostgresStatementError, which doesn't contain the server's message. */
   query(statement: PostgresStatement): Promise<readonly Record<string, unknown>[]>;
   /** Runs one statement that writes, with the settings that a write needs. */
   write(statement: PostgresStatement): Promise<void>;
+  /**
+   * Runs the statements of one transaction in one round trip; only for a session that no other client shares. Resolves to undefined when they
+   * are committed, or to the server's error, after which the session can still be used. Rejects with a PostgresStatementError.
+   */
+  pipeline(steps: readonly PipelineStep[]): Promise<PostgresStatementError | undefined>;
   /** Ends the session. Closes the socket if the server doesn't answer within a second. */
   close(): Promise<void>;
   /** Closes the socket, so that a statement in progress fails at once. */
@@ -171,6 +179,7 @@ class LiveConnection implements PostgresConnection {
   readonly #ownSession: boolean;
   readonly #socket: Socket;
   #usable = true;
+  #takesCopy = false;
 
   constructor(options: PostgresConnectionOptions, address: string, client: pg.Client, socket: Socket) {
     this.#options = options;
@@ -188,6 +197,10 @@ class LiveConnection implements PostgresConnection {
     return this.#usable;
   }
 
+  get takesCopy(): boolean {
+    return this.#takesCopy;
+  }
+
   async start(session: TargetSession): Promise<void> {
     const { connectTimeoutMs, statementTimeoutMs } = this.#options;
     try {
@@ -195,6 +208,8 @@ class LiveConnection implements PostgresConnection {
         await this.client.connect();
         if (this.#ownSession) await this.client.query(settings(statementTimeoutMs, 'session'));
         await this.#requireSession(session);
+        const { rows } = await this.client.query<{ version: string }>('select version() as version');
+        this.#takesCopy = rows[0]?.version.includes('PGlite') === false;
       });
     } catch (error) {
       this.destroy();
@@ -247,6 +262,33 @@ class LiveConnection implements PostgresConnection {
       throw error;
     }
     await this.query({ text: 'commit' });
+  }
+
+  async pipeline(steps: readonly PipelineStep[]): Promise<PostgresStatementError | undefined> {
+    try {
+      await this.#within(this.#options.statementTimeoutMs, 'client_deadline', () => this.#runPipeline(steps));
+      return undefined;
+    } catch (error) {
+      const failure = this.#failure(error);
+      const statementError = new PostgresStatementError(
+        this.#options.name,
+        failure,
+        this.#operation,
+        this.#address,
+        error,
+      );
+      const isAnswer = error instanceof pg.DatabaseError;
+      if (isAnswer && (failure.code !== 'unavailable' || leavesSessionIntact(failure))) return statementError;
+      this.destroy();
+      throw statementError;
+    }
+  }
+
+  #runPipeline(steps: readonly PipelineStep[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: unknown) => (error === undefined ? resolve() : reject(error));
+      this.client.query(new Pipeline(steps, settle) as unknown as pg.Submittable);
+    });
   }
 
   async close(): Promise<void> {

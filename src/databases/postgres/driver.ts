@@ -6,6 +6,8 @@ import { checkPostgresDsn, describePostgresDsn } from './dsn.ts';
 const OPTIONS = {
   /** Whether the write statement is prepared once per connection; false behind a pooler in transaction mode. */
   prepare: { kind: 'boolean', default: true },
+  /** Whether new rows are stored with COPY; needs `prepare`. */
+  copy: { kind: 'boolean', default: true },
 } as const;
 
 /** The PostgreSQL driver. */

@@ -10,6 +10,8 @@ import { createPostgresWriter } from './writer.ts';
 export interface PostgresSinkOptions extends SqlSinkOptions {
   /** Whether statements are prepared once per connection; false behind a pooler in transaction mode [true]. */
   readonly prepare?: boolean;
+  /** Whether new rows are stored with COPY, which needs prepared statements [true]. */
+  readonly copy?: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface PostgresSinkOptions extends SqlSinkOptions {
  */
 export function createPostgresSink(options: PostgresSinkOptions): Sink {
   const settings = withDefaults(options);
-  const { name, prepare = true, connectTimeoutMs, statementTimeoutMs } = settings;
+  const { name, prepare = true, copy = true, connectTimeoutMs, statementTimeoutMs } = settings;
   const open = async () =>
     openPostgres({ name, dsn: currentDsn(options), connectTimeoutMs, statementTimeoutMs, ownSession: prepare });
   return createDatabaseSink(settings, {
@@ -31,6 +33,6 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
         await connection.close();
       }
     },
-    createWriter: () => createPostgresWriter({ name, open, prepare }),
+    createWriter: () => createPostgresWriter({ name, open, prepare, copy }),
   });
 }

@@ -38,6 +38,21 @@ export const WRITTEN_TABLES = [
  */
 export const POSTGRES_WRITE_STATEMENT = writeStatement(WRITTEN_TABLES);
 
+/** The text of the upsert of the states alone; `$1` are their rows. */
+export const POSTGRES_STATE_STATEMENT = upsert(WRITTEN_TABLES[1], '$1');
+
+/**
+ * The text of the COPY of new rows: lines of values as in `RowLinesWriter`. It fails if a row of the same key exists. The clock's time is that
+ * of the transaction's start.
+ */
+export function copyStatement({ name, values }: Pick<WrittenTable, 'name' | 'values'>): string {
+  const format = `format csv, quote '"', escape '\\', null 'null'`;
+  return `copy ${quote(name)} (${values.map(quote).join(', ')}) from stdin with (${format})`;
+}
+
+/** What a row's JSON does not decide, as values of a COPY: the time of the write, by the database's clock. */
+export const COPY_VALUES: Readonly<Record<string, string>> = { updated_time: 'now' };
+
 function writtenTable(table: PgTable, values: readonly string[]): WrittenTable {
   const { name, columns, primaryKeys } = getTableConfig(table);
   return {

@@ -1,8 +1,6 @@
 /** One connection of the PostgreSQL sink. It is opened when needed and replaced after a failure. */
-import { randomUUID } from 'node:crypto';
 import { SinkError } from '../../errors.ts';
-import type { GroupedRecord } from '../../records/records.ts';
-import { coalesceRows } from '../coalesce.ts';
+import { coalesceRows, type StatementRows } from '../coalesce.ts';
 import type { DatabaseWriter } from '../database-writer.ts';
 import { retryConflicts } from '../retry-conflicts.ts';
 import { RowError } from '../row-values.ts';
@@ -10,8 +8,10 @@ import { StatementError } from '../statement-error.ts';
 import { ROW_FIELDS } from '../table-rules.ts';
 import type { PostgresConnection } from './connection.ts';
 import { PostgresStatementError } from './connection.ts';
-import { RowArrayWriter } from './rows.ts';
-import { POSTGRES_WRITE_STATEMENT } from './write-statement.ts';
+import { createCopier, statementName } from './copier.ts';
+import { CopyAttempts } from './copy-attempts.ts';
+import { RowArrayWriter, RowLinesWriter } from './rows.ts';
+import { COPY_VALUES, POSTGRES_WRITE_STATEMENT } from './write-statement.ts';
 
 /** Lock timeouts are not retried at once: the same statement would wait for the lock again. */
 const LOCKED: ReadonlySet<string> = new Set(['55P03', '55006']);
@@ -27,17 +27,23 @@ export interface PostgresWriterOptions {
   readonly open: () => Promise<PostgresConnection>;
   /** Whether the write statement is prepared once per connection. */
   readonly prepare: boolean;
+  /** Whether new rows are stored with COPY. Needs `prepare`. */
+  readonly copy: boolean;
 }
 
 /** Creates a writer; it connects at its first statement. */
-export function createPostgresWriter({ name, open, prepare }: PostgresWriterOptions): DatabaseWriter {
+export function createPostgresWriter({ name, open, prepare, copy }: PostgresWriterOptions): DatabaseWriter {
   let connection: PostgresConnection | undefined;
   let prepared: { readonly name: string; readonly again: boolean } | undefined;
+  let copier = createCopier();
   let closed = false;
+  const attempts = new CopyAttempts();
   // Megabytes per statement, so they are reused. A writer runs one statement at a time.
   const objectArray = new RowArrayWriter(ROW_FIELDS.object);
   const stateArray = new RowArrayWriter(ROW_FIELDS.state);
   const imageArray = new RowArrayWriter(ROW_FIELDS.image);
+  const objectLines = new RowLinesWriter(ROW_FIELDS.object);
+  const imageLines = new RowLinesWriter(ROW_FIELDS.image, COPY_VALUES);
 
   async function connected(): Promise<PostgresConnection> {
     if (connection?.usable) return connection;
@@ -48,15 +54,14 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
       throw new SinkError(name, 'unavailable', 'closed');
     }
     connection = opened;
-    prepared = prepare ? { name: statementName(), again: false } : undefined;
+    prepared = prepare ? { name: statementName('write'), again: false } : undefined;
+    copier = createCopier();
     return opened;
   }
 
-  /** The statement's parameters. */
-  function parametersOf(records: readonly GroupedRecord[]): readonly Buffer[] {
-    const { objects, states, images } = coalesceRows(records);
+  function encoded<T>(encode: () => T): T {
     try {
-      return [objectArray.write(objects), stateArray.write(states), imageArray.write(images)];
+      return encode();
     } catch (error) {
       throw error instanceof RowError ? new StatementError(name, 'rejected', error.code, { about: 'value' }) : error;
     }
@@ -69,18 +74,48 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
       await current.write({ ...named, text: POSTGRES_WRITE_STATEMENT, values });
     } catch (error) {
       if (prepared === undefined || !(error instanceof SinkError) || !NOT_PREPARED.has(error.detail)) throw error;
-      prepared = prepared.again ? undefined : { name: statementName(), again: true };
+      prepared = prepared.again ? undefined : { name: statementName('write'), again: true };
       await run(current, values);
     }
   }
 
+  function parametersOf({ objects, states, images }: StatementRows): readonly Buffer[] {
+    return encoded(() => [objectArray.write(objects), stateArray.write(states), imageArray.write(images)]);
+  }
+
+  /** Stores the rows if no object and image exists yet. Resolves to false if another statement must be tried. */
+  async function insertNew({ objects, states, images }: StatementRows): Promise<boolean> {
+    if (!prepare || !copy) return false;
+    const current = await connected();
+    if (!current.takesCopy || !attempts.next()) return false;
+    const input = encoded(() => ({
+      objects: objectLines.write(objects),
+      states: states.length === 0 ? undefined : stateArray.write(states),
+      images: imageLines.write(images),
+    }));
+    const error = await copier.insert(current, input);
+    if (error === undefined) {
+      attempts.succeeded();
+      return true;
+    }
+    attempts.failed();
+    if (error.code === 'timeout' || error.code === 'conflict') throw error;
+    return false;
+  }
+
   return {
     async store(records) {
-      const values = parametersOf(records);
-      await retryConflicts(
-        async () => run(await connected(), values),
-        (error) => asConflict(error, connection, name),
-      );
+      const rows = coalesceRows(records);
+      let values: readonly Buffer[] | undefined;
+      let isFirst = true;
+      const write = async () => {
+        const mayBeNew = isFirst;
+        isFirst = false;
+        if (mayBeNew && (await insertNew(rows))) return;
+        values ??= parametersOf(rows);
+        await run(await connected(), values);
+      };
+      await retryConflicts(write, (error) => asConflict(error, connection, name));
       return [];
     },
     async close() {
@@ -88,11 +123,6 @@ export function createPostgresWriter({ name, open, prepare }: PostgresWriterOpti
       await connection?.close();
     },
   };
-}
-
-// Unique, because PGlite and poolers may share a session, and its statement names, between connections.
-function statementName(): string {
-  return `wado_consumer_write_${randomUUID().slice(0, 8)}`;
 }
 
 /** The error as a conflict if another transaction caused it, so that a retry finds its rows committed; else undefined. */
