@@ -31,7 +31,7 @@ export interface GroupCommitOptions {
   readonly holdMs?: number;
   /** Checks the tables; rejects with a SinkError `misconfigured` if the service can't use them [no check]. */
   readonly checkSchema?: () => Promise<void>;
-  /** Another connection is used in addition to a busy one when this number of records waits [1000], */
+  /** Another connection is used in addition to a busy one when this number of records waits [100], */
   readonly enoughRows?: number;
   /** or after this time, in milliseconds [50]. */
   readonly patienceMs?: number;
@@ -60,10 +60,11 @@ const STATEMENT_TIMEOUT_MS = 20_000;
 const REFUSED_IN_A_ROW = 20;
 const HOLD_MS = 10_000;
 const DRAIN_MS = 1_000;
+const ENOUGH_ROWS = 100;
 
 /** Starts with all connections idle. */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { name, writers, maxBytes = MAX_BYTES, enoughRows = 1_000, patienceMs = 50 } = options;
+  const { name, writers, maxBytes = MAX_BYTES, enoughRows = ENOUGH_ROWS, patienceMs = 50 } = options;
   const { lingerBytes = 1, lingerMs = 0 } = options;
   const shared: SharedState = {
     breaker: new RefusalBreaker({
