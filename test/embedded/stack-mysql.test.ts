@@ -11,7 +11,9 @@ describe('a stack on the MySQL or MariaDB of this machine', () => {
     try {
       stack = await startStack({ broker: 'embedded', database: 'mysql' });
     } catch (error) {
-      if (!(error instanceof StackError) || !error.message.includes('install MySQL')) throw error;
+      // Without an installed server, a container is tried, whose image may not be available.
+      if (!(error instanceof Error) || (!(error instanceof StackError) && !/image|registry/.test(error.message)))
+        throw error;
       why = error.message;
     }
   });

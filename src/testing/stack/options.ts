@@ -4,12 +4,12 @@ import type { ContainerName } from './containers.ts';
 export interface StackOptions {
   /**
    * `embedded`: librdkafka's mock broker in this process, 10 ms. `kafka`, `redpanda`: a container. `{ brokers }`: a broker of one node that runs
-   * already, without TLS, and advertises localhost. Default: a `kafka` container where Docker answers, `embedded` otherwise.
+   * already, without TLS, and advertises localhost. Default: a `kafka` container where Docker and its image are available, `embedded` otherwise.
    */
   readonly broker?: 'embedded' | 'kafka' | 'redpanda' | { readonly brokers: string };
   /**
-   * `pglite`: PostgreSQL in WebAssembly, in a child process. `postgres`: a container. `mysql`: a container where Docker answers, else the
-   * MySQL or MariaDB that is installed. `{ dsn }`: a server that runs already. Default: a `postgres` container where Docker answers,
+   * `pglite`: PostgreSQL in WebAssembly, in a child process. `postgres`: a container. `mysql`: the MySQL or MariaDB that is
+   * installed, else a container. `{ dsn }`: a server that runs already. Default: a `postgres` container where it is available,
    * `pglite` otherwise.
    */
   readonly database?: 'pglite' | 'postgres' | 'mysql' | { readonly dsn: string };

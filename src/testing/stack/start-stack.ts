@@ -40,28 +40,34 @@ async function startBrokerServer({ broker, images }: StackOptions, reaper: Reape
     throw new StackError(`broker '${broker}' needs a container, and ${library}; use 'embedded' or { brokers }`);
   }
   const kind = broker ?? 'kafka';
-  return containerBroker(library, kind, { image: images?.[kind] ?? DEFAULT_IMAGES[kind], reaper });
+  const started = containerBroker(library, kind, { image: images?.[kind] ?? DEFAULT_IMAGES[kind], reaper });
+  // The image may not be available. A broker that is named is never replaced.
+  return broker === undefined ? started.catch(() => embeddedBroker()) : started;
 }
 
 async function startDatabaseServer({ database, images }: StackOptions, reaper: Reaper): Promise<DatabaseServer> {
   if (typeof database === 'object') return givenDatabase(database.dsn);
   if (database === 'pglite') return pgliteDatabase(reaper);
+  const installed = database === 'mysql' ? await installedMysql(reaper) : undefined;
+  if (installed !== undefined) return installed;
   const library = await containers();
   if (typeof library === 'string') {
     if (database === undefined) return pgliteDatabase(reaper);
-    if (database === 'mysql') return installedMysql(reaper, library);
+    if (database === 'mysql')
+      throw new StackError(`database 'mysql' needs a server, and ${library}; install MySQL or MariaDB, or use { dsn }`);
     throw new StackError(`database '${database}' needs a container, and ${library}; use 'pglite' or { dsn }`);
   }
   const kind = database ?? 'postgres';
-  return containerDatabase(library, kind, { image: images?.[kind] ?? DEFAULT_IMAGES[kind], reaper });
+  const started = containerDatabase(library, kind, { image: images?.[kind] ?? DEFAULT_IMAGES[kind], reaper });
+  return database === undefined ? started.catch(() => pgliteDatabase(reaper)) : started;
 }
 
-async function installedMysql(reaper: Reaper, why: string): Promise<DatabaseServer> {
+/** Undefined where none is installed. */
+async function installedMysql(reaper: Reaper): Promise<DatabaseServer | undefined> {
   try {
     return await localMysql(reaper);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'no_mysql')) throw error;
-    const advice = 'install MySQL or MariaDB, or use { dsn }';
-    throw new StackError(`database 'mysql' needs a container or a server, and ${why}; ${advice}`, { cause: error });
+    if (error instanceof Error && 'code' in error && error.code === 'no_mysql') return undefined;
+    throw error;
   }
 }
