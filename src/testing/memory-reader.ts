@@ -36,8 +36,8 @@ function readAll(
   failures: ReadonlyMap<string, DicomReadErrorCode>,
   header: (file: FileToRead) => MemoryHeader,
 ): HeaderBatch {
-  const states = new Map<string, HeaderRow>();
-  const images = new Map<string, HeaderRow>();
+  const states = new Map<string, Candidate>();
+  const images = new Map<string, Candidate>();
   const failed: { index: number; error: DicomReadError }[] = [];
   files.forEach((file, index) => {
     const failure = failures.get(file.path);
@@ -55,13 +55,13 @@ function readAll(
       index,
       identity: [file.tenantId, study, series].join('\0'),
       key: `${study}/${series}`,
-      json: toJson({ ...keys, ...hashes, ...SAMPLE_STATE, ...times, ...state } satisfies DicomStateMeta),
+      row: (): DicomStateMeta => ({ ...keys, ...hashes, ...SAMPLE_STATE, ...times, ...state }),
     });
     put(images, files, {
       index,
       identity: [file.tenantId, study, series, sop].join('\0'),
       key: `${study}/${series}/${sop}`,
-      json: toJson({
+      row: (): DicomImageMeta => ({
         ...keys,
         sop_uid: sop,
         ...hashes,
@@ -69,17 +69,24 @@ function readAll(
         space_size: file.size,
         ...times,
         ...image,
-      } satisfies DicomImageMeta),
+      }),
     });
   });
-  return { states: [...states.values()], images: [...images.values()], failures: failed };
+  return { states: rowsOf(states), images: rowsOf(images), failures: failed };
 }
 
-function toJson(row: DicomStateMeta | DicomImageMeta): Buffer {
-  return Buffer.from(JSON.stringify(row));
+/** The row of a file, whose JSON is only made for the greatest version of its key. */
+interface Candidate extends Omit<HeaderRow, 'json'> {
+  readonly row: () => DicomStateMeta | DicomImageMeta;
 }
 
-function put(rows: Map<string, HeaderRow>, files: readonly FileToRead[], row: HeaderRow): void {
+function rowsOf(candidates: ReadonlyMap<string, Candidate>): readonly HeaderRow[] {
+  return [...candidates.values()].map(({ index, identity, key, row }) => {
+    return { index, identity, key, json: Buffer.from(JSON.stringify(row())) };
+  });
+}
+
+function put(rows: Map<string, Candidate>, files: readonly FileToRead[], row: Candidate): void {
   const stored = rows.get(row.identity);
   const mine = files[row.index];
   const theirs = stored === undefined ? undefined : files[stored.index];
