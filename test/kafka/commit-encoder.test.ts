@@ -90,4 +90,12 @@ describe('a commit that the broker refuses because of the size of its metadata',
     encoder.encode([committable]);
     expect(encoder.refused()).toBe(Math.floor((commit?.metadata?.length ?? 0) / 2));
   });
+
+  it('leaves room for as much as was accepted when that is more than half of the refused size', () => {
+    const encoder = new CommitEncoder();
+    const [commit] = encoder.encode([{ ...committable, done: committable.done.slice(0, 1_600) }]).offsets;
+    encoder.accepted();
+    encoder.encode([committable]);
+    expect(encoder.refused()).toBe(commit?.metadata?.length);
+  });
 });
