@@ -1,11 +1,11 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { differences, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
-import { repetitions, timesPublished } from '../support/times-published.ts';
+import { publishedAt, repetitions, timesPublished } from '../support/times-published.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -13,6 +13,13 @@ const RECORDS = 4_000;
 const LATE_EVERY = 20;
 /** Fewer records in flight than there are late files. */
 const NARROW = ['--set', 'input.redpanda.unordered_processing.checkpoint_limit=100'];
+/** The full run has 20. */
+const KILLS = Number(process.env.WADO_LATE_FILES_KILLS ?? 2);
+const PER_KILL = 8_000;
+/** As shipped. */
+const COMMIT_PERIOD_MS = 1_000;
+/** From the publication of a batch to the broker's answer to the commit, on a busy machine. */
+const COMMIT_TAKES_MS = 1_500;
 /** A longer wait than any of these tests takes. */
 const PATIENT = { FILE_WAIT: '5m' };
 
@@ -20,9 +27,9 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
   const create = () => Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
 
   /** Moves the file of every n-th record away. The returned function brings them back. */
-  function delayFiles(pipeline: Pipeline, load: readonly LoadRecord[]): () => void {
+  function delayFiles(pipeline: Pipeline, load: readonly LoadRecord[], every = LATE_EVERY): () => void {
     const moves = load
-      .filter((_, n) => n % LATE_EVERY === 7)
+      .filter((_, n) => n % every === 7)
       .map(({ value, key }) => {
         const { file_path: path }: { file_path: string } = JSON.parse(value);
         return [path, join(pipeline.folder, 'late', key)] as const;
@@ -37,6 +44,7 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
     };
   }
 
+  const isAtWork = (log: string) => existsSync(log) && readFileSync(log, 'utf8').includes('"msg":"batch acknowledged"');
   const published = async (pipeline: Pipeline) => await timesPublished(pipeline, pipeline.topics.image, 'sop_uid');
 
   for (const [mode, args] of [
@@ -64,6 +72,40 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
       expect(await repetitions(pipeline)).toEqual([]);
     });
   }
+
+  it(`${KILLS} kill -9 at full speed with 1 % missing files repeat at most commit_period of work each, and lose nothing`, {
+    timeout: (60 + 25 * KILLS) * SECONDS,
+  }, async () => {
+    await using pipeline = await create();
+    const load = await pipeline.publish({ count: PER_KILL * (KILLS + 1), imagesPerSeries: 1, fileBytes: 256 });
+    const bringBack = delayFiles(pipeline, load, 100);
+    // With an instance id, the next process needn't wait for the session of the killed one to end.
+    const env = { ...PATIENT, INSTANCE_ID: 'kill' };
+    const kills: number[] = [];
+    for (let kill = 0; kill < KILLS; kill++) {
+      const log = `${pipeline.log}.${kill}`;
+      const service = pipeline.start(env, [], { log });
+      await expect.poll(() => isAtWork(log), { timeout: 60 * SECONDS, interval: 20 }).toBe(true);
+      await sleep(200 + ((kill * 377) % 1_500));
+      kills.push(Date.now());
+      await service.signal('SIGKILL');
+    }
+    bringBack();
+    const last = pipeline.start(env, [], { log: `${pipeline.log}.last` });
+    await pipeline.untilCommitted(90 * SECONDS);
+    expect((await last.signal('SIGTERM')).code).toBe(0);
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+    const times = await publishedAt(pipeline, pipeline.topics.image, 'sop_uid');
+    // Of each repeated output, how long before the kill it was published.
+    const ages = [...times.values()].flatMap((each) =>
+      each.slice(0, -1).map((time) => (kills.find((kill) => kill >= time) ?? Number.POSITIVE_INFINITY) - time),
+    );
+    const most = Math.max(0, ...ages);
+    console.log(
+      `${KILLS} kills, ${load.length} records: ${ages.length} repeated, the oldest ${most} ms before the kill`,
+    );
+    expect(most).toBeLessThanOrEqual(COMMIT_PERIOD_MS + COMMIT_TAKES_MS);
+  });
 
   it('a reader of committed records sees each output once, through five kill -9 at full speed', {
     timeout: 200 * SECONDS,

@@ -7,12 +7,25 @@ export async function timesPublished(
   topic: string,
   field?: string,
 ): Promise<ReadonlyMap<string, number>> {
-  const times = new Map<string, number>();
+  const times = await publishedAt(pipeline, topic, field);
+  return new Map([...times].map(([key, each]) => [key, each.length]));
+}
+
+/** The timestamps of each output for a reader of committed records, in milliseconds since the epoch, the earliest first. */
+export async function publishedAt(
+  pipeline: Pipeline,
+  topic: string,
+  field?: string,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const times = new Map<string, number[]>();
   const config = { 'bootstrap.servers': pipeline.brokers, 'isolation.level': 'read_committed' };
   for await (const record of readTopic(config, topic)) {
     const value: Record<string, unknown> = field === undefined ? {} : JSON.parse(record.value?.toString() ?? '{}');
     const key = field === undefined ? (record.key?.toString() ?? '') : String(value[field]);
-    times.set(key, (times.get(key) ?? 0) + 1);
+    times.set(
+      key,
+      [...(times.get(key) ?? []), record.timestamp].sort((a, b) => a - b),
+    );
   }
   return times;
 }

@@ -25,7 +25,8 @@ export interface Machine {
   stop(server: Server): Promise<void>;
   /** kill -9 of the server's main process. */
   kill(server: Server): Promise<void>;
-  start(server: Server): Promise<void>;
+  /** `properties`: further lines of Kafka's configuration, until its next start. */
+  start(server: Server, properties?: readonly string[]): Promise<void>;
 }
 
 /** A `describe` whose tests may break the servers. Without servers it has one skipped test that says how to start them. */
@@ -46,10 +47,10 @@ export function describeFaults(title: string, body: (machine: Machine) => void):
       dsn: WADO_FAULTS_DSN,
       databases: databasesOf(WADO_FAULTS_DSN),
       disk: WADO_FAULTS_DISK,
-      stop: (server) => services('stop', server),
-      kill: (server) => services('kill', server),
-      start: async (server) => {
-        await startAgain(server);
+      stop: (server) => services(['stop', server]),
+      kill: (server) => services(['kill', server]),
+      start: async (server, properties = []) => {
+        await startAgain(server, properties);
         if (server === 'postgres') await answers(WADO_FAULTS_DSN);
       },
     }),
@@ -67,15 +68,16 @@ function databasesOf(postgres: string): readonly FaultDatabase[] {
   });
 }
 
-async function services(...args: string[]): Promise<void> {
-  await run('bash', [SCRIPT, ...args], { timeout: 120_000 });
+async function services(args: readonly string[], properties: readonly string[] = []): Promise<void> {
+  const all = [process.env.WADO_KAFKA_PROPERTIES ?? '', ...properties].join('\n');
+  await run('bash', [SCRIPT, ...args], { timeout: 120_000, env: { ...process.env, WADO_KAFKA_PROPERTIES: all } });
 }
 
 /** The shared memory and the port of a killed server are released with a delay. */
-async function startAgain(server: Server): Promise<void> {
+async function startAgain(server: Server, properties: readonly string[]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await services('start', server);
+      return await services(['start', server], properties);
     } catch (error) {
       if (attempt === 10) throw error;
       await new Promise((resolve) => setTimeout(resolve, 300));

@@ -5,7 +5,7 @@ import { garbledBroker, garbledDatabase, line, resets } from './faults/connectio
 import { fillDisk } from './faults/disk.ts';
 import type { Fault } from './faults/fault.ts';
 import { killBeforeBrokerAck, killBeforeCommitAck, killBeforeDatabaseAck } from './faults/lost-acks.ts';
-import { killBroker, killDatabase, stopBroker, stopDatabase } from './faults/outages.ts';
+import { killBroker, killDatabase, limitMetadata, stopBroker, stopDatabase } from './faults/outages.ts';
 import { throttleProducer } from './faults/quota.ts';
 import { addColumn, lockRow, slowTrigger } from './faults/rows.ts';
 import { killService, pauseService, secondMember, stopService } from './faults/service.ts';
@@ -40,6 +40,7 @@ const KINDS: Kinds = {
   'kill-database': [2, killDatabase],
   'stop-broker': [1, stopBroker],
   'kill-broker': [1, killBroker],
+  metadata: [1, limitMetadata],
   'black-hole-database': [
     2,
     (random, name) => line(random, `${name} line`, 'black hole', (run, on) => run.lineTo(name).blackHole(on)),

@@ -22,6 +22,19 @@ export function killBroker(random: Random): Fault {
   return outage(random, 'broker', 'kill -9 of Kafka', ({ run }) => run.machine.kill('kafka'), 'kafka');
 }
 
+/** A restart of the broker with this `offset.metadata.max.bytes`, until its next restart. The log's id fits, longer lists of gaps don't. */
+export function limitMetadata(random: Random): Fault {
+  const bytes = random.pick([128, 300, 1_000]);
+  return {
+    targets: ['broker'],
+    title: `Kafka restarted, takes ${bytes} bytes of commit metadata`,
+    async happen({ run: { machine } }) {
+      await machine.stop('kafka');
+      await machine.start('kafka', [`offset.metadata.max.bytes=${bytes}`]);
+    },
+  };
+}
+
 function outage(
   random: Random,
   target: Target,
