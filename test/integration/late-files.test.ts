@@ -15,7 +15,7 @@ const LATE_EVERY = 20;
 const NARROW = ['--set', 'input.redpanda.unordered_processing.checkpoint_limit=100'];
 /** The full run has 20. */
 const KILLS = Number(process.env.WADO_LATE_FILES_KILLS ?? 2);
-const PER_KILL = 8_000;
+const PER_KILL = 3_000;
 /** As shipped. */
 const COMMIT_PERIOD_MS = 1_000;
 /** From the publication of a batch to the broker's answer to the commit, on a busy machine. */
@@ -74,7 +74,7 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
   }
 
   it(`${KILLS} kill -9 at full speed with 1 % missing files repeat at most commit_period of work each, and lose nothing`, {
-    timeout: (60 + 25 * KILLS) * SECONDS,
+    timeout: (120 + 30 * KILLS) * SECONDS,
   }, async () => {
     await using pipeline = await create();
     const load = await pipeline.publish({ count: PER_KILL * (KILLS + 1), imagesPerSeries: 1, fileBytes: 256 });
@@ -86,7 +86,8 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
       const log = `${pipeline.log}.${kill}`;
       const service = pipeline.start(env, [], { log });
       await expect.poll(() => isAtWork(log), { timeout: 60 * SECONDS, interval: 20 }).toBe(true);
-      await sleep(200 + ((kill * 377) % 1_500));
+      // Every other kill comes after the commit of the first batches is due.
+      await sleep((kill % 2 === 0 ? 200 : COMMIT_PERIOD_MS + COMMIT_TAKES_MS + 500) + ((kill * 377) % 1_500));
       kills.push(Date.now());
       await service.signal('SIGKILL');
     }
