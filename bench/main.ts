@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string
   held: () => import('./held.ts'),
   late: () => import('./late.ts'),
   latency: () => import('./latency.ts'),
+  peers: () => import('./peers.ts'),
   pipeline: () => import('./pipeline.ts'),
   sinks: () => import('./sinks.ts'),
   stalled: () => import('./stalled.ts'),

@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/redpanda-data/connect/v4/public/plugin/go/rpcnloader"
 
+	_ "github.com/lib/pq"
 	_ "github.com/redpanda-data/connect/v4/public/components/doris"
 	_ "github.com/redpanda-data/connect/v4/public/components/io"
 	_ "github.com/redpanda-data/connect/v4/public/components/kafka"
