@@ -1,7 +1,8 @@
 /** The batches of Redpanda Connect that are being grouped. */
-import type { ConnectMessage } from '../connect-plugin/index.ts';
+import { type ConnectMessage, PluginError } from '../connect-plugin/index.ts';
 import { regroup } from '../operators/regroup.ts';
-import { type GroupedBatch, Origin, type PoisonRecord } from '../records/records.ts';
+import { errorCode } from '../ops/serialize-error.ts';
+import { type GroupedBatch, type GroupedRecord, Origin, type PoisonRecord } from '../records/records.ts';
 
 /** A record of a batch. For the operators, the origin is an opaque token. */
 export class MessageOrigin extends Origin {
@@ -65,29 +66,62 @@ export class GroupCall {
 async function merged(parts: readonly GroupResult[]): Promise<GroupResult> {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
-  const batch = { origins: [], grouped: parts.flatMap(({ grouped }) => grouped), poison: [], closedAt: 0 };
   // Each part has the greatest version of its own keys only.
-  return { grouped: await regroup(batch, () => true), poison: parts.flatMap(({ poison }) => poison) };
+  const grouped = await newestRows(parts.flatMap((part) => part.grouped));
+  return { grouped, poison: parts.flatMap(({ poison }) => poison) };
 }
 
-/** Divides a grouped batch among the calls from which its records came: those that wait are retried together. */
-export function divide(batch: GroupedBatch): void {
-  const parts = new Map<
-    GroupCall,
-    { records: number; grouped: GroupedBatch['grouped'][number][]; poison: PoisonRecord[] }
-  >();
+/** The records with the rows that have the greatest version of their key among these records. */
+function newestRows(grouped: readonly GroupedRecord[]): Promise<readonly GroupedRecord[]> {
+  return regroup({ origins: [], grouped, poison: [], closedAt: 0 }, () => true);
+}
+
+/** The part of a batch that came from one call. */
+interface CallPart {
+  records: number;
+  readonly grouped: GroupedRecord[];
+  readonly poison: PoisonRecord[];
+}
+
+/**
+ * Divides a grouped batch among the calls from which its records came: those that wait are retried together. A row that belongs to the
+ * record of another call is not enough: that call may fail. So with several calls, each gets the greatest version among its own records.
+ */
+export async function divide(batch: GroupedBatch): Promise<void> {
+  const parts = partsOf(batch, batch.grouped);
+  if (parts.size <= 1) {
+    for (const [call, part] of parts) call.add(part.records, part);
+    return;
+  }
+  try {
+    const own = partsOf(batch, (await batch.withAllRows?.()) ?? batch.grouped);
+    for (const [call, part] of own) {
+      if (part.grouped.some(({ state, image }) => state === null || image === null))
+        call.fail(new PluginError(NOT_READ_AGAIN));
+      else call.add(part.records, { ...part, grouped: await newestRows(part.grouped) });
+    }
+  } catch (error) {
+    for (const call of parts.keys()) call.fail(new PluginError(`headers can't be read (${errorCode(error)})`));
+  }
+}
+
+/** A file was there and is no longer: Connect sends the batch again, and the file is waited for. */
+const NOT_READ_AGAIN = "a file of the batch can't be read again";
+
+function partsOf(batch: GroupedBatch, grouped: readonly GroupedRecord[]): Map<GroupCall, CallPart> {
+  const parts = new Map<GroupCall, CallPart>();
   const partOf = (origin: Origin) => {
     const { call } = messageOrigin(origin);
     const known = parts.get(call);
     if (known !== undefined) return known;
-    const part = { records: 0, grouped: [], poison: [] };
+    const part: CallPart = { records: 0, grouped: [], poison: [] };
     parts.set(call, part);
     return part;
   };
   for (const origin of batch.origins) partOf(origin).records++;
-  for (const record of batch.grouped) partOf(record.file.source.origin).grouped.push(record);
+  for (const record of grouped) partOf(record.file.source.origin).grouped.push(record);
   for (const record of batch.poison) partOf(record.source.origin).poison.push(record);
-  for (const [call, part] of parts) call.add(part.records, part);
+  return parts;
 }
 
 function withResolvers<T>() {

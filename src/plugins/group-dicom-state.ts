@@ -82,7 +82,7 @@ export function createGroupProcessor(
   function operate(): Subject<readonly ParsedRecord[]> {
     const input$ = new Subject<readonly ParsedRecord[]>();
     input$.pipe(groupDicomState(reader, { concurrency, fileWaitMs, records: waiting })).subscribe({
-      next: divide,
+      next: (batch) => void divide(batch),
       error: (error: unknown) => {
         batches$ = operate();
         failAll(`headers can't be read (${errorCode(error)})`);

@@ -6,6 +6,7 @@ import type { DicomReadErrorCode } from '../../src/errors.ts';
 import { KafkaOrigin, originHeaders } from '../../src/kafka/consumer/origin.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
 import { createGroupProcessor } from '../../src/plugins/group-dicom-state.ts';
+import type { FileToRead } from '../../src/records/records.ts';
 import { consumedRecord } from '../../src/testing/consumed-record.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
@@ -94,6 +95,57 @@ describe('the processor group_dicom_state', () => {
     expect(ofType(output, 'state')).toHaveLength(1);
     expect(ofType(output, 'dead_letter')).toHaveLength(0);
     await processor.close?.();
+  });
+
+  /** Two calls with a late file each, of the same series, whose files are read again together when `failures` is empty. */
+  function twoLateCalls(onRead: (files: readonly FileToRead[], signal: AbortController) => void) {
+    const failures = new Map<string, DicomReadErrorCode>([
+      ['/data/1/2/older', 'file_missing'],
+      ['/data/1/2/newer', 'file_missing'],
+    ]);
+    const memory = createMemoryReader({ failures });
+    const newerCall = new AbortController();
+    const reader = {
+      ...memory,
+      async read(files: readonly FileToRead[]) {
+        onRead(files, newerCall);
+        return await memory.read(files);
+      },
+    };
+    const processor = createGroupProcessor(reader, settings);
+    const older = processor.processBatch([messageOf(meta('/data/1/2/older', 1))], context);
+    const newer = processor.processBatch([messageOf(meta('/data/1/2/newer', 2))], { signal: newerCall.signal });
+    return { processor, failures, older, newer };
+  }
+
+  it('answers a call with its own state although a call with a newer one is retried with it and is then cancelled', async () => {
+    let together = 0;
+    const calls = twoLateCalls((files, newerCall) => {
+      if (files.length < 2) return;
+      together++;
+      newerCall.abort();
+    });
+    calls.failures.clear();
+    await expect(calls.newer).rejects.toThrow('the call was cancelled');
+    const output = await calls.older;
+    expect(together).toBe(1);
+    expect(contents(ofType(output, 'state')).map((text) => JSON.parse(text).source_time)).toEqual([
+      '2025-01-01T00:00:01.000000',
+    ]);
+    expect(ofType(output, 'image')).toHaveLength(1);
+    await calls.processor.close?.();
+  });
+
+  it('answers a call with an error when its own state can’t be read again', async () => {
+    let together = false;
+    const calls = twoLateCalls((files) => {
+      if (files.length === 2) together = true;
+      else if (together) calls.failures.set('/data/1/2/older', 'file_missing');
+    });
+    calls.failures.clear();
+    await expect(calls.older).rejects.toThrow("a file of the batch can't be read again");
+    expect(ofType(await calls.newer, 'state')).toHaveLength(1);
+    await calls.processor.close?.();
   });
 
   it('dead-letters a file that is still missing after file_wait', async () => {
