@@ -5,7 +5,9 @@ import type { GroupedRecord, PublishedRow, StoredFile } from '../records/records
 import { readRowIdentity } from './row-identity.ts';
 import { StoreOrigin } from './store-origin.ts';
 
-/** The rows of one file, while they are collected. */
+type Table = 'object' | 'state' | 'image';
+
+/** The rows of one file, while they are collected: at most one of each table. */
 interface Rows {
   file: StoredFile;
   object: GroupedRecord['object'];
@@ -14,33 +16,39 @@ interface Rows {
 }
 
 /**
- * Joins the object, state and image records of each file by its trace id. Dead letters are left out. Throws a PluginError for a record
- * that `group_dicom_state` did not make: acknowledging it would lose it.
+ * Joins the object, state and image records of each file by their version. A second row of the same table and version becomes a record of
+ * its own, so that no row replaces another one here: the sinks keep the greatest version of each key. Dead letters are left out. Throws a
+ * PluginError for a record that `group_dicom_state` did not make: acknowledging it would lose it.
  */
 export function groupedRecords(batch: readonly ConnectMessage[]): readonly GroupedRecord[] {
-  const files = new Map<string, Rows>();
-  const rowsOf = (traceId: string, file: () => StoredFile): Rows => {
-    const known = files.get(traceId);
-    if (known !== undefined) return known;
-    const rows: Rows = { file: file(), object: null, state: null, image: null };
-    files.set(traceId, rows);
+  const files = new Map<string, Rows[]>();
+  /** The first rows of this version that have no row of this table. */
+  const rowsFor = (table: Table, file: StoredFile): Rows => {
+    const { time, traceId } = file.version;
+    const version = `${time} ${traceId}`;
+    const known = files.get(version) ?? [];
+    files.set(version, known);
+    const free = known.find((rows) => rows[table] === null);
+    if (free !== undefined) return free;
+    const rows: Rows = { file, object: null, state: null, image: null };
+    known.push(rows);
     return rows;
   };
   for (const message of batch) {
     const type = message.metadata.record_type;
     if (type === 'object') {
       const file = storedFile(message.bytes);
-      const rows = rowsOf(file.version.traceId, () => file);
+      const rows = rowsFor(type, file);
       rows.file = file;
       rows.object = file.object;
     } else if (type === 'state' || type === 'image') {
       const row = publishedRow(message, type);
-      rowsOf(row.version.traceId, () => fileOf(row))[type] = row;
+      rowsFor(type, fileOf(row))[type] = row;
     } else if (type !== 'dead_letter') {
       throw new PluginError(NOT_GROUPED);
     }
   }
-  return [...files.values()];
+  return [...files.values()].flat();
 }
 
 const NOT_GROUPED =

@@ -111,6 +111,43 @@ describe('the output dicom_store', () => {
     );
   });
 
+  it('stores every key once with its greatest version, although trace ids, versions and keys repeat in a batch', async () => {
+    const second = (n: number) => `2025-01-01T00:00:0${n}.000000`;
+    const records = fc.record({
+      type: fc.constantFrom('object', 'state', 'image'),
+      traceId: fc.constantFrom('a', 'b'),
+      time: fc.constantFrom(1, 2, 3),
+      series: fc.constantFrom('1', '2'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(records, { minLength: 1, maxLength: 12 }), async (rows) => {
+        const database = createMemoryDatabase();
+        const output = createStoreOutput(database, noRefusals);
+        await output.connect?.(context);
+        const expected = new Map<string, string>();
+        const batch = rows.map(({ type, traceId, time, series }) => {
+          const trace = traceId.padEnd(36, '-');
+          const identity = type === 'object' ? trace : `t\0study\0${series}${type === 'image' ? '\0sop' : ''}`;
+          const rowVersion = `${second(time)} ${trace}`;
+          const name = `${type} ${identity}`;
+          if (rowVersion > (expected.get(name) ?? '')) expected.set(name, rowVersion);
+          const keys = { tenant_id: 't', study_uid: 'study', series_uid: series, sop_uid: 'sop' };
+          const json =
+            type === 'object'
+              ? storeMeta({ trace_id: trace, created_time: second(time) })
+              : { ...keys, source_time: second(time), source_trace_id: trace };
+          return received(Buffer.from(JSON.stringify(json)), { record_type: type });
+        });
+        await output.send(batch, context);
+        const tables = { object: database.objects, state: database.states, image: database.images };
+        const stored = Object.entries(tables).flatMap(([type, table]) =>
+          [...table].map(([key, { version: v }]) => [`${type} ${key}`, `${v.time} ${v.traceId}`] as const),
+        );
+        expect(new Map(stored)).toEqual(expected);
+      }),
+    );
+  });
+
   it('refuses a record that was not processed, instead of acknowledging it', async () => {
     const output = createStoreOutput(createMemoryDatabase(), noRefusals);
     await output.connect?.(context);
