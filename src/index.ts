@@ -37,6 +37,7 @@ export { commitTogether } from './operators/commit-together.ts';
 export { type Branches, forkTo } from './operators/fork-to.ts';
 export { type GroupOptions, groupDicomState } from './operators/group-dicom-state.ts';
 export { keepRecords } from './operators/keep-records.ts';
+export { mapRecords } from './operators/map-records.ts';
 export { type ParseEvents, parseRecords } from './operators/parse-records.ts';
 export { parseValues } from './operators/parse-values.ts';
 export { DEFAULT_RETRY, type RetryPolicy, retryTransient, type TransientFailure } from './operators/retry-transient.ts';

@@ -76,7 +76,8 @@ export class Stream<T> {
 
   /**
    * Adds a processor: any RxJS operator, with the name that `describe` prints. The origin of each consumed record must reach the fork in
-   * the `origins` of exactly one batch. A record that an operator drops is never acknowledged and holds back its partition's offset.
+   * the `origins` of exactly one batch. A record that an operator drops is never acknowledged and holds back its partition's offset. An
+   * operator that changes rows must also change those of `withAllRows`, as `mapRecords` does: they replace rows of removed and rejected records.
    */
   through<U>(name: string, operator: OperatorFunction<T, U>): Stream<U> {
     return new Stream(this.#source, [...this.#processors, name], this.#items$.pipe(operator), this.#acknowledged$);
