@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { SinkError } from '../../errors.ts';
+import { isConnectionLost } from '../network-errors.ts';
 import { StatementError } from '../statement-error.ts';
 import { type LoadAnswer, type LoadState, readBackends, readLoadAnswer, readLoadState } from './answers.ts';
 import { type DorisHost, type DorisTarget, hostName } from './dsn.ts';
@@ -83,11 +84,9 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
     return new URL(`${target.tls === undefined ? 'http' : 'https'}://${host.name}${path}`);
   }
 
-  function failure(...causes: readonly Cause[]): SinkError {
-    const detail = causes.map(textOf).join(', ');
-    return causes.some(({ code }) => isTooLarge(code))
-      ? new StatementError(name, 'unavailable', detail, { tooLarge: true })
-      : new SinkError(name, 'unavailable', detail);
+  function failure(causes: readonly Cause[], isSize: (code: string) => boolean): SinkError {
+    const tooLarge = causes.some(({ code }) => isSize(code));
+    return new StatementError(name, 'unavailable', causes.map(textOf).join(', '), { tooLarge });
   }
 
   /** The first result of an FE. `work` returns a text to try the next one. Rejects with a SinkError that has all texts and errors. */
@@ -110,7 +109,8 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
         failures.push({ code: error.code, place: host.name });
       }
     }
-    throw failure(...failures);
+    // After a lost connection it is unknown whether a load began, so the next one must have the same rows and label.
+    throw failure(failures, (code) => isTooLarge(code) && !isConnectionLost(code));
   }
 
   /** The body of the first answer with status 200 of an FE. Rejects with a SinkError. */
@@ -152,10 +152,12 @@ export function createStreamLoader(options: StreamLoaderOptions): StreamLoader {
         case 'ABORTED':
           labels.close(label);
           // A smaller load may be fast enough.
-          throw cause.code === 'client_deadline' ? new StatementError(name, 'timeout', textOf(cause)) : failure(cause);
+          throw cause.code === 'client_deadline'
+            ? new StatementError(name, 'timeout', textOf(cause))
+            : failure([cause], isTooLarge);
         case 'UNKNOWN':
-          // The BE may still begin it: a retry of the same rows must use the same label.
-          throw failure(cause);
+          // The BE may still begin it: a retry must load the same rows with the same label, so it must not be smaller.
+          throw new SinkError(name, 'unavailable', textOf(cause));
         case 'PREPARE':
         case 'PRECOMMITTED':
         case undefined:
