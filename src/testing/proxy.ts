@@ -161,7 +161,8 @@ export async function startTcpProxy({ target, port = 0, rewrite }: TcpProxyOptio
     ] as const) {
       end.on('error', () => undefined);
       end.on('close', () => {
-        lines.delete(line);
+        // Until both ends are closed, the other one may have to be reset.
+        if (client.destroyed && server.destroyed) lines.delete(line);
         // While bytes are dropped, the end of the connection is not passed on either.
         if (!swallowing) onward.send('end', delayMs);
       });
