@@ -6,6 +6,7 @@ import pg from 'pg';
 import { type EmbeddedDatabase, type EmbeddedDatabaseOptions, startDatabase } from '../../embedded/database.ts';
 import { startMysql } from '../../embedded/mysql-server.ts';
 import { freshDatabase } from '../fresh-database.ts';
+import { signalProcess } from '../signal-process.ts';
 import type { Reaper } from './reaper.ts';
 import type { Address, DatabaseServer } from './server.ts';
 
@@ -75,8 +76,8 @@ async function localServer(
         database = await open({ folder });
         reaper.process(database.pid);
       },
-      pause: async () => void process.kill(database.pid, 'SIGSTOP'),
-      resume: async () => void process.kill(database.pid, 'SIGCONT'),
+      pause: async () => void signalProcess(database.pid, 'SIGSTOP'),
+      resume: async () => void signalProcess(database.pid, 'SIGCONT'),
     },
     close: async () => {
       await ended(database.kill());

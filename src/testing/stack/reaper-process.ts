@@ -1,6 +1,7 @@
 /** The process of reaper.ts. Its parent has ended or is done with it when the IPC channel closes. */
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { signalProcess } from '../signal-process.ts';
 import type { ReaperMessage } from './reaper.ts';
 
 const processes = new Set<number>();
@@ -15,7 +16,7 @@ process.on('message', (message: ReaperMessage) => {
 });
 
 process.on('disconnect', () => {
-  for (const pid of processes) attempt(() => process.kill(pid, 'SIGKILL'));
+  for (const pid of processes) attempt(() => signalProcess(pid, 'SIGKILL'));
   if (containers.size > 0)
     attempt(() => execFileSync('docker', ['rm', '-f', '-v', ...containers], { stdio: 'ignore', timeout: 30_000 }));
   for (const folder of folders) attempt(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
