@@ -24,10 +24,11 @@ export interface Exit {
 
 /** The service as a child process, so that it can be killed. */
 export interface ServiceProcess {
+  /** -1 if the process could not be started. */
   readonly pid: number;
   /** Resolves when the process has ended and its whole output is in the log. */
   readonly exited: Promise<Exit>;
-  /** Sends a signal; resolves with how the process ended. */
+  /** Sends a signal that ends the process, also a paused one; resolves with how it ended. */
   signal(signal: NodeJS.Signals): Promise<Exit>;
   /** Sends SIGSTOP or SIGCONT, after which the process still runs. */
   pause(): void;
@@ -53,6 +54,8 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
     exited,
     signal(signal) {
       child.kill(signal);
+      // A paused process gets the signal only when it continues.
+      child.kill('SIGCONT');
       return exited;
     },
     pause: () => void child.kill('SIGSTOP'),
