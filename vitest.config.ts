@@ -24,7 +24,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000 },
+        // A stack may take 60 s for its database and 60 s for the service.
+        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 150_000 },
       },
       {
         extends: true,

@@ -60,9 +60,14 @@ export class Pipeline {
   static async create(options: PipelineOptions): Promise<Pipeline> {
     const database = options.database ?? (await freshDatabase(options.dsn));
     const pipeline = new Pipeline(options, database);
-    mkdirSync(pipeline.store);
-    await pipeline.#topicCalls.createTopics(Object.values(pipeline.topics), pipeline.#partitions);
-    return pipeline;
+    try {
+      mkdirSync(pipeline.store);
+      await pipeline.#topicCalls.createTopics(Object.values(pipeline.topics), pipeline.#partitions);
+      return pipeline;
+    } catch (error) {
+      await Promise.allSettled([pipeline[Symbol.asyncDispose]()]);
+      throw error;
+    }
   }
 
   private constructor(options: PipelineOptions, database: FreshDatabase) {
@@ -240,7 +245,10 @@ export class Pipeline {
     await Promise.all([...this.#running].map((service) => service.signal('SIGKILL')));
     await this.#topicCalls.deleteTopics(Object.values(this.topics)).catch(() => undefined);
     this.#admin.close();
-    await this.#drop();
-    rmSync(this.folder, { recursive: true, force: true });
+    try {
+      await this.#drop();
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 }

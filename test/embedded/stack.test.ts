@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GeneratedStudy, generateStudies, type Stack, startStack } from '../../src/testing/index.ts';
@@ -11,7 +14,8 @@ describe('an embedded stack', () => {
   beforeAll(async () => {
     stack = await startStack({ broker: 'embedded', database: 'pglite' });
   });
-  afterAll(() => stack[Symbol.asyncDispose]());
+  // Undefined if it did not start.
+  afterAll(() => stack?.[Symbol.asyncDispose]());
 
   /** Other studies at each call, so that tests can share the tables. */
   let seed = 0;
@@ -96,12 +100,14 @@ describe('an embedded stack', () => {
 
   it('waits for late files', async () => {
     const all = studies(2);
+    const deadLetters = async () => (await stack.read('deadLetter')).length;
+    const before = await deadLetters();
     const arrive = await stack.lateFiles(...all);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect((await instances(all)).stored).toBe(0);
     await arrive();
     await expectAllStored(all);
-    expect(await stack.read('deadLetter')).toHaveLength(1);
+    expect(await deadLetters()).toBe(before);
   });
 
   it('says what a wait was for, with the end of the service’s log', async () => {
@@ -141,6 +147,24 @@ describe('a stack whose test process is killed', () => {
     child.kill('SIGKILL');
     await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([]);
     await expect.poll(() => folders.filter((each) => existsSync(each)), { timeout: 20_000 }).toEqual([]);
+  });
+});
+
+describe('a stack whose service does not start', () => {
+  it('keeps no process running, not even that of the test, and leaves no folder behind', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'wado-failed-'));
+    const script = fileURLToPath(new URL('./stack-that-fails.mjs', import.meta.url));
+    const env = { ...process.env, TMPDIR: folder };
+    const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const exited = once(child, 'exit');
+      expect(await text(child.stdout)).toMatch(/^the service ended as it started\n[\s\S]*nonsense/);
+      expect(await exited).toEqual([0, null]);
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -46,11 +46,14 @@ export class Stack {
 
   static async start(servers: Servers, options: StackOptions): Promise<Stack> {
     const lines = await openLines(servers.broker, servers.database, servers.advertised);
+    let pipeline: Pipeline | undefined;
     try {
-      const stack = new Stack(servers, options, lines, await newPipeline(servers, options, lines));
+      pipeline = await newPipeline(servers, options, lines);
+      const stack = new Stack(servers, options, lines, pipeline);
       await stack.#startService();
       return stack;
     } catch (error) {
+      await Promise.allSettled([pipeline?.[Symbol.asyncDispose]()]);
       await lines.close();
       throw error;
     }
@@ -181,10 +184,7 @@ export class Stack {
   /** Makes a part run again after `stop`, `kill` or `pause`; shuts down first what runs. Resolves when it accepts connections or is ready. */
   async restart(part: Part): Promise<void> {
     if (part === 'service') {
-      if (this.#service !== undefined) {
-        this.#service.resume();
-        await this.#endService('SIGTERM');
-      }
+      await this.#endService('SIGTERM');
       await this.#startService();
       return;
     }
