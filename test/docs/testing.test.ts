@@ -31,6 +31,14 @@ describe('docs/testing.md', () => {
     expect([...used, ...verbs].filter((name) => !(name in Stack.prototype))).toEqual([]);
   });
 
+  it('names members of a driver that exist, as docs/library.md does', () => {
+    const driver = new testing.TopologyTestDriver();
+    const guides = `${markdown}${read('docs/library.md')}`;
+    const used = [...guides.matchAll(/\bdriver\.(\w+)/g)].map(([, name = '']) => name);
+    expect(used.length).toBeGreaterThan(3);
+    expect(used.filter((name) => !(name in driver))).toEqual([]);
+  });
+
   it('names builders and matchers that are exported', () => {
     const builders = firstColumn('Files and records');
     expect(builders.length).toBeGreaterThan(3);
