@@ -111,6 +111,15 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
     expect(ignored).toEqual(['foreign']);
   });
 
+  /** Each refusal leads to a size of at most half of the last, down to 256, which this broker accepts. */
+  function expectHalved(sizes: readonly number[]): void {
+    for (const [index, size] of sizes.entries()) {
+      expect(size).toBeGreaterThanOrEqual(256);
+      expect(size).toBeLessThanOrEqual(Math.max(256, (sizes[index - 1] ?? 4_096) / 2));
+    }
+    expect(sizes.length).toBeLessThan(6);
+  }
+
   it('are committed in a transaction in smaller numbers at a broker that accepts less metadata', LONG, async () => {
     await using own = await OwnKafka.start(['offset.metadata.max.bytes=300']);
     const topic = freshName('done-transaction');
@@ -139,11 +148,18 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       await transactions.commit([{ origins: [...now], grouped: [], poison: [], closedAt: 0 }]);
       return now;
     };
-    for (const size of [2_048, 1_024, 512, 256]) {
-      await expect(commit()).rejects.toMatchObject({ code: 'unavailable' });
-      expect(refused.at(-1)).toBe(size);
-    }
-    const now = await commit();
+    const commitSmaller = async () => {
+      for (;;) {
+        try {
+          return await commit();
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'unavailable' });
+          expectHalved(refused);
+        }
+      }
+    };
+    const now = await commitSmaller();
+    expect(refused.length).toBeGreaterThan(0);
     await transactions.close();
     await member[Symbol.asyncDispose]();
     const queries = new GroupQueries({ 'bootstrap.servers': own.brokers, 'group.id': topic });
@@ -179,7 +195,8 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
     const done = metadata === undefined ? [] : (doneRangesOf(metadata, 10) ?? []);
     expect(done.slice(0, 2)).toEqual([11, 15]);
     expect(done.at(-1)).toBeLessThan(4_000);
-    expect(refused).toEqual([2_048, 1_024, 512, 256]);
+    expect(refused.length).toBeGreaterThan(0);
+    expectHalved(refused);
     await queries.close();
     await member[Symbol.asyncDispose]();
   });

@@ -64,6 +64,19 @@ await describeWith(['postgres'], 'COPY by the PostgreSQL sink', ({ postgres }) =
     expect(newest.map((row) => row.sop_uid).toSorted()).toEqual(['1.3', '1.4', '1.5', '1.6', '1.7']);
   });
 
+  it.each(['dicom_object_meta', 'dicom_image_meta'])(
+    'stores nothing in %s after its key was dropped',
+    async (table) => {
+      await open(database.dsn);
+      await sink.write(images(0, 5));
+      await database.query(`alter table ${table} drop constraint pk_${table}`);
+      await expect(sink.write(images(0, 5))).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(sink.write(images(5, 5))).rejects.toMatchObject({ code: 'unavailable' });
+      expect(await database.rows('image')).toHaveLength(5);
+      expect(await database.rows('object')).toHaveLength(5);
+    },
+  );
+
   it('is not used with copy: false', async () => {
     await open(database.dsn, false);
     await database.query(NOTE);

@@ -75,6 +75,18 @@ describe('a commit that the broker refuses because of the size of its metadata',
     );
   });
 
+  it('lists what fits into 256 bytes before it lists nothing', () => {
+    const encoder = new CommitEncoder();
+    encoder.encode([committable]);
+    let sizes = [encoder.refused()];
+    while (sizes[0] !== 0) {
+      encoder.encode([committable]);
+      encoder.encode([committable]);
+      sizes = [encoder.refused(), ...sizes];
+    }
+    expect(sizes.slice(0, 2)).toEqual([0, 256]);
+  });
+
   it('starts from half of the refused size where the refused list was short', () => {
     const encoder = new CommitEncoder();
     const [commit] = encoder.encode([{ ...committable, done: committable.done.slice(0, 1_600) }]).offsets;

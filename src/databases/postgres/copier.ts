@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PostgresConnection, PostgresStatementError } from './connection.ts';
 import type { PipelineStep } from './pipeline.ts';
-import { copyStatement, POSTGRES_STATE_STATEMENT, WRITTEN_TABLES } from './write-statement.ts';
+import { copyStatement, keysStatement, POSTGRES_STATE_STATEMENT, WRITTEN_TABLES } from './write-statement.ts';
 
 /** The rows of one transaction: lines for COPY, and the array of the states. */
 export interface CopyInput {
@@ -21,7 +21,12 @@ export interface Copier {
 }
 
 const [OBJECTS, , IMAGES] = WRITTEN_TABLES;
-const TEXTS = { images: copyStatement(IMAGES), states: POSTGRES_STATE_STATEMENT, objects: copyStatement(OBJECTS) };
+const TEXTS = {
+  images: copyStatement(IMAGES),
+  states: POSTGRES_STATE_STATEMENT,
+  objects: copyStatement(OBJECTS),
+  keys: keysStatement([OBJECTS, IMAGES]),
+};
 type Part = keyof typeof TEXTS;
 
 /** Creates the copier of a new connection. */
@@ -39,8 +44,10 @@ export function createCopier(): Copier {
       // In the order in which the statement for all tables locks its rows: PostgreSQL runs its parts from the last to the first.
       const steps = [
         ...(images.length === 0 ? [] : [step('images', { copy: images })]),
-        ...(states === undefined ? [] : [step('states', { parameter: states })]),
+        ...(states === undefined ? [] : [step('states', { parameters: [states] })]),
         ...(objects.length === 0 ? [] : [step('objects', { copy: objects })]),
+        // Without a key, COPY would store a redelivered row again. The locks of the COPYs keep the key until the commit.
+        step('keys', { parameters: [] }),
       ];
       const error = await connection.pipeline(steps);
       // After an error it isn't known which of them the server has prepared.

@@ -8,8 +8,8 @@ export interface PipelineStep {
   readonly name: string;
   /** Its text, if it isn't prepared yet. */
   readonly prepare: string | undefined;
-  /** The rows of a COPY FROM STDIN, or the only parameter of another statement. */
-  readonly input: { readonly copy: Buffer } | { readonly parameter: Buffer };
+  /** The rows of a COPY FROM STDIN, or the parameters of another statement. */
+  readonly input: { readonly copy: Buffer } | { readonly parameters: readonly Buffer[] };
 }
 
 /** The part of the driver's connection that a pipeline needs. */
@@ -38,7 +38,7 @@ export class Pipeline {
     connection.stream.cork();
     for (const { name, prepare, input } of this.#steps) {
       if (prepare !== undefined) connection.parse({ name, text: prepare });
-      connection.bind('copy' in input ? { statement: name } : { statement: name, values: [input.parameter] });
+      connection.bind('copy' in input ? { statement: name } : { statement: name, values: input.parameters });
       connection.execute();
       if (!('copy' in input)) continue;
       // Without waiting for the server's CopyInResponse. After an error, it skips everything up to the Sync.

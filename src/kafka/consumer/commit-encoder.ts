@@ -82,7 +82,9 @@ export class CommitEncoder {
     if (this.#acceptedBytes >= this.#sentBytes) this.#acceptedBytes = 0;
     this.#omits = this.#wasPlain || this.#maxBytes === 0;
     this.#isPlain = !this.#omits;
-    const bytes = Math.max(this.#acceptedBytes, Math.floor(Math.min(this.#maxBytes, this.#sentBytes) / 2));
+    const tried = Math.min(this.#maxBytes, this.#sentBytes);
+    const smaller = tried > LEAST_BYTES ? Math.max(LEAST_BYTES, Math.floor(tried / 2)) : 0;
+    const bytes = Math.max(this.#acceptedBytes, smaller);
     this.#maxBytes = this.#omits || bytes < LEAST_BYTES ? 0 : bytes;
     return this.#maxBytes;
   }
