@@ -1,6 +1,6 @@
 /** Any order, duplication and batching of the same records ends in the same rows. */
 import { deepEqual } from 'node:assert/strict';
-import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { createMemoryDatabase } from '../../sinks/memory.ts';
 import { batchOf, type FileFacts, recordOf } from '../sink-contract-batches.ts';
 import type { Cases, SinkUnderTest } from './case.ts';
@@ -30,26 +30,30 @@ interface Delivery {
   readonly together: boolean;
 }
 
-const fact = fc.record({
-  second: fc.nat(2),
-  series: fc.nat(2),
-  instance: fc.nat(3),
-  patient: fc.nat(2),
-});
+function deliveries(fc: typeof import('fast-check')): Arbitrary<Delivery> {
+  const fact = fc.record({ second: fc.nat(2), series: fc.nat(2), instance: fc.nat(3), patient: fc.nat(2) });
+  const shuffled = (indexes: readonly number[]) =>
+    fc.shuffledSubarray([...indexes], { minLength: indexes.length, maxLength: indexes.length });
+  return fc.array(fact, { minLength: 1, maxLength: 24 }).chain((facts) =>
+    fc.record({
+      facts: fc.constant(facts),
+      order: fc
+        .array(fc.nat(facts.length - 1), { maxLength: 24 })
+        .chain((again) => shuffled([...facts.keys(), ...again])),
+      sizes: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 }),
+      together: fc.boolean(),
+    }),
+  );
+}
 
-const delivery: fc.Arbitrary<Delivery> = fc.array(fact, { minLength: 1, maxLength: 24 }).chain((facts) =>
-  fc.record({
-    facts: fc.constant(facts),
-    order: fc
-      .array(fc.nat(facts.length - 1), { maxLength: 24 })
-      .chain((again) => shuffled([...facts.keys(), ...again])),
-    sizes: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 }),
-    together: fc.boolean(),
-  }),
-);
-
-function shuffled(indexes: readonly number[]): fc.Arbitrary<number[]> {
-  return fc.shuffledSubarray([...indexes], { minLength: indexes.length, maxLength: indexes.length });
+/** Loads fast-check, which only these cases need: a project that uses other parts of the harness doesn't install it. */
+async function forAnyDelivery(numRuns: number, check: (one: Delivery, tenant: string) => Promise<void>): Promise<void> {
+  const fc = await import('fast-check');
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(deliveries(fc), (one) => check(one, `tenant${run++}`)),
+    { numRuns },
+  );
 }
 
 export const ORDER: Cases = {
@@ -63,21 +67,13 @@ export const ORDER: Cases = {
   },
 
   'ends in the same rows as the memory database, in any order, duplication and batching': async (under) => {
-    let run = 0;
-    await fc.assert(
-      fc.asyncProperty(delivery, (one) => deliver(under, one, `tenant${run++}`)),
-      { numRuns: RUNS },
-    );
+    await forAnyDelivery(RUNS, (one, tenant) => deliver(under, one, tenant));
   },
 
   'stores the same rows when two processes share the records': async (under) => {
     const other = await under.another();
     try {
-      let run = 0;
-      await fc.assert(
-        fc.asyncProperty(delivery, (one) => deliver(under, one, `tenant${run++}`, other)),
-        { numRuns: RUNS / 3 },
-      );
+      await forAnyDelivery(RUNS / 3, (one, tenant) => deliver(under, one, tenant, other));
     } finally {
       await other.close();
     }

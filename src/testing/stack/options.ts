@@ -1,4 +1,4 @@
-import type { ContainerName } from './containers.ts';
+import type { ContainerName } from './images.ts';
 
 /** What a stack consists of. */
 export interface StackOptions {

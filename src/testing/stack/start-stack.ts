@@ -1,6 +1,7 @@
 import { advertisedAddress, embeddedBroker, givenBroker } from './brokers.ts';
-import { containerBroker, containerDatabase, containers, DEFAULT_IMAGES } from './containers.ts';
+import { containerBroker, containerDatabase, containers } from './containers.ts';
 import { givenDatabase, localMysql, pgliteDatabase } from './databases.ts';
+import { DEFAULT_IMAGES } from './images.ts';
 import type { StackOptions } from './options.ts';
 import { type Reaper, startReaper } from './reaper.ts';
 import { type BrokerServer, type DatabaseServer, StackError } from './server.ts';
