@@ -17,14 +17,16 @@ if [ $# = 0 ]; then
   # examples/ also holds files that no test runs.
   for name in */package.json; do set -- "$@" "${name%/package.json}"; done
 fi
-# One installation for all of them.
-printf '{ "name": "examples", "private": true, "workspaces": [%s] }' "$(printf '"%s",' "${@%/}" | sed 's/,$//')" >package.json
 install() { npm install --ignore-scripts --prefer-offline --no-audit --no-fund --no-package-lock --loglevel=error; }
-install || { sleep 5; install; }
-# The native module as scripts/setup.mjs has provided it: the prebuilt one can't be downloaded everywhere.
-cp -a "$repo/node_modules/@confluentinc/kafka-javascript/build" node_modules/@confluentinc/kafka-javascript/
 
+# Each has an installation of its own, as after copying it: a package that only another example names would be missing.
 for name in "${@%/}"; do
   echo "--- $name"
-  (cd "$name" && npm run --silent typecheck && npm test --silent)
+  cd "$work/$name"
+  install || { sleep 5; install; }
+  # The native module as scripts/setup.mjs has provided it: the prebuilt one can't be downloaded everywhere.
+  cp -a "$repo/node_modules/@confluentinc/kafka-javascript/build" node_modules/@confluentinc/kafka-javascript/
+  npm run --silent typecheck
+  npm test --silent
+  rm -rf node_modules
 done
