@@ -70,7 +70,6 @@ await describeWith(['postgres'], 'COPY by the PostgreSQL sink', ({ postgres }) =
       await open(database.dsn);
       await sink.write(images(0, 5));
       await database.query(`alter table ${table} drop constraint pk_${table}`);
-      await expect(sink.write(images(0, 5))).rejects.toMatchObject({ code: 'unavailable' });
       await expect(sink.write(images(5, 5))).rejects.toMatchObject({ code: 'unavailable' });
       expect(await database.rows('image')).toHaveLength(5);
       expect(await database.rows('object')).toHaveLength(5);
