@@ -117,10 +117,11 @@ export interface HeaderReader {
   /** Rejects only when the reader itself fails, e.g. because no worker starts; errors of single files are in `failures`. */
   read(files: readonly FileToRead[]): Promise<HeaderBatch>;
   /**
-   * Whether each of these files, which were missing when they were read last, is still missing; false if that isn't known. Costs much
-   * less than reading them. A reader without it reads them again.
+   * Whether each of these files, which were missing when they were read last, is still missing; undefined if the storage did not answer:
+   * that time doesn't count as waited. Those that aren't known to be missing are read. Costs much less than reading them. A reader without
+   * it reads them again.
    */
-  readonly stillMissing?: ((paths: readonly string[]) => Promise<readonly boolean[]>) | undefined;
+  readonly stillMissing?: ((paths: readonly string[]) => Promise<readonly (boolean | undefined)[]>) | undefined;
   close(): Promise<void>;
 }
 

@@ -16,6 +16,8 @@ export interface Grouping {
   readonly missing: readonly StoredFile[];
   /** Their files are incomplete or temporarily unreadable. */
   readonly unreadable: readonly StoredFile[];
+  /** The storage did not answer in time. The time of the attempt doesn't count towards `fileWaitMs`. */
+  readonly timedOut: readonly StoredFile[];
   /**
    * Their files were not tried (`HeaderFailure.notAttempted`). The time until the next attempt doesn't count towards
    * `fileWaitMs`.
@@ -26,7 +28,7 @@ export interface Grouping {
 /** Options of one attempt. */
 export interface GroupBatchOptions {
   /** Whether a file that may become readable later is retried instead of being dead-lettered. */
-  readonly mayWait: (file: StoredFile) => boolean;
+  readonly mayWait: (file: StoredFile, code: DicomReadErrorCode) => boolean;
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
@@ -43,15 +45,17 @@ export async function groupBatch(
   const poison: PoisonRecord[] = records.filter((record) => record.kind === 'poison');
   const missing: StoredFile[] = [];
   const unreadable: StoredFile[] = [];
+  const timedOut: StoredFile[] = [];
   const failed = new Set<number>();
   const notAttempted: StoredFile[] = [];
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
     if (failure.notAttempted === true) notAttempted.push(file);
-    else if (isWorthWaiting(failure) && mayWait(file))
-      (failure.error.code === 'file_missing' ? missing : unreadable).push(file);
-    else poison.push({ kind: 'poison', source: file.source, error: failure.error });
+    else if (isWorthWaiting(failure) && mayWait(file, failure.error.code)) {
+      const { code } = failure.error;
+      (code === 'file_missing' ? missing : code === 'read_timeout' ? timedOut : unreadable).push(file);
+    } else poison.push({ kind: 'poison', source: file.source, error: failure.error });
   }
 
   const states = rowsByFile(headers.states, files);
@@ -66,9 +70,10 @@ export async function groupBatch(
     complete ??= readAlone(reader, grouped);
     return complete;
   };
-  const held = new Set([...missing, ...unreadable, ...notAttempted].map((file) => file.source.origin));
+  const held = new Set([missing, unreadable, timedOut, notAttempted].flat().map((file) => file.source.origin));
   const settled = held.size === 0 ? origins : origins.filter((origin) => !held.has(origin));
-  return { batch: { origins: settled, grouped, withAllRows, poison, closedAt }, missing, unreadable, notAttempted };
+  const batch = { origins: settled, grouped, withAllRows, poison, closedAt };
+  return { batch, missing, unreadable, timedOut, notAttempted };
 }
 
 /** Reads each record's own rows. A record whose file can't be read any more keeps the rows that it has. */

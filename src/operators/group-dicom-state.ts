@@ -1,4 +1,5 @@
 import { defer, filter, finalize, map, type OperatorFunction, type SchedulerLike, tap } from 'rxjs';
+import type { DicomReadErrorCode } from '../errors.ts';
 import type { HeaderReader, WaitingRecords } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
@@ -18,15 +19,24 @@ export interface GroupOptions {
   readonly onWaiting?: (change: number) => void;
 }
 
-/** The waiting times of an attempt's records so far, by record. */
-type Waited = ReadonlyMap<ParsedRecord, number>;
+/** How long a record had waited before an attempt, in milliseconds. */
+interface Waited {
+  /** Until it was due. */
+  readonly untilDueMs: number;
+  /** Until the attempt began. */
+  readonly untilTriedMs: number;
+}
+
+/** Those of an attempt's records that have waited. */
+type WaitedRecords = ReadonlyMap<ParsedRecord, Waited>;
 
 /**
  * Reads the header of every file of a batch and groups the results: one state per series, one image per instance
  * (docs/contract.md, "Output records" and "Which record wins"). A record whose file can't be read becomes a poison record.
  * A record whose file is missing or incomplete leaves its batch, and the rest of the batch continues. The record stays
  * unacknowledged, is retried with growing pauses together with other waiting records, and becomes poison after
- * `fileWaitMs`. A missing file is only looked up until it is there or its time is over. Time in which the storage did not answer doesn't count towards `fileWaitMs`.
+ * `fileWaitMs`, counted from the end of its first attempt. All time counts that it spends in queues and until an answer. Time in which the
+ * storage did not answer doesn't count. A missing file is only looked up until it is there or its time is over.
  */
 export function groupDicomState(
   reader: HeaderReader,
@@ -72,7 +82,8 @@ export function groupDicomState(
       function hold(
         files: readonly StoredFile[],
         why: Pick<WaitingFile, 'reason' | 'isMissing' | 'closedAt'>,
-        waited: Waited,
+        waited: WaitedRecords,
+        waitedMs: (waited: Waited) => number = ({ untilDueMs }) => untilDueMs,
       ): void {
         if (waiting.hasEnded) return;
         const wanted = files.filter((file) => source.isWanted(file.source));
@@ -80,7 +91,8 @@ export function groupDicomState(
         const compacted = new Map(compact(first).map((each) => [each.origin, each]));
         for (const file of wanted) {
           const record = compacted.get(file.source.origin) ?? file.source;
-          waiting.hold({ source: record, waitedMs: waited.get(file) ?? 0, ...why });
+          const before = waited.get(file);
+          waiting.hold({ source: record, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
         }
         source.waits(
           wanted.map((file) => file.source),
@@ -89,18 +101,31 @@ export function groupDicomState(
         changed(wanted.length);
       }
 
-      async function attempt(records: readonly ParsedRecord[], closedAt: number, waited: Waited): Promise<Grouping> {
-        const mayWait = (file: StoredFile) => (waited.get(file) ?? 0) < fileWaitMs;
+      async function attempt(
+        records: readonly ParsedRecord[],
+        closedAt: number,
+        waited: WaitedRecords,
+      ): Promise<Grouping> {
+        const startedAt = waiting.now;
+        const mayWait = (file: StoredFile, code: DicomReadErrorCode) => {
+          const { untilDueMs = 0, untilTriedMs = 0 } = waited.get(file) ?? {};
+          return (code === 'read_timeout' ? untilDueMs : untilTriedMs) < fileWaitMs;
+        };
         const grouping = await groupBatch(reader, records, { mayWait, closedAt });
+        const tookMs = waiting.now - startedAt;
+        const untilNow = ({ untilTriedMs }: Waited) => untilTriedMs + tookMs;
         const isMissing = reader.stillMissing !== undefined;
-        hold(grouping.missing, { reason: 'file_wait', isMissing, closedAt }, waited);
-        hold(grouping.unreadable, { reason: 'file_wait', isMissing: false, closedAt }, waited);
+        hold(grouping.missing, { reason: 'file_wait', isMissing, closedAt }, waited, untilNow);
+        hold(grouping.unreadable, { reason: 'file_wait', isMissing: false, closedAt }, waited, untilNow);
+        hold(grouping.timedOut, { reason: 'file_wait', isMissing: false, closedAt }, waited);
         hold(grouping.notAttempted, { reason: 'storage_outage', isMissing: false, closedAt }, waited);
         return grouping;
       }
 
       async function retry(due: readonly WaitingFile[]): Promise<Grouping> {
-        const waited = new Map(due.map((each) => [fileOf(each), each.waitedMs]));
+        const waited = new Map(
+          due.map((each) => [fileOf(each), { untilDueMs: each.waitedMs, untilTriedMs: waiting.waitedMs(each) }]),
+        );
         return await attempt([...waited.keys()], Math.min(...due.map(({ closedAt }) => closedAt)), waited);
       }
 

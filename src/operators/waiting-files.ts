@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type SchedulerLike, Subject, type Subscriber, timer } from 'rxjs';
+import { Observable, type SchedulerLike, Subject, type Subscriber, timer } from 'rxjs';
 import type { WaitReason } from '../ports.ts';
 import type { ConsumedRecord, StoredFile } from '../records/records.ts';
 import { parseRecord } from './parse-records.ts';
@@ -11,9 +11,14 @@ export interface WaitingFile {
   readonly isMissing: boolean;
   /** How long it has waited when it is due, in milliseconds; times in which the storage did not answer are not included. */
   readonly waitedMs: number;
+  /** When it is due, by `WaitingFiles.now`. */
+  readonly dueAt: number;
   /** When its batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
 }
+
+/** A record that is to be held. */
+export type FileToHold = Omit<WaitingFile, 'dueAt'>;
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -30,20 +35,26 @@ export const MOST_LOOKUPS = 1_000;
  */
 export class WaitingFiles {
   readonly #fileWaitMs: number;
-  readonly #scheduler: SchedulerLike;
+  readonly #scheduler: SchedulerLike | undefined;
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
   #due: WaitingFile[] = [];
   /** Those that are due to be looked up. */
   #toLookUp: WaitingFile[] = [];
-  readonly #lookedUp = new Set<WaitingFile>();
+  /** Those that are being looked up, with the time when that began. */
+  readonly #lookedUp = new Map<WaitingFile, number>();
   #subscriber: Subscriber<void> | undefined;
   #ended = false;
 
   /** `fileWaitMs`: how long a missing or incomplete file is retried, in milliseconds. */
-  constructor(fileWaitMs: number, scheduler: SchedulerLike = asyncScheduler) {
+  constructor(fileWaitMs: number, scheduler?: SchedulerLike) {
     this.#fileWaitMs = fileWaitMs;
     this.#scheduler = scheduler;
+  }
+
+  /** In milliseconds. Not the system clock, which may jump: file_wait would end too early. */
+  get now(): number {
+    return this.#scheduler?.now() ?? performance.now();
   }
 
   /** Emits when files are due to be looked up. */
@@ -71,25 +82,34 @@ export class WaitingFiles {
   }
 
   /**
+   * How long a record that is due has waited until now, in milliseconds: also for its lookup or for its attempt. The time after an outage
+   * of the storage is not included.
+   */
+  waitedMs({ reason, waitedMs, dueAt }: WaitingFile): number {
+    return reason === 'storage_outage' ? waitedMs : waitedMs + Math.max(0, this.now - dueAt);
+  }
+
+  /**
    * Holds a record that has waited for `waitedMs` until its next attempt. In an outage of the storage no waiting time passes. Returns false
    * after `end()`.
    */
-  hold(held: WaitingFile): boolean {
+  hold(held: FileToHold): boolean {
     if (held.reason === 'storage_outage') return this.add(held, LONGEST_WAIT_MS);
-    const pauseMs = Math.min(pauseAfter(held.waitedMs), this.#fileWaitMs - held.waitedMs);
+    const pauseMs = Math.max(0, Math.min(pauseAfter(held.waitedMs), this.#fileWaitMs - held.waitedMs));
     return this.add({ ...held, waitedMs: held.waitedMs + pauseMs }, pauseMs);
   }
 
   /** Holds a record for `pauseMs`. Returns false after `end()`. */
-  add(held: WaitingFile, pauseMs: number): boolean {
+  add(file: FileToHold, pauseMs: number): boolean {
     if (this.#ended) return false;
-    const tick = Math.ceil((this.#scheduler.now() + pauseMs) / TICK_MS);
+    const { now } = this;
+    const held = { ...file, dueAt: now + pauseMs };
+    const tick = Math.ceil(held.dueAt / TICK_MS);
     const others = this.#ticks.get(tick);
     if (others === undefined) {
       this.#ticks.set(tick, [held]);
       // A subscription that has ended leaves the subscriber; a scheduled action would never leave it.
-      const delay = tick * TICK_MS - this.#scheduler.now();
-      this.#subscriber?.add(timer(delay, this.#scheduler).subscribe(() => this.#emit(tick)));
+      this.#subscriber?.add(timer(tick * TICK_MS - now, this.#scheduler).subscribe(() => this.#emit(tick)));
     } else others.push(held);
     return true;
   }
@@ -97,16 +117,22 @@ export class WaitingFiles {
   /** Returns files to look up. They are held until `lookedUp`. */
   takeLookups(files: number): readonly WaitingFile[] {
     const taken = this.#toLookUp.splice(0, files);
-    for (const each of taken) this.#lookedUp.add(each);
+    for (const each of taken) this.#lookedUp.set(each, this.now);
     return taken;
   }
 
-  /** Holds those files of `takeLookups` again that are still missing; the others are due to be read. */
-  lookedUp(files: readonly WaitingFile[], missing: readonly boolean[]): void {
+  /**
+   * Holds those files of `takeLookups` again that are still missing; the others are due to be read. The time of a lookup that got no answer
+   * is not waited time.
+   */
+  lookedUp(files: readonly WaitingFile[], missing: readonly (boolean | undefined)[]): void {
+    const { now } = this;
     files.forEach((file, index) => {
-      if (!this.#lookedUp.delete(file)) return;
-      if (missing[index] === true) this.hold(file);
-      else this.#due.push(file);
+      const startedAt = this.#lookedUp.get(file);
+      if (startedAt === undefined) return;
+      this.#lookedUp.delete(file);
+      if (missing[index] === true) this.hold({ ...file, waitedMs: this.waitedMs(file) });
+      else this.#due.push(missing[index] === false ? file : { ...file, dueAt: file.dueAt + now - startedAt });
     });
     if (this.#due.length > 0) this.#subscriber?.next();
   }
@@ -121,7 +147,7 @@ export class WaitingFiles {
     };
     this.#due = wantedOf(this.#due);
     this.#toLookUp = wantedOf(this.#toLookUp);
-    for (const held of this.#lookedUp)
+    for (const held of this.#lookedUp.keys())
       if (!isWanted(held)) {
         this.#lookedUp.delete(held);
         dropped++;
@@ -134,7 +160,7 @@ export class WaitingFiles {
   /** Holds no record any more. Returns those that were held. */
   end(): readonly WaitingFile[] {
     this.#ended = true;
-    const held = [this.#due, this.#toLookUp, ...this.#ticks.values(), [...this.#lookedUp]].flat();
+    const held = [this.#due, this.#toLookUp, ...this.#ticks.values(), [...this.#lookedUp.keys()]].flat();
     this.#due = [];
     this.#toLookUp = [];
     this.#lookedUp.clear();

@@ -170,7 +170,7 @@ describe('awaited files', () => {
     };
     const held = holdForRoots(reader, createOutages().outages);
     const paths = ['/lost/a', '/good/a', '/good/there', '/lost/b'];
-    expect(await held.stillMissing?.(paths)).toEqual([false, true, false, false]);
+    expect(await held.stillMissing?.(paths)).toEqual([undefined, true, false, undefined]);
     expect(lookedUp).toEqual([['/good/a', '/good/there']]);
   });
 
@@ -184,7 +184,7 @@ describe('awaited files', () => {
         return paths.map(() => true);
       },
     };
-    expect(await holdForRoots(reader, outages).stillMissing?.(['/a', '/b'])).toEqual([false, true]);
+    expect(await holdForRoots(reader, outages).stillMissing?.(['/a', '/b'])).toEqual([undefined, true]);
   });
 
   it('can be looked up only if the reader can', () => {

@@ -327,18 +327,21 @@ describe('a lookup of awaited files', () => {
 
   it('ends when the storage does not answer, and tells nothing then', async () => {
     start({ workerScript: faultyWorker, readTimeoutMs: 300 });
-    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'hang/a.dcm')])).toEqual([false, false]);
+    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'hang/a.dcm')])).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
   }, 20_000);
 
   it('tells nothing when its thread dies or the pool is closed', async () => {
     start({ workerScript: faultyWorker, workers: 1, readTimeoutMs: 60_000 });
-    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'die/a.dcm')])).toEqual([false, false]);
+    expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'die/a.dcm')])).toEqual([undefined, undefined]);
     expect(lost).toEqual(['died']);
     const hanging = pool.stillMissing([join(folder, 'hang/a.dcm')]);
     await pool.close();
-    expect(await hanging).toEqual([false]);
-    expect(await pool.stillMissing([join(folder, 'b.dcm')])).toEqual([false]);
+    expect(await hanging).toEqual([undefined]);
+    expect(await pool.stillMissing([join(folder, 'b.dcm')])).toEqual([undefined]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DicomReadError } from '../../src/errors.ts';
+import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
 import type { HeaderReader } from '../../src/ports.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
@@ -13,8 +13,6 @@ let driver: TopologyTestDriver;
 let missing: Set<string>;
 let reads: string[];
 let lookups: string[];
-/** What a lookup waits for. */
-
 const reader: HeaderReader = {
   async read(files) {
     reads.push(...files.map(({ path }) => path));
@@ -103,6 +101,89 @@ describe('a missing file', () => {
     await start({ stillMissing: () => Promise.reject(new Error('the header reader is closed')) });
     await pass(1_200, 250);
     expect(reads.length).toBeGreaterThan(3);
+  });
+});
+
+describe('file_wait', () => {
+  const SLOW_MS = 30_000;
+
+  /** When the record is dead-lettered, in milliseconds, if each call of the node takes `callMs`. */
+  async function deadLetteredAt(node: string, callMs = SLOW_MS): Promise<number> {
+    while (driver.deadLetters.length === 0 && driver.now < 20 * FILE_WAIT_MS) {
+      driver.hold(node);
+      await pass(callMs, 250);
+      await driver.release(node);
+    }
+    return driver.now;
+  }
+
+  /** Files that are there, and incomplete. */
+  const readIncomplete =
+    (code: DicomReadErrorCode): HeaderReader['read'] =>
+    async (files) => {
+      const error = new DicomReadError(code);
+      return { states: [], images: [], failures: files.map((_, index) => ({ index, error })) };
+    };
+
+  it('includes the time that the lookups of a missing file take', async () => {
+    await start();
+    expect(await deadLetteredAt('lookups')).toBeLessThanOrEqual(FILE_WAIT_MS + SLOW_MS);
+  });
+
+  it('includes the time that a file waits for its lookup', async () => {
+    await start();
+    driver.hold('lookups', 1);
+    await pass(1_000);
+    // This file's lookup comes after that of the first one.
+    missing.add(OTHER);
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: OTHER }), { partition: 1 });
+    await pass(SLOW_MS);
+    await driver.release('lookups');
+    await pass(FILE_WAIT_MS - SLOW_MS - 1_000);
+    expect(driver.deadLetters).toHaveLength(1);
+    await pass(1_500);
+    expect(driver.deadLetters).toHaveLength(2);
+  });
+
+  it('includes the time that the reads of an incomplete file take', async () => {
+    await start({ read: readIncomplete('truncated') });
+    expect(await deadLetteredAt('reader')).toBeLessThanOrEqual(FILE_WAIT_MS + SLOW_MS);
+  });
+
+  it('includes the time that a record waits for room in flight, and ends with a read', async () => {
+    const read = readIncomplete('truncated');
+    driver = new TopologyTestDriver({
+      reader: { ...reader, read: (files) => (files[0]?.path === PATH ? read(files) : reader.read(files)) },
+      batchCount: 1,
+      checkpointLimit: 2,
+      fileWaitMs: FILE_WAIT_MS,
+    });
+    const input = driver.createInputTopic();
+    driver.hold('memory');
+    await input.pipeInput(storeMeta({ file_path: PATH }));
+    for (const name of [3, 4]) await input.pipeInput(storeMeta({ file_path: `/s1/a/${name}` }));
+    await pass(10 * FILE_WAIT_MS, 5_000);
+    expect(driver.deadLetters).toHaveLength(0);
+    await driver.release('memory');
+    await pass(100);
+    expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['truncated']);
+  });
+
+  it.each(['lookups', 'reads'])('does not include the time of %s that the storage did not answer', async (calls) => {
+    const reads = calls === 'reads' ? { read: readIncomplete('read_timeout') } : {};
+    await start({ stillMissing: async (paths) => paths.map(() => undefined), ...reads });
+    expect(await deadLetteredAt(calls === 'reads' ? 'reader' : 'lookups', 10_000)).toBeGreaterThan(2 * FILE_WAIT_MS);
+  });
+
+  it('ends with a read that begins after it, also when the last lookup was early', async () => {
+    await start();
+    await pass(50_000);
+    driver.hold('lookups');
+    await pass(20_000);
+    missing.clear();
+    await driver.release('lookups');
+    await pass(100);
+    expect([driver.published('dicom_state_queue').length, driver.deadLetters.length]).toEqual([1, 0]);
   });
 });
 

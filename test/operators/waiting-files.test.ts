@@ -1,10 +1,10 @@
-import { lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
-import { describe, expect, it } from 'vitest';
-import { compact, fileOf, MOST, type WaitingFile, WaitingFiles } from '../../src/operators/waiting-files.ts';
+import { firstValueFrom, lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
+import { compact, type FileToHold, fileOf, MOST, WaitingFiles } from '../../src/operators/waiting-files.ts';
 import { consumedRecord } from '../../src/testing/consumed-record.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 
-const waiting = (path: string): WaitingFile => ({
+const waiting = (path: string): FileToHold => ({
   source: consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: path })))),
   reason: 'file_wait',
   isMissing: false,
@@ -36,10 +36,24 @@ describe('waiting files', () => {
     const due = lastValueFrom(files.due$.pipe(toArray()));
     const one = waiting('/s1/a/1');
     expect(files.add(one, 250)).toBe(true);
-    expect(files.end()).toEqual([one]);
+    expect(files.end()).toEqual([{ ...one, dueAt: 250 }]);
     expect(files.add(one, 250)).toBe(false);
     scheduler.flush();
     expect(await due).toEqual([]);
+  });
+
+  it('have not waited longer when the system clock jumps', async () => {
+    const files = new WaitingFiles(60_000);
+    let due = 0;
+    files.due$.subscribe(() => due++);
+    const looked = firstValueFrom(files.lookups$);
+    files.add({ ...waiting('/s1/a/1'), isMissing: true }, 1);
+    await looked;
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
+    files.lookedUp(files.takeLookups(1), [true]);
+    clock.mockRestore();
+    expect(files.end().map(({ waitedMs }) => waitedMs < 60_000)).toEqual([true]);
+    expect(due).toBe(0);
   });
 
   it('are parsed again from the same bytes, under the same origin', () => {
@@ -49,7 +63,7 @@ describe('waiting files', () => {
       { ...source, key: null, value: null },
     ]);
     if (one === undefined) throw new Error('nothing is left of the record');
-    const again = fileOf({ source: one, ...rest });
+    const again = fileOf({ source: one, dueAt: 0, ...rest });
     expect(again.path).toBe('/s1/a/1');
     expect(again.source.origin).toBe(source.origin);
     expect([again.source.key, again.source.value]).toEqual([Buffer.from('k'), source.value]);

@@ -57,12 +57,12 @@ async function missingBelowUsable(
   reader: HeaderReader,
   paths: readonly string[],
   outages: Outages,
-): Promise<readonly boolean[]> {
+): Promise<readonly (boolean | undefined)[]> {
   const usable = outages.any ? paths.filter((file) => !outages.isUnusable(file)) : paths;
   const found = (await reader.stillMissing?.(usable)) ?? [];
   if (usable.length === paths.length && !outages.any) return found;
-  const missing = new Set(usable.filter((file, at) => found[at] === true && !outages.isUnusable(file)));
-  return paths.map((file) => missing.has(file));
+  const answers = new Map(usable.map((file, at) => [file, found[at]]));
+  return paths.map((file) => (outages.isUnusable(file) ? undefined : answers.get(file)));
 }
 
 /** Reads the files with the indexes `wanted` [all]; the others are not attempted. */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { HeaderBatch, HeaderReader, MissingIdentity, WorkerLoss } from '../../ports.ts';
 import type { FileToRead } from '../../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
-import { LookupJob } from './lookup-job.ts';
+import { type LookupAnswers, LookupJob } from './lookup-job.ts';
 import type { WorkerMessage } from './messages.ts';
 import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 import { ReadJob } from './read-job.ts';
@@ -35,7 +35,7 @@ export interface HeaderPoolOptions {
 
 /** The reader with its numbers of threads. */
 export interface HeaderPool extends HeaderReader {
-  stillMissing(paths: readonly string[]): Promise<readonly boolean[]>;
+  stillMissing(paths: readonly string[]): Promise<LookupAnswers>;
   /** The number of started threads; a thread and its replacements count once. */
   readonly threads: number;
   /**
@@ -100,7 +100,7 @@ class WorkerPool implements HeaderPool {
   }
 
   /** By the thread with the fewest batches. A blocking lookup delays its batches, so callers should wait for one before the next. */
-  stillMissing(paths: readonly string[]): Promise<readonly boolean[]> {
+  stillMissing(paths: readonly string[]): Promise<LookupAnswers> {
     const job = new LookupJob(paths, this.#options.readTimeoutMs);
     const [slot] = this.#slots.filter(({ worker }) => worker !== undefined).sort((a, b) => a.queued - b.queued);
     if (slot === undefined) job.giveUp();
