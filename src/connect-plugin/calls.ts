@@ -1,5 +1,6 @@
 /** Requests and responses of the plugin protocol as bytes. The transport adds only the name of the method. */
 import { type BatchOutput, type BatchProcessor, type CallContext, type Plugin, PluginError } from './component.ts';
+import { logWarning } from './log.ts';
 import { readBatch, writeBatch } from './message.ts';
 import { type ConnectStruct, type ConnectValue, Reader, readValue, ValueError, Writer } from './value.ts';
 
@@ -60,7 +61,13 @@ export function createCallHandler(plugin: Plugin): CallHandler {
     const open = [processor, output];
     processor = undefined;
     output = undefined;
-    for (const each of open) await each?.close?.();
+    for (const each of open)
+      try {
+        await each?.close?.();
+      } catch (error) {
+        // Connect answers an error of Close by keeping the plugin's process.
+        logWarning({ error: messageOf(error) }, 'the plugin could not close');
+      }
   }
 
   async function processBatch(request: Uint8Array, context: CallContext): Promise<Uint8Array> {

@@ -32,6 +32,13 @@ export interface Frame {
 
 /** Kind, code and id, behind the length of what follows it. */
 const HEAD_BYTES = 10;
+const MAX_ID = 0xff_ff_ff_ff;
+
+/** The id of the next call. It starts again at 1, because a frame has 32 bits for it. */
+export function idAfter(id: number): number {
+  return (id % MAX_ID) + 1;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 /** Sends a frame. */

@@ -21,12 +21,14 @@ export function pluginAddress(environment: Environment = readEnvironment()): str
 
 const CHECK_EVERY_MS = 500;
 
+/** Read at once: later, the parent may already be dead. */
+const PARENT = process.ppid;
+
 /** Resolves when the parent process has died: a process without a parent gets another one. Never keeps the process alive. */
 export function hostDeath(): Promise<void> {
-  const parent = process.ppid;
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      if (process.ppid === parent) return;
+      if (process.ppid === PARENT) return;
       clearInterval(timer);
       resolve();
     }, CHECK_EVERY_MS).unref();

@@ -2,6 +2,7 @@
 import { readEnvironment } from '../config/environment.ts';
 import type { Plugin } from './component.ts';
 import { hostDeath, pluginAddress } from './host.ts';
+import { logWarning } from './log.ts';
 import { startServer } from './server.ts';
 import { Supervisor } from './supervisor.ts';
 import { runWorker } from './worker.ts';
@@ -13,12 +14,15 @@ const WORKER_VARIABLE = 'WADO_CONNECT_PLUGIN_WORKER';
 /**
  * Serves the plugin until Connect has closed it or has died. Call it once, from the program that the manifest names: it starts the same
  * program with the same arguments as its worker, in which the plugin runs. Rejects with a HostError if Connect did not start the program,
- * and with the system's error if it can't listen. The process may end when it resolves.
+ * and with the system's error if it can't listen. Once it resolves, the process ends within a second, whatever the program has left open.
  */
 export async function servePlugin(plugin: Plugin): Promise<void> {
   if (readEnvironment()[WORKER_VARIABLE] === '1') await runWorker(plugin);
   else await supervise(plugin.type);
+  setTimeout(() => process.exit(), END_WITHIN_MS).unref();
 }
+
+const END_WITHIN_MS = 1_000;
 
 async function supervise(type: Plugin['type']): Promise<void> {
   const address = pluginAddress();
@@ -26,9 +30,15 @@ async function supervise(type: Plugin['type']): Promise<void> {
   const supervisor = new Supervisor({
     ...workerCommand(),
     type,
-    onClosed: stop.allow,
-    onWorkerLost: ({ code, signal }, { calls, delayMs }) =>
-      log({ code, signal, calls, delay_ms: delayMs }, 'the plugin process ended, starting another one'),
+    onClosed: stop.closed,
+    onUnused() {
+      logWarning({}, 'Redpanda Connect has not initialised the plugin for 60 s, ending');
+      stop.now();
+    },
+    onWorkerLost: ({ code, signal, startError }, { calls, delayMs }) => {
+      const fields = { code, signal, ...(startError === undefined ? {} : { error: startError }), calls };
+      logWarning({ ...fields, delay_ms: delayMs }, 'the plugin process ended, starting another one');
+    },
   });
   stop.refuseWhile(() => supervisor.inUse);
   try {
@@ -46,6 +56,8 @@ function workerCommand(): WorkerCommand {
     env: { ...readEnvironment(), [WORKER_VARIABLE]: '1' },
   };
 }
+
+const SIGTERM_WITHIN_MS = 5_000;
 
 /**
  * SIGTERM ends the plugin once Connect has closed it, which it does first. Until then Connect still drains its pipeline, and a SIGTERM or
@@ -68,16 +80,14 @@ function stopRequest() {
   });
   return {
     requested,
-    allow: end,
+    /** Connect sends SIGTERM after Close, but not when closing failed. */
+    closed() {
+      end();
+      setTimeout(resolve, SIGTERM_WITHIN_MS).unref();
+    },
+    now: resolve,
     refuseWhile(condition: () => boolean) {
       inUse = condition;
     },
   };
-}
-
-/** Connect logs what a plugin writes, line by line. */
-function log(fields: Readonly<Record<string, unknown>>, message: string): void {
-  process.stderr.write(
-    `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), ...fields, msg: message })}\n`,
-  );
 }

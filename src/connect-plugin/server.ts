@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { type CallHandler, METHODS, type Method, SERVICES, Unavailable } from './calls.ts';
 import type { Plugin } from './component.ts';
+import { removeStaleSocket } from './socket-file.ts';
 
 /** A listening server. */
 export interface PluginServer {
@@ -16,11 +17,15 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-/** Listens on an address in gRPC's form (`unix:/path`). Rejects if that fails. */
+/**
+ * Listens on an address in gRPC's form (`unix:/path`). Rejects with a HostError if another process listens on it, and with the system's error
+ * if listening fails.
+ */
 export async function startServer(type: Plugin['type'], address: string, handler: CallHandler): Promise<PluginServer> {
   // The default of 4 MiB would refuse batches of large records for ever.
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
   server.addService(definitionOf(type), implementationOf(type, handler));
+  await removeStaleSocket(address);
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
   });

@@ -1,11 +1,11 @@
 /**
- * Keeps a plugin available although its process may die. Redpanda Connect (4.99) never notices the death of a plugin by a signal and passes
- * every further record on unprocessed. So Connect's child is this supervisor, which listens on the socket and runs the plugin in a worker:
+ * Keeps a plugin available although its process may die. Redpanda Connect (4.99) never notices the death of a plugin by a signal and fails
+ * every further batch. So Connect's child is this supervisor, which listens on the socket and runs the plugin in a worker:
  * calls wait while a new worker starts, and calls that a dead worker has not answered are repeated.
  */
 import { type CallHandler, errorResponse, isErrorResponse, METHODS, type Method, Unavailable } from './calls.ts';
 import { type CallContext, type Plugin, PluginError } from './component.ts';
-import { FRAME, type Frame } from './frames.ts';
+import { FRAME, type Frame, idAfter } from './frames.ts';
 import { PendingCall } from './pending-call.ts';
 import { type WorkerCommand, type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
@@ -20,8 +20,12 @@ export interface SupervisorOptions extends WorkerCommand {
   readonly holdMs?: number;
   /** A worker that is silent for this long is killed [10000]. */
   readonly silenceMs?: number;
-  /** A worker that takes no calls this long after its start is killed [30000]. */
+  /** A worker that is not initialised this long after its start is killed [30000]. */
   readonly startMs?: number;
+  /** Called when Connect has not initialised the plugin for `initMs`. */
+  readonly onUnused?: () => void;
+  /** How long Connect may take to initialise the plugin [60000]. */
+  readonly initMs?: number;
 }
 
 /** What a worker's end costs. */
@@ -35,6 +39,7 @@ export interface WorkerLoss {
 const HOLD_MS = 5_000;
 const SILENCE_MS = 10_000;
 const START_MS = 30_000;
+const INIT_MS = 60_000;
 const BACKOFF_MS = 1_000;
 /** A batch that was in the hands of this many dying workers is answered with an error: it may be the cause. */
 const MAX_ATTEMPTS = 3;
@@ -54,6 +59,7 @@ export class Supervisor implements CallHandler {
   readonly #sent = new Map<number, PendingCall>();
   readonly #watch: NodeJS.Timeout;
   readonly #tickMs: number;
+  readonly #unused: NodeJS.Timeout;
   #nextId = 1;
   #worker: WorkerProcess | undefined;
   /** Whether the worker takes calls, and whether it has the configuration. */
@@ -61,6 +67,8 @@ export class Supervisor implements CallHandler {
   #startedAt = 0;
   #failures = 0;
   #silentTicks = 0;
+  /** Since the worker's start, until it is initialised. */
+  #startTicks = 0;
   #lastTickAt = performance.now();
   #config: Uint8Array | undefined;
   #stopping = false;
@@ -71,6 +79,7 @@ export class Supervisor implements CallHandler {
     this.#methods = METHODS[options.type];
     this.#tickMs = (options.silenceMs ?? SILENCE_MS) / TICKS_PER_SILENCE;
     this.#watch = setInterval(() => this.#tick(), this.#tickMs);
+    this.#unused = setTimeout(() => options.onUnused?.(), options.initMs ?? INIT_MS);
     this.#start();
   }
 
@@ -80,7 +89,8 @@ export class Supervisor implements CallHandler {
   }
 
   call(method: Method, request: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
-    if (method === 'Close') return this.#close(request);
+    if (method === 'Close') return this.#close(request, signal);
+    if (method === 'Init') clearTimeout(this.#unused);
     const call = new PendingCall(method, request);
     signal.addEventListener('abort', () => this.#cancel(call), { once: true });
     this.#enqueue([call]);
@@ -89,8 +99,9 @@ export class Supervisor implements CallHandler {
   }
 
   /** After it, a worker that ends is not replaced. */
-  async #close(request: Uint8Array): Promise<Uint8Array> {
+  async #close(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     this.#stopping = true;
+    signal.addEventListener('abort', () => this.#options.onClosed?.(), { once: true });
     clearTimeout(this.#restart);
     const call = new PendingCall('Close', request);
     // Without a worker there is nothing to close.
@@ -110,6 +121,7 @@ export class Supervisor implements CallHandler {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watch);
+    clearTimeout(this.#unused);
     clearTimeout(this.#restart);
     await this.#worker?.stop(STOP_GRACE_MS);
     for (const call of [...this.#waiting.splice(0), ...this.#sent.values()]) this.#fail(call, 'the plugin has ended');
@@ -118,6 +130,7 @@ export class Supervisor implements CallHandler {
   #start(): void {
     this.#state = 'starting';
     this.#silentTicks = 0;
+    this.#startTicks = 0;
     this.#startedAt = performance.now();
     const worker = new WorkerProcess(this.#options, {
       frame: (frame) => this.#onFrame(frame),
@@ -168,7 +181,8 @@ export class Supervisor implements CallHandler {
     const ready = this.#state === 'initialised' ? this.#waiting.splice(0) : this.#waiting.filter(isInit);
     if (this.#state === 'up') this.#waiting = this.#waiting.filter((call) => !isInit(call));
     for (const call of ready) {
-      const id = this.#nextId++;
+      const id = this.#nextId;
+      this.#nextId = idAfter(id);
       call.sent(id);
       this.#sent.set(id, call);
       worker.call(id, this.#methods.indexOf(call.method), call.request);
@@ -184,7 +198,7 @@ export class Supervisor implements CallHandler {
     for (const call of [...unanswered, ...this.#waiting]) if (call.method === 'Close') call.resolve(new Uint8Array(0));
     const [repeatable, hopeless] = partition(unanswered, (call) => call.attempts < MAX_ATTEMPTS);
     for (const call of hopeless) this.#fail(call, `${MAX_ATTEMPTS} processes of the plugin ended during this call`);
-    // An internal Init belongs to the worker that is gone.
+    // Those that were answered above.
     this.#waiting = this.#waiting.filter((call) => !call.settled);
     this.#enqueue(
       repeatable.filter((call) => !call.settled),
@@ -233,9 +247,11 @@ export class Supervisor implements CallHandler {
     if (worker === undefined) return;
     if (wasSuspended) this.#silentTicks = 0;
     this.#silentTicks++;
+    this.#startTicks++;
     const startTicks = Math.ceil((this.#options.startMs ?? START_MS) / this.#tickMs);
-    const allowed = this.#state === 'starting' ? startTicks : TICKS_PER_SILENCE;
-    if (this.#silentTicks > allowed) worker.kill();
+    const isLate = this.#state !== 'initialised' && this.#startTicks > startTicks;
+    const isSilent = this.#state !== 'starting' && this.#silentTicks > TICKS_PER_SILENCE;
+    if (isLate || isSilent) worker.kill();
     else if (this.#state !== 'starting') worker.ping();
   }
 }

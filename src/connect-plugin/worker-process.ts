@@ -1,6 +1,7 @@
 /** The worker as the supervisor sees it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { FRAME, type Frame, FrameReader, sendFrame } from './frames.ts';
 import { copyLines } from './output-lines.ts';
 import { SUPERVISOR_FD } from './worker.ts';
@@ -16,6 +17,8 @@ export interface WorkerCommand {
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started: the system's code, such as EMFILE. */
+  readonly startError?: string;
 }
 
 /** What the supervisor does about a worker's frames and its end. */
@@ -24,58 +27,77 @@ export interface WorkerEvents {
   end(end: WorkerEnd): void;
 }
 
-/** A started worker. */
+/** A worker that was started. If that fails, it ends at once. */
 export class WorkerProcess {
-  readonly #child: ChildProcess;
-  readonly #socket: Socket;
+  readonly #child: ChildProcess | undefined;
+  readonly #socket: Socket | undefined;
   readonly ended: Promise<void>;
 
-  constructor({ command: [program, ...args], env }: WorkerCommand, events: WorkerEvents) {
-    const stdio = ['ignore', 'pipe', 'pipe', 'pipe'] as const;
-    this.#child = spawn(program, args, { env, stdio: [...stdio] });
+  constructor(command: WorkerCommand, events: WorkerEvents) {
+    let over = false;
+    let resolveEnded: () => void = () => undefined;
+    this.ended = new Promise((resolve) => {
+      resolveEnded = resolve;
+    });
+    const end = (how: WorkerEnd) => {
+      if (over) return;
+      over = true;
+      this.#socket?.destroy();
+      events.end(how);
+      resolveEnded();
+    };
+    const failed = ({ code = 'unknown' }: NodeJS.ErrnoException) => end({ code: null, signal: null, startError: code });
+    try {
+      this.#child = spawnWorker(command);
+    } catch (error) {
+      process.nextTick(failed, error as NodeJS.ErrnoException);
+      return;
+    }
+    this.#child.once('exit', (code, signal) => end({ code, signal })).once('error', failed);
     const { stdout, stderr } = this.#child;
-    if (stdout !== null) copyLines(stdout, process.stdout);
-    if (stderr !== null) copyLines(stderr, process.stderr);
+    // Without file descriptors for them, there are no streams, whatever the types say, and the error follows.
+    if (stdout instanceof Readable) copyLines(stdout, process.stdout);
+    if (stderr instanceof Readable) copyLines(stderr, process.stderr);
     // Extra pipes of a child are sockets.
-    this.#socket = this.#child.stdio[SUPERVISOR_FD] as unknown as Socket;
+    const socket: unknown = this.#child.stdio?.[SUPERVISOR_FD];
+    if (!(socket instanceof Socket)) return;
+    this.#socket = socket;
     const frames = new FrameReader((frame) => events.frame(frame));
     // The worker's death breaks the connection; its end is reported by the process itself.
-    this.#socket.on('data', (chunk) => frames.push(chunk)).on('error', () => undefined);
-    this.ended = new Promise((resolve) => {
-      let over = false;
-      const end = (how: WorkerEnd) => {
-        if (over) return;
-        over = true;
-        this.#socket.destroy();
-        events.end(how);
-        resolve();
-      };
-      this.#child.once('exit', (code, signal) => end({ code, signal }));
-      this.#child.once('error', () => end({ code: null, signal: null }));
-    });
+    socket.on('data', (chunk) => frames.push(chunk)).on('error', () => undefined);
   }
 
   call(id: number, method: number, request: Uint8Array): void {
-    sendFrame(this.#socket, FRAME.call, id, request, method);
+    this.#send(FRAME.call, id, request, method);
   }
 
   cancel(id: number): void {
-    sendFrame(this.#socket, FRAME.cancel, id);
+    this.#send(FRAME.cancel, id);
   }
 
   ping(): void {
-    sendFrame(this.#socket, FRAME.ping);
+    this.#send(FRAME.ping);
   }
 
   kill(): void {
-    this.#child.kill('SIGKILL');
+    this.#child?.kill('SIGKILL');
   }
 
   /** Closes the connection, which ends the worker; kills it if it still runs after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
-    this.#socket.end();
+    this.#socket?.end();
     const timer = setTimeout(() => this.kill(), graceMs);
     await this.ended;
     clearTimeout(timer);
   }
+
+  #send(...frame: FrameContent): void {
+    if (this.#socket !== undefined) sendFrame(this.#socket, ...frame);
+  }
+}
+
+type FrameContent = Parameters<typeof sendFrame> extends [Socket, ...infer Content] ? Content : never;
+
+function spawnWorker({ command: [program, ...args], env }: WorkerCommand): ChildProcess {
+  return spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
 }

@@ -1,5 +1,6 @@
 /** The process that runs the plugin. Its supervisor passes calls to it and restarts it. */
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createCallHandler, METHODS, Unavailable } from './calls.ts';
 import type { Plugin } from './component.ts';
 import { FRAME, type Frame, FrameReader, sendFrame } from './frames.ts';
@@ -10,7 +11,10 @@ export const SUPERVISOR_FD = 3;
 /** Signals that may be sent to a whole process group. The supervisor ends the worker by closing the connection. */
 const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** Answers the supervisor's calls. Resolves when the supervisor has closed the connection or has died. */
+/** How long the component may take to close after the supervisor has died. The supervisor itself waits for its answer to Close. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** Answers the supervisor's calls. When the supervisor has closed the connection or has died, closes the component and resolves. */
 export async function runWorker(plugin: Plugin, socket = new Socket({ fd: SUPERVISOR_FD })): Promise<void> {
   for (const signal of GROUP_SIGNALS) process.on(signal, () => undefined);
   const handler = createCallHandler(plugin);
@@ -46,4 +50,7 @@ export async function runWorker(plugin: Plugin, socket = new Socket({ fd: SUPERV
   sendFrame(socket, FRAME.ready);
   await closed;
   socket.destroy();
+  const noSignal = new AbortController().signal;
+  const timeout = sleep(CLOSE_GRACE_MS, undefined, { ref: false });
+  await Promise.race([handler.call('Close', new Uint8Array(0), { signal: noSignal }), timeout]);
 }

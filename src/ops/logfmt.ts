@@ -9,7 +9,9 @@ const PLAIN = /^[\w./@^+-]+$/;
  */
 export function toLogfmt(line: string): string {
   const { time, level, msg, ...others } = JSON.parse(line) as Readonly<Record<string, unknown>>;
-  const first = [time, LEVELS[String(level)] ?? level, msg].map((value, index) => field(FIRST[index] ?? '', value));
+  const first = [time, LEVELS[String(level)] ?? level, msg].flatMap((value, index) =>
+    value === undefined ? [] : [field(FIRST[index] ?? '', value)],
+  );
   const rest = Object.keys(others).sort();
   return `${[...first, ...rest.map((name) => field(name, others[name]))].join(' ')}\n`;
 }

@@ -25,13 +25,18 @@ export interface HostedPlugin {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a plugin on a socket of its own. */
+/** The address of a socket in a new folder. */
+export function newAddress(): string {
+  return `unix:${join(mkdtempSync(join(tmpdir(), 'connect-plugin-')), 'plugin.sock')}`;
+}
+
+/** Starts a plugin on a socket of its own, or on the one at `address`. */
 export function host(
   type: Plugin['type'],
   [program, ...args]: readonly [string, ...string[]],
-  options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly address?: string } = {},
 ): HostedPlugin {
-  const address = `unix:${join(mkdtempSync(join(tmpdir(), 'connect-plugin-')), 'plugin.sock')}`;
+  const address = options.address ?? newAddress();
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, ...options.env, REDPANDA_CONNECT_PLUGIN_ADDRESS: address },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -3,48 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Method } from '../../src/connect-plugin/calls.ts';
-import { Supervisor, type WorkerLoss } from '../../src/connect-plugin/supervisor.ts';
 import { childrenOf, host } from './host.ts';
-import { protocolType } from './reference.ts';
-
-const WORKER = join(import.meta.dirname, 'fixture-worker.mjs');
-const node = process.execPath;
-const context = { signal: new AbortController().signal };
-const fixture = (env: Record<string, string> = {}) => host('processor', [node, WORKER], { env });
-
-const until = async (condition: () => boolean) => {
-  for (let waited = 0; !condition(); waited += 20) {
-    if (waited > 20_000) throw new Error('it did not happen within 20 s');
-    await sleep(20);
-  }
-};
-
-/** A supervisor with short times, called without gRPC. */
-function supervise(type: 'processor' | 'output', times: object = {}, env: Record<string, string> = {}) {
-  const losses: WorkerLoss[] = [];
-  const supervisor = new Supervisor({
-    type,
-    command: [node, WORKER, type],
-    env: { PATH: process.env.PATH, ...env, WADO_CONNECT_PLUGIN_WORKER: '1' },
-    onWorkerLost: (_, loss) => losses.push(loss),
-    ...times,
-  });
-  const prefix = type === 'processor' ? 'BatchProcessor' : 'BatchOutput';
-  return {
-    losses,
-    supervisor,
-    async call(method: Method, text?: string) {
-      const Request = protocolType(`${prefix}${method}Request`);
-      const batch = text === undefined ? {} : { batch: { messages: [{ bytes: Buffer.from(text) }] } };
-      const request = method === 'Init' ? { config: { struct_value: { fields: {} } } } : batch;
-      const response = await supervisor.call(method, Request.encode(Request.fromObject(request)).finish(), context);
-      const Response = protocolType(`${prefix}${method}Response`);
-      return Response.toObject(Response.decode(response), { longs: String, oneofs: true });
-    },
-    [Symbol.asyncDispose]: () => supervisor.stop(),
-  };
-}
+import { fixture, isAlive, node, supervise, until, WORKER } from './supervise.ts';
 
 describe('a plugin whose process dies', () => {
   it.each(['SIGKILL', 'SIGTERM', 'SIGABRT'] as const)(
@@ -87,15 +47,12 @@ describe('a plugin whose process dies', () => {
   });
 
   it('kills one that is suspended, and repeats its batches', async () => {
-    await using plugin = supervise('processor', { silenceMs: 500 });
+    await using plugin = supervise('processor', { silenceMs: 3_000, holdMs: 60_000 });
     await plugin.call('Init');
-    const answer = plugin.call('ProcessBatch', 'sleep 300');
-    const [worker] = childrenOf(process.pid).filter((pid) =>
-      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(WORKER),
-    );
-    process.kill(worker ?? 0, 'SIGSTOP');
+    const answer = plugin.call('ProcessBatch', 'sleep 1000');
+    process.kill(plugin.worker(), 'SIGSTOP');
     expect(await answer).toHaveProperty('batches');
-    expect(plugin.losses).toEqual([{ calls: 1, delayMs: 0 }]);
+    expect(plugin.losses[0]).toEqual({ calls: 1, delayMs: 0 });
   });
 
   it('answers with errors while none starts: of a batch, and for an output as not connected', async () => {
@@ -209,18 +166,3 @@ describe('the example of a plugin', () => {
     expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('//')).length).toBeLessThanOrEqual(10);
   });
 });
-
-function isAlive(pid: number): boolean {
-  return childrenOf(pid).length > 0 || readState(pid) !== undefined;
-}
-
-/** Undefined when the process has ended, a zombie included. */
-function readState(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const state = stat[stat.lastIndexOf(')') + 2];
-    return state === 'Z' ? undefined : state;
-  } catch {
-    return undefined;
-  }
-}

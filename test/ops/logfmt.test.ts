@@ -32,6 +32,11 @@ describe('a log line in logfmt', () => {
     expect(line({ level: 'info', time: 't', msg: 'm', value })).toBe(`time=t level=info msg=m value=${written}\n`);
   });
 
+  it('leaves out a message, time or level that the line lacks', () => {
+    expect(line({ level: 'info', time: 't', code: 'EIO' })).toBe('time=t level=info code=EIO\n');
+    expect(line({ msg: '' })).toBe('msg=""\n');
+  });
+
   it("has Redpanda Connect's word for warn", () => {
     expect(line({ level: 'warn', time: 't', msg: 'm' })).toBe('time=t level=warning msg=m\n');
   });

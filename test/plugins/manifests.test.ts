@@ -97,6 +97,6 @@ describe('the configuration that Redpanda Connect passes', () => {
     expect(() => readStoreConfig({ driver: 'postgres', dsn, gzip: true })).toThrow(
       /gzip: is an option of the driver doris/,
     );
-    expect(readStoreConfig({ driver: 'postgres', dsn, gzip: false }).options).toEqual({ prepare: true });
+    expect(readStoreConfig({ driver: 'postgres', dsn, gzip: false }).options).toEqual({ copy: true, prepare: true });
   });
 });
