@@ -48,20 +48,22 @@ const COMMITS = 'commits';
 /**
  * Runs a real topology without a broker, a database or a file, like Kafka Streams' TopologyTestDriver (KIP-470): pipe records in, advance
  * the virtual clock, read the output. Every method that returns a promise resolves when the topology has nothing left to do before the
- * clock advances: no promise, no due timer and no call of a reader, sink or transaction that isn't held.
+ * clock advances: no promise, no due timer and no call of a reader, sink or transaction that isn't held. Once the topology has failed, these
+ * methods reject with its error.
  */
 export class TopologyTestDriver {
   /** The tables, unless `database` was given. */
   readonly database: MemoryDatabase = createMemoryDatabase();
   readonly topology: Topology;
   readonly acknowledgedBatches: AcknowledgedBatch[] = [];
-  /** Set when the topology has failed. */
+  /** The error of the topology when it has failed. */
   error: unknown;
   completed = false;
   readonly #clock = new VirtualClock();
   readonly #topics = new MemoryTopics(() => this.#clock.frame);
   readonly #rejects = new Map<string, (source: ConsumedRecord) => boolean>();
   readonly #source: MemorySource;
+  readonly #reader: HeaderReader;
   readonly #faults = new Faults(() => [...this.topology.outputs.map(({ name }) => name), READER, LOOKUPS, COMMITS]);
   readonly #run: Subscription;
   readonly #callTimeoutMs: number;
@@ -72,6 +74,7 @@ export class TopologyTestDriver {
     this.#callTimeoutMs = callTimeoutMs;
     this.#source = new MemorySource(inputTopics, checkpointLimit, () => this.#faults.isHeld(COMMITS));
     checkDelivery(options);
+    this.#reader = options.reader ?? createMemoryReader();
     this.topology = this.#compose(options);
     this.#run = this.topology
       .mapOutputs({
@@ -93,7 +96,7 @@ export class TopologyTestDriver {
   #compose(options: TestDriverOptions): Topology {
     const source = this.#source;
     const topics = this.#topics;
-    const reader = faultyReader(options.reader ?? createMemoryReader(), this.#faults);
+    const reader = faultyReader(this.#reader, this.#faults);
     const database = options.database ?? this.database;
     const settings = this.#settings(options);
     const [state, image] = [rowRecord('state'), rowRecord('image')];
@@ -250,6 +253,7 @@ export class TopologyTestDriver {
     for (;;) {
       await everyPromise();
       if (this.#clock.isDue) this.#clock.runAt(this.#clock.frame);
+      else if (this.error !== undefined) throw this.error;
       else if (this.#faults.running === 0) return;
       else if (!(await this.#callEnded(this.#callTimeoutMs)))
         throw new Error(
@@ -260,13 +264,14 @@ export class TopologyTestDriver {
 
   /**
    * Resolves when the condition is met, for processors of one's own that wait for something which the driver doesn't know. The clock does
-   * not advance. Rejects after `timeoutMs` of real time.
+   * not advance. Rejects after `timeoutMs` of real time, or with the topology's error.
    */
   async until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       await everyPromise();
       if (condition()) return;
+      if (this.error !== undefined) throw this.error;
       if (this.#clock.isDue) this.#clock.runAt(this.#clock.frame);
       else if (performance.now() > deadline) throw new Error(`the condition is not met after ${timeoutMs} ms`);
       else await this.#callEnded(10);
@@ -282,7 +287,7 @@ export class TopologyTestDriver {
   /** Ends the topology, as SIGKILL does, and closes its outputs and the reader. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#run.unsubscribe();
-    await Promise.all(this.topology.outputs.map((output) => output.close()));
+    await Promise.all([...this.topology.outputs, this.#reader].map(async (node) => node.close()));
   }
 
   /** Resolves to whether a call ended within this real time. */

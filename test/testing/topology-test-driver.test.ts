@@ -128,6 +128,54 @@ describe('the TopologyTestDriver', () => {
     expect(calls).toEqual(['connect', 'write', 'write', 'close']);
   });
 
+  it('connects a sink again after a failed attempt, when the write is retried', async () => {
+    let connects = 0;
+    const connect = async () => {
+      if (++connects <= 2) throw new SinkError('own', 'unavailable', 'ECONNREFUSED');
+    };
+    const sink: Sink = { ...createMemoryDatabase('own'), name: 'own', connect };
+    await using driver = new TopologyTestDriver({ sinks: [sink], batchCount: 1 });
+    await driver.createInputTopic().pipeInput(storeMeta());
+    expect(driver.committed()).toBeUndefined();
+    await driver.advanceTime(10_000);
+    expect([connects, driver.committed()]).toEqual([3, 1]);
+  });
+
+  it('closes the reader and every output, also when one of them throws', async () => {
+    const closed: string[] = [];
+    const reader: HeaderReader = { ...createMemoryReader(), close: async () => void closed.push('reader') };
+    const sink = (name: string, close: () => Promise<void>): Sink => ({ ...createMemoryDatabase(name), name, close });
+    const driver = new TopologyTestDriver({
+      reader,
+      sinks: [
+        sink('bad', () => {
+          throw new Error('a bug');
+        }),
+        sink('good', async () => void closed.push('good')),
+      ],
+    });
+    await expect(driver[Symbol.asyncDispose]()).rejects.toThrow('a bug');
+    expect(closed.sort()).toEqual(['good', 'reader']);
+  });
+
+  it('rejects every call with the error of a topology that has failed', async () => {
+    const bug = new Error('a bug');
+    await using driver = new TopologyTestDriver({ batchCount: 1 });
+    const input = driver.createInputTopic();
+    await driver.fail('memory', bug);
+    await expect(input.pipeInput(storeMeta())).rejects.toThrow('batch not stored by memory');
+    expect(driver.error).toMatchObject({ errors: [bug] });
+    for (const call of [
+      () => input.pipeInput(storeMeta()),
+      () => input.pipeValues([storeMeta()]),
+      () => driver.advanceTime(1),
+      () => driver.release('memory'),
+      () => driver.until(() => false),
+      () => driver.stop(),
+    ])
+      await expect(call()).rejects.toBe(driver.error);
+  });
+
   it('refuses to hold or fail a node that the topology does not have', async () => {
     const driver = new TopologyTestDriver();
     expect(() => driver.hold('postgres')).toThrow('no node is named postgres; there are memory, state_topic');

@@ -88,9 +88,8 @@ describe('the topology', () => {
   it('fails on an unclassified error, and commits nothing', async () => {
     const { driver } = await drive([storeMeta()], { sinks: [gate()] });
     await driver.fail('gate', new SinkError('gate', 'unknown', 'XX000'));
-    await driver.advanceTime(5_000);
+    await expect(driver.advanceTime(5_000)).rejects.toThrow(/gate/);
     expect(driver.error).toBeInstanceOf(AggregateError);
-    expect(String(driver.error)).toContain('gate');
     expect(driver.committed()).toBeUndefined();
   });
 
@@ -99,8 +98,7 @@ describe('the topology', () => {
     await driver.fail('memory', new Error('a bug'));
     await driver.advanceTime(5_000);
     expect(driver.error).toBeUndefined();
-    await driver.release('gate');
-    expect(driver.error).toBeInstanceOf(AggregateError);
+    await expect(driver.release('gate')).rejects.toThrow(AggregateError);
   });
 
   it('sends a poison record to the dead letters and commits the rest of its batch with it', async () => {

@@ -9,13 +9,23 @@ export type Rejects = ReadonlyMap<string, (source: ConsumedRecord) => boolean>;
 
 /** A sink whose writes can be held, failed and rejected. It is connected before its first write. */
 export function faultySink<R extends BatchRecord>(sink: Sink<R>, faults: Faults, rejects: Rejects): Sink<R> {
-  let connected: Promise<void> | undefined;
+  let connection: Promise<void> | undefined;
+  /** A failed attempt is repeated at the next write, as the service repeats it. */
+  async function connected(): Promise<void> {
+    connection ??= sink.connect();
+    const mine = connection;
+    try {
+      await mine;
+    } catch (error) {
+      if (connection === mine) connection = undefined;
+      throw error;
+    }
+  }
   return {
     ...sink,
     write: (batch) =>
       faults.call(sink.name, async () => {
-        connected ??= sink.connect();
-        await connected;
+        await connected();
         const rejected = batch.grouped.filter((record) => rejects.get(sink.name)?.(sourceOf(record)) === true);
         if (rejected.length === 0) return await sink.write(batch);
         const more = await sink.write(await accepted(sink, batch, rejected));
