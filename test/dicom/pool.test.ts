@@ -334,6 +334,20 @@ describe('a lookup of awaited files', () => {
     expect((await pool.read([file(store('a.dcm'))])).images).toHaveLength(1);
   }, 20_000);
 
+  it('that blocks its thread fails no file of a batch, and later ones block none', async () => {
+    start({ workerScript: faultyWorker, workers: 1, readTimeoutMs: 300 });
+    const files = [file(store('hiccup.dcm', instance(1))), file(store('a.dcm', instance(2)))];
+    const hanging = pool.stillMissing([join(folder, 'hang/a.dcm')]);
+    const reading = pool.read(files);
+    expect(await hanging).toEqual([undefined]);
+    // The file blocks the next thread once, which is its batch's first loss.
+    const { images, failures } = await reading;
+    expect([images.length, failures]).toEqual([2, []]);
+    expect(lost).toEqual(['read_timeout', 'read_timeout']);
+    expect(await pool.stillMissing([join(folder, 'hang/a.dcm')])).toEqual([true]);
+    expect(pool.stuckWorkers).toBe(2);
+  }, 20_000);
+
   it('tells nothing when its thread dies or the pool is closed', async () => {
     start({ workerScript: faultyWorker, workers: 1, readTimeoutMs: 60_000 });
     expect(await pool.stillMissing([join(folder, 'b.dcm'), join(folder, 'die/a.dcm')])).toEqual([undefined, undefined]);

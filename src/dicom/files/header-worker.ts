@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import {
   type BatchRequest,
   CURRENT_FILE,
+  LOOKUP,
   type LookupRequest,
   PROGRESS,
   type WorkerMessage,
@@ -78,7 +79,12 @@ export class HeaderWorker {
   /** Index in its batch of the file that is being read with blocking calls; undefined if none is. */
   get currentFile(): number | undefined {
     const position = Atomics.load(this.#counters, CURRENT_FILE);
-    return position === 0 ? undefined : position - 1;
+    return position > 0 ? position - 1 : undefined;
+  }
+
+  /** Whether the worker is in a blocking lookup. */
+  get isLookingUp(): boolean {
+    return Atomics.load(this.#counters, CURRENT_FILE) === LOOKUP;
   }
 
   /**

@@ -16,8 +16,9 @@ export interface WorkerSettings {
 
 /** Index of the number of finished file system calls. It doesn't change while a worker waits for the storage. */
 export const PROGRESS = 0;
-/** Index of the position, from 1, of the file that is being read with blocking calls; 0 if none is. */
+/** Index of the position, from 1, of the file that is being read with blocking calls; 0 if none is, `LOOKUP` during a blocking lookup. */
 export const CURRENT_FILE = 1;
+export const LOOKUP = -1;
 
 /** The files of one batch; the n-th items of all lists describe one file. */
 export interface BatchRequest {
@@ -46,6 +47,8 @@ export interface LookupRequest {
   readonly kind: 'lookup';
   readonly id: number;
   readonly paths: readonly string[];
+  /** Whether calls may block the thread. */
+  readonly mayBlock: boolean;
 }
 
 /** Rows as lists: the n-th items of all lists form one row. */
@@ -86,7 +89,7 @@ export type WorkerMessage =
       readonly jsons: ArrayBuffer;
       readonly failures: FailureLists;
     }
-  /** Whether each file is missing; false if that isn't known. */
-  | { readonly kind: 'lookup'; readonly id: number; readonly missing: readonly boolean[] }
+  /** Whether each file is missing; undefined if the storage did not answer. */
+  | { readonly kind: 'lookup'; readonly id: number; readonly missing: readonly (boolean | undefined)[] }
   /** An error that no file can cause. `where` is its name and its stack frames, never its message. */
   | { readonly kind: 'bug'; readonly id: number; readonly where: string };

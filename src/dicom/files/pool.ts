@@ -73,6 +73,8 @@ class WorkerPool implements HeaderPool {
   #watch: NodeJS.Timeout | undefined;
   #nextId = 1;
   #failedStarts = 0;
+  /** False after a lookup has blocked a thread until it was replaced: the next one would block another thread. */
+  #lookupsMayBlock = true;
   #closed = false;
 
   constructor(options: HeaderPoolOptions) {
@@ -104,7 +106,7 @@ class WorkerPool implements HeaderPool {
     const job = new LookupJob(paths, this.#options.readTimeoutMs);
     const [slot] = this.#slots.filter(({ worker }) => worker !== undefined).sort((a, b) => a.queued - b.queued);
     if (slot === undefined) job.giveUp();
-    else slot.lookUp(this.#nextId++, job);
+    else slot.lookUp(this.#nextId++, job, this.#lookupsMayBlock);
     return job.result;
   }
 
@@ -169,8 +171,8 @@ class WorkerPool implements HeaderPool {
   }
 
   /**
-   * Replaces a worker that died or is blocked. The loss counts against the batches that it was reading; the others are only
-   * queued again.
+   * Replaces a worker that died or is blocked. The loss counts against the batches that it was reading, and against none if it was in a
+   * lookup; the others are only queued again.
    */
   #replace(slot: WorkerSlot, reason: WorkerLoss): void {
     const { worker } = slot;
@@ -181,8 +183,10 @@ class WorkerPool implements HeaderPool {
     const jobs = slot.takeBack();
     this.#options.onWorkerLost?.(reason);
     const position = worker?.currentFile;
+    if (worker?.isLookingUp === true) this.#lookupsMayBlock = false;
     // Between blocking reads, any of the batches may be the cause.
-    const suspects = worker?.ready !== true ? [] : position === undefined ? jobs : jobs.slice(0, 1);
+    const isInnocent = worker?.ready !== true || worker.isLookingUp;
+    const suspects = isInnocent ? [] : position === undefined ? jobs : jobs.slice(0, 1);
     for (const job of suspects) job.workerLost(reason, position);
     // Batches that may block the next worker come last.
     this.#waiting.unshift(...jobs.filter((job) => !suspects.includes(job)), ...suspects);

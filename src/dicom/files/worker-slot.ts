@@ -1,6 +1,6 @@
 /** A place for one worker thread in the pool, and the batches and lookups that were sent to it. */
 import type { HeaderWorker } from './header-worker.ts';
-import type { LookupJob } from './lookup-job.ts';
+import type { LookupAnswers, LookupJob } from './lookup-job.ts';
 import type { ReadJob } from './read-job.ts';
 
 /** Queue one extra batch per worker so that it never idles while the main thread is busy. */
@@ -37,13 +37,13 @@ export class WorkerSlot {
     this.worker?.send(job.request(id, sequential, most));
   }
 
-  lookUp(id: number, job: LookupJob): void {
+  lookUp(id: number, job: LookupJob, mayBlock: boolean): void {
     this.#lookups.set(id, job);
-    this.worker?.send({ kind: 'lookup', id, paths: job.paths });
+    this.worker?.send({ kind: 'lookup', id, paths: job.paths, mayBlock });
   }
 
   /** The worker has answered this lookup. */
-  finishLookup(id: number, missing: readonly boolean[]): void {
+  finishLookup(id: number, missing: LookupAnswers): void {
     this.#lookups.get(id)?.finish(missing);
     this.#lookups.delete(id);
   }

@@ -5,6 +5,7 @@ import { FileLookup } from './file-lookup.ts';
 import {
   type BatchRequest,
   CURRENT_FILE,
+  LOOKUP,
   type LookupRequest,
   PROGRESS,
   type WorkerMessage,
@@ -29,11 +30,19 @@ function serve(
   const onProgress = () => {
     Atomics.add(shared, PROGRESS, 1);
   };
-  const lookup = new FileLookup(onProgress);
-  const reader = new BatchReader(roots, {
-    ...(storageRoots.length > 1 ? { rootOf: (path) => paths.indexOf(path) } : {}),
+  const options = {
+    ...(storageRoots.length > 1 ? { rootOf: (path: string) => paths.indexOf(path) } : {}),
     timeoutMs: fileTimeoutMs,
     onProgress,
+  };
+  const lookup = new FileLookup({
+    ...options,
+    onBlocking: (blocks) => {
+      Atomics.store(shared, CURRENT_FILE, blocks ? LOOKUP : 0);
+    },
+  });
+  const reader = new BatchReader(roots, {
+    ...options,
     onFile: (index) => {
       Atomics.store(shared, CURRENT_FILE, index + 1);
     },
@@ -42,8 +51,8 @@ function serve(
     requests.postMessage(message, message.kind === 'batch' ? [message.jsons] : []);
   requests.on('message', (request: BatchRequest | LookupRequest) => {
     if (request.kind === 'lookup') {
-      const { id, paths } = request;
-      void lookup.missing(paths).then((missing) => answer({ kind: 'lookup', id, missing }));
+      const { id, paths, mayBlock } = request;
+      void lookup.missing(paths, mayBlock).then((missing) => answer({ kind: 'lookup', id, missing }));
       return;
     }
     reader.read(request).then(answer, (error: unknown) => {
