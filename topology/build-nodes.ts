@@ -110,8 +110,13 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   };
   const closeAll = async (clients: readonly Pick<Sink, 'close'>[]) => {
     // The source is closed first, because a pending revocation still waits for the sinks.
-    await kafka.close();
-    await Promise.allSettled([...new Set([...databases, ...written, ...clients, pool])].map((node) => node.close()));
+    try {
+      await kafka.close();
+    } finally {
+      const others = new Set([...databases, ...written, ...clients, pool]);
+      // A sink of one's own may throw instead of rejecting. The others are closed all the same.
+      await Promise.allSettled([...others].map(async (node) => node.close()));
+    }
   };
 
   if (options.exactlyOnce) {

@@ -10,8 +10,8 @@ import {
   takeUntil,
   tap,
 } from 'rxjs';
-import { buildNodes, type NodeOptions, type Operations } from '../../topology/build-nodes.ts';
-import type { Output } from '../../topology/compose.ts';
+import { buildNodes, type NodeOptions, type Operations, type RunnableTopology } from '../../topology/build-nodes.ts';
+import type { Output, Topology } from '../../topology/compose.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
 import { settingsOf } from '../../topology/outline.ts';
 import type { Config } from '../config/config.ts';
@@ -50,13 +50,18 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   metrics.records.inFlight(inFlight);
 
   const input = metrics.input(config.input);
-  const topology = nodes.compose({
-    ...settingsOf(config, inFlight),
-    onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
-    onWaiting: (change) => batchLog.waiting(change),
-    retry,
-    parseEvents: metrics.records,
-  });
+  let topology: Topology;
+  try {
+    topology = nodes.compose({
+      ...settingsOf(config, inFlight),
+      onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
+      onWaiting: (change) => batchLog.waiting(change),
+      retry,
+      parseEvents: metrics.records,
+    });
+  } catch (error) {
+    return failedTopology(error, nodes);
+  }
   const consume$ = defer(() => {
     consuming = true;
     return topology.run();
@@ -90,6 +95,13 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
       await nodes.close();
     },
   };
+}
+
+/** A topology that failed while its function composed it: restarted as after any other failure. */
+function failedTopology(error: unknown, nodes: Pick<RunnableTopology, 'close'>): RunningTopology {
+  const done = Promise.reject(error);
+  done.catch(() => undefined);
+  return { nodes: [], done, stop: () => undefined, close: () => nodes.close() };
 }
 
 function connectAll(outputs: readonly Output[], retry: RetryPolicy): Observable<never> {
