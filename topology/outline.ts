@@ -25,6 +25,7 @@ export function outlineOf(config: Config, { exactlyOnce = false } = {}): Topolog
 export function settingsOf({ input: { batching, inOrder }, group }: Config, inFlight: () => number): Settings {
   return {
     batchCount: batching.count,
+    ...(batching.byteSize === undefined ? {} : { batchBytes: batching.byteSize }),
     batchPeriodMs: batching.periodMs,
     ...(inOrder ? { inOrder: inFlight } : {}),
     ...(batching.flushWhenIdle ? { flushWhenIdle: inFlight } : {}),

@@ -113,9 +113,10 @@ export interface InputConfig extends ComponentConfig, KafkaConnectionConfig {
   readonly batching: BatchingConfig;
 }
 
-/** A batch is complete at `count` records, or `periodMs` after its first one. */
+/** A batch is complete at `count` records, at `byteSize` bytes of their values, or `periodMs` after its first one. */
 export interface BatchingConfig {
   readonly count: number;
+  readonly byteSize?: number;
   readonly periodMs: number;
   /** Whether a batch is also complete as soon as no other record is in flight. */
   readonly flushWhenIdle: boolean;

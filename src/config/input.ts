@@ -20,7 +20,7 @@ const batchingSchema = mapping({
   count: wholeNumber(1, 100_000).optional(),
   period: duration().optional(),
   flush_when_idle: bool().optional(),
-  byte_size: onlyDefault(0),
+  byte_size: byteSize('0B', '1GB').default(0),
   check: onlyDefault(''),
   processors: onlyDefault([]),
 });
@@ -110,11 +110,12 @@ export function readInput(document: ConfigDocument): InputConfig | undefined {
 
 /** Without count and period Redpanda Connect delivers every record immediately, so that no record may wait for a period here. */
 function readBatching(
-  { count, period, flush_when_idle }: z.output<typeof batchingSchema>,
+  { count, period, byte_size, flush_when_idle }: z.output<typeof batchingSchema>,
   checkpointLimit: number,
 ): BatchingConfig {
   return {
     count: count ?? Math.min(50, checkpointLimit),
+    ...(byte_size === 0 ? {} : { byteSize: byte_size }),
     periodMs: period ?? 5000,
     flushWhenIdle: flush_when_idle ?? (count === undefined && period === undefined),
   };

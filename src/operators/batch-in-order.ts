@@ -1,9 +1,11 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
+import { nextBatchLength, type SizeLimit } from './batch-size.ts';
 
 /** When the next batch may start. */
 export interface OrderedBatching<T> {
   /** The maximum number of items of a batch. */
   readonly count: number;
+  readonly size?: SizeLimit<T> | undefined;
   /** The number of unfinished items, those that have arrived and are in no batch yet included. */
   readonly inFlight: () => number;
   /** Emits when items have been finished. */
@@ -21,7 +23,7 @@ const RECHECK_MS = 250;
  * which they arrive. What arrives in the meantime becomes the next batch.
  */
 export function batchInOrder<T>(options: OrderedBatching<T>): OperatorFunction<T, T[]> {
-  const { count, inFlight, finished$, isWanted, scheduler = asyncScheduler } = options;
+  const { count, size, inFlight, finished$, isWanted, scheduler = asyncScheduler } = options;
   return (items$) =>
     new Observable<T[]>((subscriber) => {
       let open: T[] = [];
@@ -33,7 +35,8 @@ export function batchInOrder<T>(options: OrderedBatching<T>): OperatorFunction<T
         isSoon = false;
         next.unsubscribe();
         open = open.filter(isWanted);
-        if (open.length > 0 && inFlight() <= open.length) subscriber.next(open.splice(0, count));
+        if (open.length > 0 && inFlight() <= open.length)
+          subscriber.next(open.splice(0, nextBatchLength(open, count, size)));
         if (open.length > 0) next = scheduler.schedule(check, RECHECK_MS);
         else if (hasCompleted) subscriber.complete();
       }

@@ -1,9 +1,12 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
+import type { SizeLimit } from './batch-size.ts';
 
 /** When a batch is closed. */
-export interface IdleBatching {
+export interface IdleBatching<T = never> {
   /** At this number of items, */
   readonly count: number;
+  /** or at this size, */
+  readonly size?: SizeLimit<T> | undefined;
   /** or this many milliseconds after its first item, */
   readonly periodMs: number;
   /** or as soon as nothing else is in flight: `inFlight` returns the number of unfinished items, those of the open batch included. */
@@ -17,11 +20,12 @@ export interface IdleBatching {
  * Groups items into batches. Under light load a batch doesn't wait for its period; under full load, batches are as large as without this
  * rule, because others are in flight. Items that arrive together stay together.
  */
-export function batchWhenIdle<T>(options: IdleBatching): OperatorFunction<T, T[]> {
-  const { count, periodMs, inFlight, finished$, scheduler = asyncScheduler } = options;
+export function batchWhenIdle<T>(options: IdleBatching<T>): OperatorFunction<T, T[]> {
+  const { count, size, periodMs, inFlight, finished$, scheduler = asyncScheduler } = options;
   return (items$) =>
     new Observable<T[]>((subscriber) => {
       let open: T[] = [];
+      let sizeOfOpen = 0;
       let period: Subscription | undefined;
       let checking = false;
 
@@ -31,6 +35,7 @@ export function batchWhenIdle<T>(options: IdleBatching): OperatorFunction<T, T[]
         if (open.length === 0) return;
         const batch = open;
         open = [];
+        sizeOfOpen = 0;
         subscriber.next(batch);
       }
 
@@ -51,7 +56,8 @@ export function batchWhenIdle<T>(options: IdleBatching): OperatorFunction<T, T[]
         items$.subscribe({
           next(item) {
             open.push(item);
-            if (open.length >= count) close();
+            sizeOfOpen += size?.sizeOf(item) ?? 0;
+            if (open.length >= count || (size !== undefined && sizeOfOpen >= size.limit)) close();
             else {
               if (open.length === 1) period = scheduler.schedule(close, periodMs);
               checkSoon();

@@ -34,7 +34,7 @@ export interface ConnectionMetrics {
 }
 
 /** Why a batch was closed. */
-export type BatchMechanism = 'count' | 'period';
+export type BatchMechanism = 'count' | 'size' | 'period';
 
 /** The metrics of the Kafka input. */
 export interface InputMetrics extends ConnectionMetrics, PartitionMetrics {

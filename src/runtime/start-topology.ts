@@ -54,7 +54,8 @@ export function startTopology(config: Config, operations: ServiceOperations, opt
   try {
     topology = nodes.compose({
       ...settingsOf(config, inFlight),
-      onBatch: (records) => input.batchCreated(records >= config.input.batching.count ? 'count' : 'period'),
+      onBatch: (records, closedBySize) =>
+        input.batchCreated(records >= config.input.batching.count ? 'count' : closedBySize ? 'size' : 'period'),
       onWaiting: (change) => batchLog.waiting(change),
       retry,
       parseEvents: metrics.records,

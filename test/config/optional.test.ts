@@ -16,6 +16,8 @@ describe('a file without fields that are optional in Redpanda Connect', () => {
 
   it.each([
     ['no batching', '', { count: 50, periodMs: 5000, flushWhenIdle: true }],
+    ['a size', 'batching: { byte_size: 1MB }', { count: 50, byteSize: 1e6, periodMs: 5000, flushWhenIdle: true }],
+    ['no size', 'batching: { byte_size: 0 }', { count: 50, periodMs: 5000, flushWhenIdle: true }],
     ['only a count', 'batching: { count: 7 }', { count: 7, periodMs: 5000, flushWhenIdle: false }],
     ['only a period', 'batching: { period: 1s }', { count: 50, periodMs: 1000, flushWhenIdle: false }],
     [

@@ -1,6 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { NewMessage } from '../../src/connect-plugin/index.ts';
+import { writeBatch } from '../../src/connect-plugin/message.ts';
+import { Writer } from '../../src/connect-plugin/value.ts';
 import { deadLetter } from '../../src/dead-letters/format.ts';
 import type { DicomReadErrorCode } from '../../src/errors.ts';
 import { KafkaOrigin, originHeaders } from '../../src/kafka/consumer/origin.ts';
@@ -60,6 +65,23 @@ describe('the processor group_dicom_state', () => {
       '__streams.errors.offset': '1',
       record_type: 'dead_letter',
     });
+    await processor.close?.();
+  });
+
+  it('answers below the 4 MiB of Redpanda Connect for any batch that redpanda.yaml makes', async () => {
+    const { input } = parse(readFileSync(join(import.meta.dirname, '../../redpanda.yaml'), 'utf8'));
+    const { count, byte_size: byteSize } = input.redpanda.unordered_processing.batching;
+    const header = 'x'.repeat(10_000);
+    const value = (size: number, n: number) =>
+      received(Buffer.alloc(size), { ...kafkaMetadata(header, n), __streams: header });
+    // The last record of a batch may have any size that a broker accepts by default.
+    const batch = Array.from({ length: count }, (_, n) =>
+      n === count - 1 ? value(2 ** 20, n) : value(Math.floor((byteSize - 1) / (count - 1)), n),
+    );
+    const processor = createGroupProcessor(createMemoryReader(), settings);
+    const output = await processor.processBatch(batch, context);
+    expect(output).toHaveLength(count);
+    expect(writeBatch(output, Writer.create()).finish().length).toBeLessThan(4 * 2 ** 20);
     await processor.close?.();
   });
 
