@@ -4,7 +4,6 @@
  */
 
 export type { BufferOptions } from '../topology/buffer.ts';
-export { buildNodes, type NodeOptions } from '../topology/build-nodes.ts';
 export {
   consume,
   type Fork,

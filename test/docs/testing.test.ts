@@ -24,6 +24,16 @@ describe('docs/testing.md', () => {
     expect(listed).toEqual(entries);
   });
 
+  it('names the oldest versions of the optional packages that package.json accepts', () => {
+    const { peerDependencies }: { readonly peerDependencies: Record<string, string> } = JSON.parse(
+      read('package.json'),
+    );
+    const oldest = Object.entries(peerDependencies).map(
+      ([name, range]) => `${name} (${range.replace('>=', '')} or newer)`,
+    );
+    expect(oldest.filter((text) => !markdown.includes(text))).toEqual([]);
+  });
+
   it('names members of a stack that exist', () => {
     const used = [...markdown.matchAll(/\bstack\.(\w+)/g)].map(([, name = '']) => name);
     const verbs = firstColumn('Kill the broker in the middle');

@@ -2,7 +2,7 @@ import { readDeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import type { TopicRecord } from '../../kafka/admin/read-topic.ts';
 import type { StoredRow, TableName } from '../sink-contract.ts';
 
-/** Where rows are read: a Stack, a Pipeline, or an object of the test's own. */
+/** Where rows are read: a Stack, or an object of the test's own. */
 export interface HasRows {
   rows(table: TableName): readonly StoredRow[] | Promise<readonly StoredRow[]>;
 }
