@@ -122,6 +122,8 @@ export interface HeaderReader {
    * it reads them again.
    */
   readonly stillMissing?: ((paths: readonly string[]) => Promise<readonly (boolean | undefined)[]>) | undefined;
+  /** The storage root of a file, if there are several. Files of different roots are looked up in different calls: one root may not answer. */
+  readonly rootOf?: ((path: string) => number | undefined) | undefined;
   close(): Promise<void>;
 }
 

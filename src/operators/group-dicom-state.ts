@@ -46,14 +46,15 @@ export function groupDicomState(
   return (batches$) =>
     defer(() => {
       const waiting = new WaitingFiles(fileWaitMs, scheduler);
-      let isLookingUp = false;
+      /** The storage roots of which files are being looked up. */
+      const lookingUp = new Set<number | undefined>();
       const end = () => {
         resumed(waiting.end());
         revoked.unsubscribe();
         lookups.unsubscribe();
       };
       const revoked = source.revoked$.subscribe(() => changed(-waiting.keep((held) => source.isWanted(held.source))));
-      const lookups = waiting.lookups$.subscribe(() => void lookUp());
+      const lookups = waiting.lookups$.subscribe((root) => void lookUp(root));
 
       function changed(change: number): void {
         if (change !== 0) options.onWaiting?.(change);
@@ -64,19 +65,19 @@ export function groupDicomState(
         changed(-held.length);
       }
 
-      /** Looks up one list of files after the other: on slow storage, more of them become due meanwhile. */
-      async function lookUp(): Promise<void> {
-        if (isLookingUp) return;
-        isLookingUp = true;
+      /** Looks up one list of a root's files after the other: on slow storage, more of them become due meanwhile. */
+      async function lookUp(root: number | undefined): Promise<void> {
+        if (lookingUp.has(root)) return;
+        lookingUp.add(root);
         for (
-          let files = waiting.takeLookups(MOST_LOOKUPS);
+          let files = waiting.takeLookups(root, MOST_LOOKUPS);
           files.length > 0;
-          files = waiting.takeLookups(MOST_LOOKUPS)
+          files = waiting.takeLookups(root, MOST_LOOKUPS)
         ) {
           const missing = await reader.stillMissing?.(files.map((each) => fileOf(each).path)).catch(() => []);
           waiting.lookedUp(files, missing ?? []);
         }
-        isLookingUp = false;
+        lookingUp.delete(root);
       }
 
       function hold(
@@ -92,7 +93,8 @@ export function groupDicomState(
         for (const file of wanted) {
           const record = compacted.get(file.source.origin) ?? file.source;
           const before = waited.get(file);
-          waiting.hold({ source: record, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
+          const root = why.isMissing ? reader.rootOf?.(file.path) : undefined;
+          waiting.hold({ source: record, root, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
         }
         source.waits(
           wanted.map((file) => file.source),

@@ -9,6 +9,8 @@ export interface WaitingFile {
   readonly reason: WaitReason;
   /** Whether there was no such file. While it has time left, it is looked up before it is read again. */
   readonly isMissing: boolean;
+  /** The storage root of a missing file, see `HeaderReader.rootOf`. */
+  readonly root?: number | undefined;
   /** How long it has waited when it is due, in milliseconds; times in which the storage did not answer are not included. */
   readonly waitedMs: number;
   /** When it is due, by `WaitingFiles.now`. */
@@ -39,8 +41,8 @@ export class WaitingFiles {
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
   #due: WaitingFile[] = [];
-  /** Those that are due to be looked up. */
-  #toLookUp: WaitingFile[] = [];
+  /** Those that are due to be looked up, by their storage root. */
+  readonly #toLookUp = new Map<number | undefined, WaitingFile[]>();
   /** Those that are being looked up, with the time when that began. */
   readonly #lookedUp = new Map<WaitingFile, number>();
   #subscriber: Subscriber<void> | undefined;
@@ -57,8 +59,8 @@ export class WaitingFiles {
     return this.#scheduler?.now() ?? performance.now();
   }
 
-  /** Emits when files are due to be looked up. */
-  readonly lookups$ = new Subject<void>();
+  /** Emits their storage root when files are due to be looked up. */
+  readonly lookups$ = new Subject<number | undefined>();
 
   /** Emits when records are due to be read. Completes at `end()`. */
   readonly due$ = new Observable<void>((subscriber) => {
@@ -114,9 +116,9 @@ export class WaitingFiles {
     return true;
   }
 
-  /** Returns files to look up. They are held until `lookedUp`. */
-  takeLookups(files: number): readonly WaitingFile[] {
-    const taken = this.#toLookUp.splice(0, files);
+  /** Returns files of a storage root to look up. They are held until `lookedUp`. */
+  takeLookups(root: number | undefined, files: number): readonly WaitingFile[] {
+    const taken = this.#toLookUp.get(root)?.splice(0, files) ?? [];
     for (const each of taken) this.#lookedUp.set(each, this.now);
     return taken;
   }
@@ -146,7 +148,7 @@ export class WaitingFiles {
       return wanted;
     };
     this.#due = wantedOf(this.#due);
-    this.#toLookUp = wantedOf(this.#toLookUp);
+    for (const [root, held] of this.#toLookUp) this.#toLookUp.set(root, wantedOf(held));
     for (const held of this.#lookedUp.keys())
       if (!isWanted(held)) {
         this.#lookedUp.delete(held);
@@ -160,9 +162,9 @@ export class WaitingFiles {
   /** Holds no record any more. Returns those that were held. */
   end(): readonly WaitingFile[] {
     this.#ended = true;
-    const held = [this.#due, this.#toLookUp, ...this.#ticks.values(), [...this.#lookedUp.keys()]].flat();
+    const held = [this.#due, ...this.#toLookUp.values(), ...this.#ticks.values(), [...this.#lookedUp.keys()]].flat();
     this.#due = [];
-    this.#toLookUp = [];
+    this.#toLookUp.clear();
     this.#lookedUp.clear();
     this.#ticks.clear();
     this.#subscriber?.complete();
@@ -173,9 +175,22 @@ export class WaitingFiles {
     const held = this.#ticks.get(tick) ?? [];
     this.#ticks.delete(tick);
     const isLookedUp = ({ isMissing, waitedMs }: WaitingFile) => isMissing && waitedMs < this.#fileWaitMs;
-    for (const each of held) (isLookedUp(each) ? this.#toLookUp : this.#due).push(each);
+    const roots = new Set<number | undefined>();
+    for (const each of held)
+      if (isLookedUp(each)) {
+        roots.add(each.root);
+        this.#lookupsOf(each.root).push(each);
+      } else this.#due.push(each);
     if (this.#due.length > 0) this.#subscriber?.next();
-    if (this.#toLookUp.length > 0) this.lookups$.next();
+    for (const root of roots) this.lookups$.next(root);
+  }
+
+  #lookupsOf(root: number | undefined): WaitingFile[] {
+    const known = this.#toLookUp.get(root);
+    if (known !== undefined) return known;
+    const first: WaitingFile[] = [];
+    this.#toLookUp.set(root, first);
+    return first;
   }
 }
 

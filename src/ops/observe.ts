@@ -167,6 +167,7 @@ export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): 
       return headers;
     },
     stillMissing: reader.stillMissing?.bind(reader),
+    rootOf: reader.rootOf?.bind(reader),
     close: () => reader.close(),
   };
 }

@@ -3,6 +3,8 @@ import { type HoldOptions, holdForRoots, type Outages } from '../../src/dicom/fi
 import type { Outcome } from '../../src/dicom/files/root-outcomes.ts';
 import { StorageOutages } from '../../src/dicom/files/storage-outages.ts';
 import { DicomReadError, type DicomReadErrorCode } from '../../src/errors.ts';
+import { createMetrics } from '../../src/ops/metrics.ts';
+import { observeReader } from '../../src/ops/observe.ts';
 import type { HeaderFailure, HeaderReader } from '../../src/ports.ts';
 import type { FileToRead } from '../../src/records/records.ts';
 import { createMemoryReader } from '../../src/testing/memory-reader.ts';
@@ -185,6 +187,12 @@ describe('awaited files', () => {
       },
     };
     expect(await holdForRoots(reader, outages).stillMissing?.(['/a', '/b'])).toEqual([undefined, true]);
+  });
+
+  it('have the roots that the reader names', () => {
+    const reader: HeaderReader = { ...failing([]), rootOf: (path) => path.length };
+    const metrics = createMetrics().processor({ label: '', path: '' });
+    expect(observeReader(holdForRoots(reader, createOutages().outages), metrics).rootOf?.('/a')).toBe(2);
   });
 
   it('can be looked up only if the reader can', () => {

@@ -322,6 +322,7 @@ describe('a lookup of awaited files', () => {
       true,
     ]);
     expect(await pool.stillMissing([])).toEqual([]);
+    expect([pool.rootOf(there), pool.rootOf('/elsewhere/a.dcm')]).toEqual([0, undefined]);
     expect((await reading).images).toHaveLength(1);
   });
 

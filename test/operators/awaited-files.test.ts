@@ -104,6 +104,24 @@ describe('a missing file', () => {
   });
 });
 
+describe('a storage root whose lookups get no answer', () => {
+  it('delays no file of another root', async () => {
+    await start({ rootOf: (path) => Number(path === OTHER) });
+    driver.hold('lookups', 1);
+    await pass(500);
+    missing.add(OTHER);
+    await driver.createInputTopic().pipeInput(storeMeta({ file_path: OTHER }), { partition: 1 });
+    await pass(2_000);
+    missing.clear();
+    await pass(5_100);
+    expect(reads).toEqual([PATH, OTHER, OTHER]);
+    expect([driver.published('dicom_state_queue').length, driver.held]).toEqual([1, 1]);
+    await driver.release('lookups');
+    await pass(250);
+    expect(driver.held).toBe(0);
+  });
+});
+
 describe('file_wait', () => {
   const SLOW_MS = 30_000;
 

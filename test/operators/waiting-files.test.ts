@@ -50,7 +50,7 @@ describe('waiting files', () => {
     files.add({ ...waiting('/s1/a/1'), isMissing: true }, 1);
     await looked;
     const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
-    files.lookedUp(files.takeLookups(1), [true]);
+    files.lookedUp(files.takeLookups(undefined, 1), [true]);
     clock.mockRestore();
     expect(files.end().map(({ waitedMs }) => waitedMs < 60_000)).toEqual([true]);
     expect(due).toBe(0);

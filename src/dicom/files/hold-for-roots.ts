@@ -48,6 +48,7 @@ export function holdForRoots(
       return { ...headers, failures };
     },
     stillMissing: reader.stillMissing && ((paths) => missingBelowUsable(reader, paths, outages)),
+    rootOf: reader.rootOf?.bind(reader),
     close: () => reader.close(),
   };
 }

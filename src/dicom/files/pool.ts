@@ -7,6 +7,7 @@ import { type LookupAnswers, LookupJob } from './lookup-job.ts';
 import type { WorkerMessage } from './messages.ts';
 import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 import { ReadJob } from './read-job.ts';
+import { RootPaths } from './root-paths.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
 /** The settings of the pool. */
@@ -36,6 +37,7 @@ export interface HeaderPoolOptions {
 /** The reader with its numbers of threads. */
 export interface HeaderPool extends HeaderReader {
   stillMissing(paths: readonly string[]): Promise<LookupAnswers>;
+  rootOf(path: string): number | undefined;
   /** The number of started threads; a thread and its replacements count once. */
   readonly threads: number;
   /**
@@ -65,6 +67,7 @@ export function createHeaderPool(options: HeaderPoolOptions): HeaderPool {
 class WorkerPool implements HeaderPool {
   readonly #options: HeaderPoolOptions;
   readonly #script: string;
+  readonly #roots: RootPaths;
   readonly #slots: WorkerSlot[] = [];
   readonly #waiting: ReadJob[] = [];
   readonly #stuck = new Set<HeaderWorker>();
@@ -79,6 +82,7 @@ class WorkerPool implements HeaderPool {
 
   constructor(options: HeaderPoolOptions) {
     this.#options = options;
+    this.#roots = new RootPaths(options.storageRoots);
     this.#growth = new PoolGrowth(options.growth ?? {});
     this.#tickMs = options.readTimeoutMs / TICKS_PER_TIMEOUT;
     this.#script = options.workerScript ?? createRequire(import.meta.url).resolve('#dicom-worker');
@@ -108,6 +112,10 @@ class WorkerPool implements HeaderPool {
     if (slot === undefined) job.giveUp();
     else slot.lookUp(this.#nextId++, job, this.#lookupsMayBlock);
     return job.result;
+  }
+
+  rootOf(path: string): number | undefined {
+    return this.#roots.indexOf(path);
   }
 
   async close(): Promise<void> {

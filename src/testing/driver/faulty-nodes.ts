@@ -64,6 +64,7 @@ export function faultyReader(reader: HeaderReader, faults: Faults): HeaderReader
     read: (files) => faults.call(READER, () => reader.read(files)),
     stillMissing:
       stillMissing === undefined ? undefined : (paths) => faults.call(LOOKUPS, () => stillMissing.call(reader, paths)),
+    rootOf: reader.rootOf?.bind(reader),
     close: () => reader.close(),
   };
 }
