@@ -115,6 +115,19 @@ describe('an embedded stack', () => {
     await expect(waited).rejects.toThrow(/^not within 100 ms: pigs fly\n[\s\S]*"msg":"batch acknowledged"/);
   });
 
+  it('stops a paused service, and loses nothing when its silent database is killed', async () => {
+    const all = studies(2);
+    await stack.pause('service');
+    await stack.stop('service');
+    await stack.restart('service');
+    stack.blackhole('database');
+    await stack.kill('database');
+    await stack.publish(...all);
+    stack.blackhole('database', false);
+    await stack.restart('database');
+    await expectAllStored(all);
+  });
+
   it('continues where a killed service ended', async () => {
     const all = studies(3);
     await stack.kill('service');
