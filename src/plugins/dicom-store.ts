@@ -8,6 +8,7 @@ import { errorCode } from '../ops/serialize-error.ts';
 import type { Sink } from '../ports.ts';
 import type { Rejection } from '../records/records.ts';
 import { readStoreConfig } from './component-config.ts';
+import { FailedFiles } from './failed-files.ts';
 import { groupedRecords } from './stored-rows.ts';
 
 /** Starts the output with the manifest's fields, for every driver of the registry. Nothing connects yet. */
@@ -44,12 +45,20 @@ const MAX_IN_FLIGHT = 64;
  */
 export function createStoreOutput(sink: Sink, onRefusal: (rejections: readonly Rejection[]) => void): BatchOutput {
   let connected = false;
+  const failed = new FailedFiles();
 
   async function write(batch: Parameters<BatchOutput['send']>[0]): Promise<void> {
-    const grouped = groupedRecords(batch);
+    const grouped = groupedRecords(batch, (version, nth) => failed.take(version, nth));
     if (grouped.length === 0) return;
+    const files = grouped.map(({ file }) => file);
     const origins = grouped.map(({ file }) => file.source.origin);
-    const rejections = await sink.write({ origins, grouped, poison: [], closedAt: performance.now() });
+    const rejections = await sink
+      .write({ origins, grouped, poison: [], closedAt: performance.now() })
+      .catch((error: unknown) => {
+        failed.attempted(files, new Set(files));
+        throw error;
+      });
+    failed.attempted(files, new Set(rejections.map(({ file }) => file)));
     if (rejections.length === 0) return;
     onRefusal(rejections);
     throw new PluginError(`${sink.name} refuses ${rejections.length} of ${grouped.length} files of the batch`);

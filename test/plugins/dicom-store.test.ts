@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConnectMessage, NewMessage } from '../../src/connect-plugin/index.ts';
+import { createGroupCommit } from '../../src/databases/group-commit.ts';
+import { StatementError } from '../../src/databases/statement-error.ts';
 import { DicomReadError, SinkError } from '../../src/errors.ts';
 import { createStoreOutput } from '../../src/plugins/dicom-store.ts';
+import { FailedFiles } from '../../src/plugins/failed-files.ts';
 import { createGroupProcessor } from '../../src/plugins/group-dicom-state.ts';
 import { readRowIdentity } from '../../src/plugins/row-identity.ts';
 import type { HeaderReader, Sink } from '../../src/ports.ts';
+import type { GroupedRecord } from '../../src/records/records.ts';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { context, kafkaMetadata, received } from './messages.ts';
@@ -209,6 +213,83 @@ describe('the output dicom_store', () => {
       'postgres refuses 1 of 2 files of the batch',
     );
     expect(refused).toEqual([1]);
+  });
+});
+
+describe('a record that the database refuses', () => {
+  /** A table that refuses the rows of one file, and stores all others. */
+  function databaseThatRefuses(path: string) {
+    const stored = new Set<string>();
+    const refusedInARow = 20;
+    const commits = createGroupCommit({
+      name: 'postgres',
+      refusedInARow,
+      writers: [
+        {
+          async store(records) {
+            const isBad = ({ object }: GroupedRecord) => String(object?.json).includes(path);
+            const bad = records.find(isBad);
+            if (bad !== undefined)
+              return [
+                { file: bad.file, error: new StatementError('postgres', 'rejected', '22001', { about: 'value' }) },
+              ];
+            for (const { object } of records) if (object !== null) stored.add(object.identity);
+            return [];
+          },
+          close: async () => undefined,
+        },
+      ],
+    });
+    const output = createStoreOutput(
+      { name: 'postgres', connect: async () => undefined, write: commits.write, close: commits.close },
+      () => undefined,
+    );
+    return { output, stored, refusedInARow };
+  }
+
+  it('is reported as refused however often its batch is sent again, and the database does not count as out of order', async () => {
+    const { output, stored, refusedInARow } = databaseThatRefuses('/1/2/refused');
+    await output.connect?.(context);
+    await output.send(await grouped(['/1/2/good']), context);
+    const refused = await grouped(['/1/2/refused']);
+    for (let attempt = 1; attempt <= 3 * refusedInARow; attempt++)
+      await expect(output.send(refused, context)).rejects.toThrow('postgres refuses 1 of 1 files of the batch');
+    await output.send(await grouped(['/1/2/later']), context);
+    expect(stored.size).toBe(2);
+    await output.close?.();
+  });
+
+  it('still counts as one of many, so that a database that refuses every record is out of order', async () => {
+    const { output, refusedInARow } = databaseThatRefuses('/1/');
+    await output.connect?.(context);
+    const paths = Array.from({ length: refusedInARow }, (_, n) => `/1/2/${n}`);
+    await expect(output.send(await grouped(paths), context)).rejects.toThrow('out of order');
+    await output.close?.();
+  });
+});
+
+describe('the files of batches that are sent again', () => {
+  const one = { time: version.source_time, traceId: 'one' };
+  const two = { time: version.source_time, traceId: 'two' };
+
+  const takeAll = (files: FailedFiles) => [files.take(one, 0), files.take(one, 1), files.take(two, 0)];
+
+  it('are the same objects for the records that were not stored', () => {
+    const files = new FailedFiles();
+    const batch = takeAll(files);
+    expect(new Set(batch).size).toBe(3);
+    files.attempted(batch, new Set(batch));
+    const again = takeAll(files);
+    expect(again.map((file, n) => file === batch[n])).toEqual([true, true, true]);
+    files.attempted(again, new Set(again.slice(1, 2)));
+    expect(takeAll(files).map((file, n) => file === batch[n])).toEqual([false, true, false]);
+  });
+
+  it('are never shared by two batches that are in flight', () => {
+    const files = new FailedFiles();
+    const batch = takeAll(files);
+    files.attempted(batch, new Set(batch));
+    expect(new Set([...takeAll(files), ...takeAll(files)]).size).toBe(6);
   });
 });
 
