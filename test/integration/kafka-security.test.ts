@@ -232,8 +232,9 @@ function secured(trusts: Authority, { certificate, mechanism }: Client): string 
     Object.entries(ours)
       .map(([key, value]) => `${' '.repeat(indent)}${key}: ${JSON.stringify(value)}\n`)
       .join('');
-  const anchor = 'redpanda: &producer\n';
-  return shipped.replace(commented, () => lines(4)).replace(anchor, () => anchor + lines(20));
+  const outputs = / {18}redpanda:\n/g;
+  expect(shipped.match(outputs)).toHaveLength(3);
+  return shipped.replace(commented, () => lines(4)).replaceAll(outputs, (block) => block + lines(20));
 }
 
 function sizes(state: object): readonly number[] {

@@ -30,7 +30,10 @@ await describeWith(['kafka', 'postgres'], 'an output topic', ({ kafka, postgres 
     const text = readFileSync('redpanda.yaml', 'utf8');
     const path = join(pipeline.folder, 'redpanda.yaml');
     const clientId = `client_id: ${pipeline.name}`;
-    writeFileSync(path, text.replace('compression: lz4', 'compression: none').replaceAll(/client_id: .*/g, clientId));
+    writeFileSync(
+      path,
+      text.replaceAll('compression: lz4', 'compression: none').replaceAll(/client_id: .*/g, clientId),
+    );
     return path;
   }
 
