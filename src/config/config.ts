@@ -126,7 +126,7 @@ export interface BatchingConfig {
 export interface GroupConfig extends ComponentConfig {
   /** Absolute paths, at least one. Files are opened below them only. */
   readonly storageRoots: readonly string[];
-  /** Batches in flight. */
+  /** Batches whose headers are read concurrently: the lower of `pipeline.threads`, if it is positive, and `concurrency`. */
   readonly concurrency: number;
   /** Worker threads that read headers. */
   readonly workers: number;

@@ -108,6 +108,18 @@ export function wholeNumber(least: number, most: number) {
   );
 }
 
+/** A whole number of at least 1, or -1 for Redpanda Connect's default. */
+export function positiveOrDefault() {
+  return field('a whole number of at least 1, or -1, without quotes', (value) =>
+    value instanceof BareScalar &&
+    typeof value.value === 'number' &&
+    Number.isSafeInteger(value.value) &&
+    (value.value >= 1 || value.value === -1)
+      ? value.value
+      : undefined,
+  );
+}
+
 /** A share from `1%` to `100%`, as a number up to 1, or undefined for `never`. */
 export function percentageOrNever() {
   return field<{ readonly share: number | undefined }>('a percentage from 1% to 100%, or never', (value) => {

@@ -11,12 +11,12 @@ import {
   nonEmptyList,
   nonEmptyText,
   oneOf,
-  onlyDefault,
   percentageOrNever,
+  positiveOrDefault,
   wholeNumber,
 } from './fields.ts';
 
-const pipelineSchema = mapping({ threads: onlyDefault(-1), processors: list(z.unknown()) });
+const pipelineSchema = mapping({ threads: positiveOrDefault().default(-1), processors: list(z.unknown()) });
 
 const groupSchema = mapping({
   storage_roots: nonEmptyList(
@@ -56,7 +56,7 @@ export function readPipeline(document: ConfigDocument): GroupConfig | undefined 
     label: component.label,
     path: component.path,
     storageRoots: fields.storage_roots.map((root) => path.normalize(root)),
-    concurrency: fields.concurrency,
+    concurrency: pipeline.threads === -1 ? fields.concurrency : Math.min(pipeline.threads, fields.concurrency),
     workers: fields.workers,
     readsInFlight: fields.reads_in_flight,
     fileWaitMs: fields.file_wait,

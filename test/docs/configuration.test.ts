@@ -89,6 +89,7 @@ describe('docs/configuration.md', () => {
     { part: 'http', names: documented('`http`') },
     { part: 'logger', names: documented('`logger`') },
     { part: 'input.redpanda', names: withSecurity('`input.redpanda`') },
+    { part: 'pipeline', names: documented('`pipeline`') },
     { part: 'pipeline.processors.0.group_dicom_state', names: documented('`pipeline.processors`') },
     { part: `${OUTPUTS}.1.switch.cases.0.output.redpanda`, names: withSecurity('`redpanda`') },
   ])('lists every field of $part that can be set, and no other', ({ part, names }) => {
