@@ -4,7 +4,7 @@ import { formatConfigIssue } from '../errors.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { configFiles } from './config-files.ts';
 import { addVariables, type ConfigOptions, configArguments } from './config-options.ts';
-import { print } from './output.ts';
+import { print, printError } from './output.ts';
 
 interface LintOptions extends ConfigOptions {
   readonly deprecated?: boolean;
@@ -33,7 +33,7 @@ export function lintCommand(): Command {
         requireLabels: options.labels === true,
         skipUnset: options.skipEnvVarCheck === true,
       });
-      for (const issue of issues) process.stderr.write(`${formatConfigIssue(issue)}\n`);
+      await printError(issues.map((issue) => `${formatConfigIssue(issue)}\n`).join(''));
       if (options.verbose === true) await print(`${file}: ${issues.length === 0 ? 'OK' : 'FAILED'}\n`);
       failed ||= issues.length > 0;
     }

@@ -44,8 +44,8 @@ function failureMessage(error: unknown): string {
 endOnCrash(EXIT.broke);
 tolerateClosedPipes();
 const exitCode = await main(process.argv.slice(2));
-// The native client and worker threads may keep the process alive, so it is ended explicitly: after stdout is flushed, or after a second
-// when its reader is stuck.
+// The native client and worker threads may keep the process alive, so it is ended explicitly: after stdout and stderr are flushed, or
+// after a second when a reader is stuck.
 const FLUSH_TIMEOUT_MS = 1_000;
 setTimeout(() => void endProcess(exitCode), FLUSH_TIMEOUT_MS);
-process.stdout.write('', () => void endProcess(exitCode));
+process.stdout.write('', () => process.stderr.write('', () => void endProcess(exitCode)));

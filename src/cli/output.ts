@@ -29,6 +29,11 @@ export async function print(text: string | Uint8Array): Promise<boolean> {
   return false;
 }
 
+/** Writes to stderr and waits until it is written. A reader that has closed the pipe, or a full disk, is ignored. */
+export async function printError(text: string): Promise<void> {
+  await new Promise<void>((resolve) => process.stderr.write(text, () => resolve()));
+}
+
 function isClosedPipe(error: Error): boolean {
   return codeOf(error) === 'EPIPE';
 }

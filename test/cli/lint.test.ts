@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -50,6 +51,19 @@ describe('lint', { timeout: 60_000 }, () => {
     expect(new Set(reported(stderr))).toEqual(
       new Set(['broken.yaml(1', 'broken.yaml(2', 'below/broken.yml(1', 'below/broken.yml(2', 'missing.yaml(1']),
     );
+  });
+
+  it('prints all findings of a large file to a slow reader', async () => {
+    const fields = Array.from({ length: 3_000 }, (_, n) => `bogus_field_with_a_long_name_${n}: 1\n`);
+    write('large.yaml', fields.join(''));
+    const child = spawn(process.execPath, [COMMAND, 'lint', 'large.yaml'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const chunks: Buffer[] = [];
+    setTimeout(() => child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk)), 500);
+    await once(child, 'close');
+    expect(String(Buffer.concat(chunks)).match(/bogus_field/g)).toHaveLength(3_000);
   });
 
   it('checks every .yaml and .yml file below a folder, each once', () => {
