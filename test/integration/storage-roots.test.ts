@@ -29,7 +29,7 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
       .toHaveLength(1);
     expect(linesWith(pipeline, 'storage root cannot be used')[0]).toMatchObject({
       level: 'warn',
-      field: `${FIELD}.0`,
+      field: `root.${FIELD}.0`,
       code: 'ENOENT',
     });
     const url = urlOf(pipeline);
