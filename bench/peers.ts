@@ -7,7 +7,7 @@
  * A rate is measured from the first committed offset to the last one. CPU is that of the engine's processes, from their start.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -38,7 +38,6 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     work: ALL,
     command: (connect) => [connect],
     env: { RPC_PLUGINS: resolve('plugins/*.yaml') },
-    config: withThreads,
   },
   own: {
     name: 'Redpanda Connect with its own components',
@@ -128,13 +127,6 @@ function costsOf(tree: readonly TreeProcess[], records: number) {
     processorMicros: micros((command) => command.endsWith('plugin group_dicom_state')),
     outputMicros: micros((command) => command.endsWith('plugin dicom_store')),
   };
-}
-
-/** The shipped file with as many batches in the plugin as the Node engine reads at once; Connect's default is the number of CPUs. */
-function withThreads(target: Pipeline): string {
-  const file = join(target.folder, 'with-threads.yaml');
-  writeFileSync(file, readFileSync('redpanda.yaml', 'utf8').replace(/^pipeline:$/m, 'pipeline:\n  threads: 40'));
-  return file;
 }
 
 /** Redpanda Connect's own components with the settings of redpanda.yaml. */

@@ -66,6 +66,12 @@ describe('the shipped redpanda.yaml', () => {
     expect(config.logger.level).toBe('debug');
   });
 
+  it('lets Redpanda Connect have as many batches in the plugin as are read concurrently here', () => {
+    const { threads, processors } = parse(readFileSync(file, 'utf8')).pipeline;
+    expect(threads).toBe(processors[0].group_dicom_state.concurrency);
+    expect(loadConfig(file, { env: {} }).group.concurrency).toBe(threads);
+  });
+
   it('stops within the ten seconds that Docker waits, and is replaced within ten after SIGKILL', () => {
     const config = loadConfig(file, { env: {} });
     expect(config.shutdownTimeoutMs).toBeLessThan(10_000);
