@@ -5,8 +5,8 @@ import { pendingNativeCalls } from '../kafka/client/native-calls.ts';
 import type { ExitCode } from './cli-error.ts';
 
 const POLL_MS = 10;
-/** A thread that isn't blocked ends within milliseconds. */
-const THREADS_END_WITHIN_MS = 2_000;
+/** A thread that isn't blocked ends within milliseconds, and storage that answers answers a check of a root within this time. */
+const STORAGE_ENDS_WITHIN_MS = 2_000;
 
 /**
  * Waits up to `graceMs` for pending native calls and returns when none is left. If one is, ends the process with SIGKILL: `process.exit()`
@@ -25,7 +25,11 @@ export async function endDespiteNativeCalls(code: ExitCode, message: string, gra
  * Everything must be committed and written before.
  */
 export async function endProcess(code: ExitCode): Promise<void> {
-  if ((await endHeaderThreads(THREADS_END_WITHIN_MS)) && pendingRootProbes() === 0) process.exit(code);
+  const deadline = performance.now() + STORAGE_ENDS_WITHIN_MS;
+  const threadsEnded = await endHeaderThreads(STORAGE_ENDS_WITHIN_MS);
+  // A check of a root may have begun just before.
+  while (pendingRootProbes() > 0 && performance.now() < deadline) await sleep(POLL_MS);
+  if (threadsEnded && pendingRootProbes() === 0) process.exit(code);
   killed(code, 'a thread is blocked in the storage; ending with SIGKILL');
 }
 

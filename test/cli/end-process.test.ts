@@ -61,6 +61,30 @@ describe('endProcess', () => {
   }, 15_000);
 });
 
+describe('endProcess during the check of a storage root', () => {
+  /** A process that ends as soon as a check has begun, which takes this expression. */
+  function startWith(answer: string): ChildProcess {
+    const built = join(worker, '../../..');
+    const script = `
+      const { StorageRootWatch } = await import('${built}/dicom/files/storage-root-watch.js');
+      const { endProcess } = await import('${built}/cli/end-process.js');
+      new StorageRootWatch({ roots: ['/'], onChange: () => {}, probe: () => ${answer} });
+      await endProcess(4);`;
+    program = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return program;
+  }
+
+  it('waits for an answer and exits with the given code', async () => {
+    const child = startWith('new Promise((resolve) => setTimeout(resolve, 300))');
+    expect(await once(child, 'exit')).toEqual([4, null]);
+  }, 20_000);
+
+  it('ends the process with SIGKILL within seconds without an answer', async () => {
+    const child = startWith('new Promise(() => {})');
+    expect(await Promise.race([once(child, 'exit'), timeout(10_000)])).toEqual([null, 'SIGKILL']);
+  }, 20_000);
+});
+
 function timeout(milliseconds: number): Promise<string> {
   return new Promise((resolve) => setTimeout(() => resolve(`no end within ${milliseconds} ms`), milliseconds));
 }
