@@ -11,7 +11,7 @@ const RECORDS = 300;
 
 /** Every answer that the service waits for while it processes a batch, in this order. Numbers are Kafka's API keys. */
 const ACKS: readonly { what: string; line: 'database' | 'broker'; is: (request: Buffer) => boolean }[] = [
-  { what: "the database's commit", line: 'database', is: (request) => request.includes('wado_consumer_write') },
+  { what: "the database's commit", line: 'database', is: (request) => request.includes('wado_consumer_') },
   { what: 'AddPartitionsToTxn', line: 'broker', is: hasRequest(24) },
   { what: 'Produce', line: 'broker', is: hasRequest(0) },
   { what: 'AddOffsetsToTxn', line: 'broker', is: hasRequest(25) },

@@ -107,7 +107,6 @@ export function dropTriggerSql(name: DatabaseName, table: string): readonly stri
 /** Whether a packet from the service writes rows. Its answer says that they are committed. */
 export function isWrite(name: DatabaseName, request: Buffer): boolean {
   // PostgreSQL: Bind, a prepared statement with its values. MySQL: one query with the inserts and the commit.
-  if (name === 'postgres')
-    return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_write'));
+  if (name === 'postgres') return request[0] === 0x42 || (request[0] === 0x50 && request.includes('wado_consumer_'));
   return /\binsert into\b/i.test(request.subarray(0, 4_096).toString('latin1'));
 }
