@@ -15,6 +15,12 @@ if [ ! -x "$connect" ]; then
   fi
   echo "building Redpanda Connect into $cache (several minutes, once)" >&2
   mkdir -p "$cache"
+  # Downloads may fail for a moment; a build that fails is not repeated.
+  for pause in 5 15 0; do
+    if go mod download >&2; then break; fi
+    [ "$pause" != 0 ] || exit 1
+    sleep "$pause"
+  done
   # Under another name first: an interrupted build must not look like a finished one.
   go build -o "$connect.new" . >&2
   mv "$connect.new" "$connect"
