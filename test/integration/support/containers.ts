@@ -2,6 +2,7 @@ import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 import { freePort } from '../../../src/testing/free-port.ts';
+import { kafkaVariables } from '../../../src/testing/stack/kafka-variables.ts';
 import type { Started } from './shared-run.ts';
 
 /**
@@ -83,23 +84,7 @@ export async function runKafka(labels: Labels): Promise<Started> {
     const outside = `${client.info.containerRuntime.host}:${port}`;
     const container = await new GenericContainer(images.kafka)
       .withLabels(labels)
-      .withEnvironment({
-        KAFKA_ADVERTISED: outside,
-        KAFKA_NODE_ID: '1',
-        KAFKA_PROCESS_ROLES: 'broker,controller',
-        KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
-        KAFKA_LISTENERS: 'OUTSIDE://:9092,CONTROLLER://:9093',
-        KAFKA_ADVERTISED_LISTENERS: `OUTSIDE://${outside}`,
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
-        KAFKA_INTER_BROKER_LISTENER_NAME: 'OUTSIDE',
-        KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
-        KAFKA_NUM_PARTITIONS: '6',
-        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
-        KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
-        KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
-        KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: '1',
-        KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
-      })
+      .withEnvironment(kafkaVariables(outside))
       .withExposedPorts({ container: 9092, host: port })
       .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
       .start();
