@@ -67,7 +67,7 @@ function batching<T extends { readonly source: ConsumedRecord }>(
   }
   if (size !== undefined) {
     const neverIdle = { inFlight: () => Number.POSITIVE_INFINITY, finished$: NEVER };
-    return { name: 'buffer_time', operator: batchWhenIdle<T>({ count, size, periodMs, ...neverIdle, scheduler }) };
+    return { name: 'batch_by_size', operator: batchWhenIdle<T>({ count, size, periodMs, ...neverIdle, scheduler }) };
   }
   return { name: 'buffer_time', operator: bufferTime(periodMs, null, count, scheduler) };
 }

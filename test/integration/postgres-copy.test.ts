@@ -49,6 +49,10 @@ await describeWith(['postgres'], 'COPY by the PostgreSQL sink', ({ postgres }) =
     await sink.write(images(5, 5));
     expect(await noted()).toEqual(['copy', 'copy']);
     expect(await database.rows('image')).toHaveLength(10);
+    const recent = "updated_time between localtimestamp - interval '1 minute' and localtimestamp";
+    expect(await database.query(`select count(*)::int as n from dicom_image_meta where ${recent}`)).toEqual([
+      { n: 10 },
+    ]);
   });
 
   it('leaves rows that exist to the upsert, and is tried again 8 statements later', async () => {

@@ -95,3 +95,21 @@ describe.each(MODES)('a batch with byte_size, %s,', (_, options) => {
     ]);
   });
 });
+
+describe('the buffer of the topology', () => {
+  const nameOf = (options: Partial<BufferOptions>) => {
+    const waiting = {
+      revoked$: NEVER,
+      isWanted: () => true,
+      waits: () => undefined,
+      resumable: (due: number) => due,
+      resumes: () => undefined,
+    };
+    return bufferOperator<Item>({ batchCount: 50, batchPeriodMs: 5_000, ...options }, waiting, NEVER).name;
+  };
+
+  it('is bufferTime, unless batches also close by size', () => {
+    expect(nameOf({})).toBe('buffer_time');
+    expect(nameOf({ batchBytes: 1 })).toBe('batch_by_size');
+  });
+});
