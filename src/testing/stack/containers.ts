@@ -1,6 +1,5 @@
 /** Servers in containers, through testcontainers. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import mysql from 'mysql2/promise';
 import pg from 'pg';
 import type { GenericContainer, StartedTestContainer } from 'testcontainers';
 import { setDefaultVariable } from '../../config/environment.ts';
@@ -8,6 +7,7 @@ import { freePort } from '../free-port.ts';
 import { advertisedAddress } from './brokers.ts';
 import { databasesOf } from './databases.ts';
 import { kafkaVariables } from './kafka-variables.ts';
+import { administratorDsn } from './mysql-account.ts';
 import type { Reaper } from './reaper.ts';
 import { type BrokerServer, type DatabaseServer, type ServerProcess, StackError } from './server.ts';
 
@@ -94,19 +94,16 @@ export async function containerDatabase(
         ['root', 'dicom'].map((user) => `mysql://${user}:dicom@${host}:${port}/dicom`);
   let dsn = dsns[0] ?? '';
   const { process, close } = await run(library, configured, reaper, async () => {
-    dsn = await Promise.any(dsns.map(connectable));
+    dsn = kind === 'postgres' ? await connectable(dsn) : await administratorDsn(dsns);
   });
   return { how: `container ${image}`, address: () => ({ host, port }), process, ...databasesOf(() => dsn), close };
 }
 
 async function connectable(dsn: string): Promise<string> {
-  if (dsn.startsWith('mysql:')) await (await mysql.createConnection(dsn)).end();
-  else {
-    const client = new pg.Client(dsn);
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.end();
-  }
+  const client = new pg.Client(dsn);
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.end();
   return dsn;
 }
 

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 import { freePort } from '../../../src/testing/free-port.ts';
 import { kafkaVariables } from '../../../src/testing/stack/kafka-variables.ts';
+import { administratorDsn } from '../../../src/testing/stack/mysql-account.ts';
 import type { Started } from './shared-run.ts';
 
 /**
@@ -66,14 +67,8 @@ async function runMysqlServer(image: string, prefix: string, labels: Labels): Pr
       .start();
     const dsnOf = (user: string) =>
       `mysql://${user}:dicom@${container.getHost()}:${container.getMappedPort(3306)}/dicom`;
-    return eventually(() => Promise.any(['root', 'dicom'].map((user) => connectable(dsnOf(user)))));
+    return eventually(() => administratorDsn(['root', 'dicom'].map(dsnOf)));
   });
-}
-
-async function connectable(dsn: string): Promise<string> {
-  const connection = await mysql.createConnection(dsn);
-  await connection.end();
-  return dsn;
 }
 
 export async function runKafka(labels: Labels): Promise<Started> {
