@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Five suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `integration`, `faults` and `connect` need a
- * real Kafka and PostgreSQL (testcontainers, or those of `scripts/services.sh up`) and name what they skip.
+ * Six suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `slow` needs no servers either, but its files
+ * take 15 to 60 s each. `integration`, `faults` and `connect` need a real Kafka and PostgreSQL (testcontainers, or those of
+ * `scripts/services.sh up`) and name what they skip.
  */
+const SLOW = 'test/**/*.slow.test.ts';
+
 export default defineConfig({
   test: {
     // The native Kafka client and worker threads need separate processes.
@@ -16,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/embedded/**', 'test/integration/**', 'test/faults/**', 'test/connect/**'],
+          exclude: ['test/embedded/**', 'test/integration/**', 'test/faults/**', 'test/connect/**', SLOW],
           // Importing the same modules again for each file took almost half of the CPU time.
           isolate: false,
           testTimeout: 30_000,
@@ -25,7 +28,17 @@ export default defineConfig({
       {
         extends: true,
         // A stack may take 60 s for its database and 60 s for the service.
-        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 150_000 },
+        test: {
+          name: 'embedded',
+          include: ['test/embedded/**/*.test.ts'],
+          exclude: [SLOW],
+          testTimeout: 120_000,
+          hookTimeout: 150_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'slow', include: [SLOW], testTimeout: 120_000, hookTimeout: 150_000 },
       },
       {
         extends: true,

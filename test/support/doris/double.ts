@@ -1,6 +1,6 @@
 /**
  * A double of an Apache Doris cluster, written from Doris's documentation of Stream Load, the unique key model and the HTTP API: FEs, BEs and
- * one MySQL port on 127.0.0.1. It keeps its rows in memory. `connect-client.test.ts` and `flink-client.test.ts` in
+ * one MySQL port on 127.0.0.1. It keeps its rows in memory. `connect-client.test.ts` and `flink-client.slow.test.ts` in
  * `test/databases/doris` run the clients of Redpanda Connect and Flink against it.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
