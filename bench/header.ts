@@ -2,7 +2,9 @@
  * Reading DICOM headers. First on one thread: CPU time and files per second of this reader, dicom-parser and dcmjs, over the same files in
  * one run. Then this reader in worker threads: over warm files, cold files, and a file system that takes 5 or 50 ms per call.
  *
- *   npm run bench -- header [--files 200] [--rounds 3] [--without-peers]
+ *   npm run bench -- header [--files 200] [--rounds 3] [--without-peers] [--baseline DIR]
+ *
+ * `--baseline` adds this reader as built in another checkout.
  *
  * Needs a build. Cold files need `dd`, and the slow file system needs a C compiler; without them these rows are omitted. On a machine with
  * other load, rely on CPU figures and ratios only.
@@ -10,7 +12,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { dicomCorpus } from '../src/testing/dicom-corpus.ts';
 import { delayLibrary } from './delay-library.ts';
@@ -28,7 +30,12 @@ const FIXTURE_PASSES = 20;
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
-    options: { files: { type: 'string' }, rounds: { type: 'string' }, 'without-peers': { type: 'boolean' } },
+    options: {
+      files: { type: 'string' },
+      rounds: { type: 'string' },
+      'without-peers': { type: 'boolean' },
+      baseline: { type: 'string' },
+    },
   });
   const files = Number(values.files ?? 200);
   const rounds = Number(values.rounds ?? 3);
@@ -37,7 +44,10 @@ export async function run(args: readonly string[]): Promise<void> {
     const kinds = writeFiles(folder, files);
     const peers = values['without-peers'] === true ? [] : PEERS;
     if (peers.length > 0) installPeers();
-    console.log(oneThread(folder, kinds, rounds, [...OURS, ...peers]));
+    const contenders = [...OURS, ...peers].map((name): Contender => ({ name, reader: name, checkout: SCRIPTS }));
+    if (values.baseline !== undefined)
+      contenders.push({ name: 'baseline', reader: 'wado-consumer', checkout: join(resolve(values.baseline), 'bench') });
+    console.log(oneThread(folder, kinds, rounds, contenders));
     console.log();
     console.log(workerThreads(folder, [...kinds.values()].flat()));
   } finally {
@@ -62,6 +72,13 @@ function writeFiles(folder: string, files: number): ReadonlyMap<string, readonly
   return kinds;
 }
 
+/** A reader, measured by the script of its checkout. */
+interface Contender {
+  readonly name: string;
+  readonly reader: string;
+  readonly checkout: string;
+}
+
 interface Figures {
   readonly cpuUs: number;
   readonly perSecond: number;
@@ -77,21 +94,22 @@ function oneThread(
   folder: string,
   kinds: ReadonlyMap<string, readonly string[]>,
   rounds: number,
-  names: readonly string[],
+  contenders: readonly Contender[],
 ): string {
   const list = join(folder, 'kinds.json');
   writeFileSync(list, JSON.stringify({ ...Object.fromEntries(kinds), [IN_TURN]: interleave([...kinds.values()]) }));
-  const script = join(SCRIPTS, 'header-one.mjs');
-  const contenders = names.map((): FiguresByKind => ({}));
+  const best = contenders.map((): FiguresByKind => ({}));
   for (let round = 1; round <= rounds; round++) {
-    names.forEach((name, at) => {
+    contenders.forEach(({ name, reader, checkout }, at) => {
       console.error(`round ${round}: ${name}`);
-      const printed = execFileSync(process.execPath, [script, name, folder, list, '1'], { encoding: 'utf8' });
-      contenders[at] = bestOf(contenders[at] ?? {}, JSON.parse(printed));
+      const script = join(checkout, 'header-one.mjs');
+      const printed = execFileSync(process.execPath, [script, reader, folder, list, '1'], { encoding: 'utf8' });
+      best[at] = bestOf(best[at] ?? {}, JSON.parse(printed));
     });
   }
+  const names = contenders.map(({ name }) => name);
   const rows = [...kinds.keys(), IN_TURN].map((kind) => {
-    const figures = contenders.map((contender) => contender[kind] ?? null);
+    const figures = best.map((contender) => contender[kind] ?? null);
     const ours = figures[0] ?? null;
     const ratios = figures.slice(OURS.length).map((theirs) => ratio(theirs, ours));
     return [kind, ...figures.map(cpuText), ...ratios, String(ours?.perSecond ?? '–')];
@@ -111,7 +129,7 @@ function cpuText(figures: Figures | null): string {
 }
 
 function ratio(theirs: Figures | null, ours: Figures | null): string {
-  return theirs === null || ours === null ? '–' : (theirs.cpuUs / ours.cpuUs).toFixed(1);
+  return theirs === null || ours === null ? '–' : (theirs.cpuUs / ours.cpuUs).toFixed(2);
 }
 
 function interleave(lists: readonly (readonly string[])[]): string[] {

@@ -32,6 +32,21 @@ describe('an error of the producer', () => {
     },
   );
 
+  it.each([
+    ['Broker: Message size too large (MSG_SIZE_TOO_LARGE)', 'ERR_MSG_SIZE_TOO_LARGE'],
+    ['1 message(s) timed out on a/b [0] (_TIMED_OUT, requires epoch bump)', 'ERR__TIMED_OUT'],
+  ])('names the error that ended the transaction when all records were dropped: %s', (line, name) => {
+    const client = clientWith('TXNERR', `[thrd:main]: Current transaction failed in state InTransaction: ${line}`);
+    const dropped = error(ERRORS.ERR__PURGE_QUEUE);
+    expect(toSinkError('t', dropped, { client })).toMatchObject({ code: 'unavailable', detail: name });
+    expect(toSinkError('t', error(ERRORS.ERR__MSG_TIMED_OUT), { client }).detail).toBe('ERR__MSG_TIMED_OUT');
+  });
+
+  it('does not take the name from another line of the log', () => {
+    const client = clientWith('TXNERR', '[thrd:main]: Unable to register partition (MSG_SIZE_TOO_LARGE)');
+    expect(toSinkError('t', error(ERRORS.ERR__PURGE_QUEUE), { client }).detail).toBe('ERR__PURGE_QUEUE');
+  });
+
   it('names the topic that is missing or denied', () => {
     const detailOf = (code: number) => toSinkError('t', error(code), { topic: 'images' }).detail;
     expect(detailOf(ERRORS.ERR__UNKNOWN_TOPIC)).toBe('ERR__UNKNOWN_TOPIC: there is no topic images');

@@ -32,6 +32,9 @@ const FATAL_CAUSES: readonly (readonly [RegExp, string])[] = [
   [/Cluster authorization failed/, 'ERR_CLUSTER_AUTHORIZATION_FAILED'],
 ];
 
+/** librdkafka's name of the error that ended a transaction, from its log lines of the facility TXNERR. */
+const TRANSACTION_ERROR = /Current transaction failed in state .*\((\w+)(?:, requires epoch bump)?\)$/s;
+
 /** A reason older than this is ignored. librdkafka logs a repeated line only every 30 s. */
 const FRESH_MS = 60_000;
 
@@ -41,6 +44,7 @@ interface FoundReason {
 }
 
 const lastReasons = new WeakMap<object, FoundReason>();
+const transactionErrors = new WeakMap<object, FoundReason>();
 const fatalCauses = new WeakMap<object, string>();
 
 interface LogEmitter {
@@ -54,6 +58,11 @@ export function watchDisconnectReasons(client: LogEmitter): void {
     if (fac === 'FATAL') {
       const cause = find(FATAL_CAUSES, message);
       if (cause !== undefined) fatalCauses.set(client, cause);
+    }
+    if (fac === 'TXNERR') {
+      const name = TRANSACTION_ERROR.exec(message)?.[1];
+      // librdkafka's names lack the prefix that `errorName` has: _TIMED_OUT, MSG_SIZE_TOO_LARGE.
+      if (name !== undefined) transactionErrors.set(client, { reason: `ERR_${name}`, at: performance.now() });
     }
     if (fac !== 'FAIL') return;
     const reason = find(REASONS, message);
@@ -75,7 +84,15 @@ function find(patterns: readonly (readonly [RegExp, string])[], message: string)
  * `advertised_host_unresolved:HOST:PORT`, `advertised_host_unreachable:HOST:PORT`; undefined when the log had none within FRESH_MS.
  */
 export function reasonOf(client: object): string | undefined {
-  const found = lastReasons.get(client);
+  return fresh(lastReasons.get(client));
+}
+
+/** The name of the error that ended the client's last failed transaction; undefined when none did within FRESH_MS. */
+export function transactionErrorOf(client: object): string | undefined {
+  return fresh(transactionErrors.get(client));
+}
+
+function fresh(found: FoundReason | undefined): string | undefined {
   return found !== undefined && performance.now() - found.at < FRESH_MS ? found.reason : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** The meaning of the producer's errors for the service (docs/dispositions.md has the table). */
 import { ConfigError, SinkError, type SinkErrorCode } from '../../errors.ts';
 import { disconnectReason, ERRORS, errorCode, errorName, type NativeProducer } from '../client/client.ts';
-import { fatalCauseOf } from '../client/disconnect-reason.ts';
+import { fatalCauseOf, transactionErrorOf } from '../client/disconnect-reason.ts';
 
 /** No broker acknowledged any record for `deadlineMs`. */
 export class SilenceError extends Error {
@@ -63,6 +63,9 @@ export function toSinkError(sink: string, error: unknown, context: ProduceErrorC
   if (error instanceof SilenceError) return silence(sink, client, cause);
   if (error instanceof ConfigError) return new SinkError(sink, 'unavailable', errorName(error));
   if (isConsequence(error) && cause !== undefined) return toSinkError(sink, cause, { ...context, cause: undefined });
+  // The records of a failed transaction are dropped without an error of their own.
+  const transactionError = isConsequence(error) && client !== undefined ? transactionErrorOf(client) : undefined;
+  if (transactionError !== undefined) return new SinkError(sink, 'unavailable', transactionError);
   const code = errorCode(error);
   if (Number.isNaN(code)) return new SinkError(sink, 'unavailable', error instanceof Error ? error.name : 'unknown');
   if (code === ERRORS.ERR__FATAL)
