@@ -105,7 +105,7 @@ export interface Series {
 
 const LABELS = ['label', 'path'] as const;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
-/** Redpanda Connect's mechanisms. `size` and `check` stay at 0. */
+/** Redpanda Connect's mechanisms. `check` stays at 0. */
 const BATCH_MECHANISMS = ['count', 'period', 'size', 'check'];
 
 /** The settings of the metrics. */
@@ -149,13 +149,13 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     connection: connection('input'),
     batches: new Counter({
       name: 'batch_created',
-      help: 'Batches, by what closed them: count or period',
+      help: 'Batches, by what closed them: count, size or period',
       labelNames: [...LABELS, 'mechanism'],
       registers,
     }),
     offsetResets: new Counter({
       name: 'wado_offset_resets',
-      help: "Times that a partition went on at another offset than the group's, by reason",
+      help: "Times that a partition continued at another offset than the group's, by reason",
       labelNames: [...LABELS, 'reason'],
       registers,
     }),

@@ -3,6 +3,7 @@
  * come from different places in the service, so that a lost record shows as a difference.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { DicomReadErrorCode, ParseErrorCode, SinkErrorCode } from '../errors.ts';
 import type { Origin } from '../records/records.ts';
 
 /** Counts records by what became of them. */
@@ -43,6 +44,39 @@ export interface LedgerFigures {
   readonly inFlight: number;
   readonly waiting: number;
 }
+
+type DeadLetterCode = ParseErrorCode | DicomReadErrorCode | Extract<SinkErrorCode, 'rejected'>;
+
+/** Every code of a dead letter, at 0: `increase()` doesn't see the first record of a series that begins with it. */
+const NO_DEAD_LETTERS: Readonly<Record<DeadLetterCode, 0>> = {
+  null_value: 0,
+  not_utf8: 0,
+  too_many_values: 0,
+  not_json: 0,
+  not_an_object: 0,
+  invalid_field: 0,
+  missing_required: 0,
+  empty_required: 0,
+  too_long: 0,
+  invalid_date: 0,
+  conflicting: 0,
+  not_dicom: 0,
+  no_transfer_syntax: 0,
+  truncated: 0,
+  bad_meta: 0,
+  bad_sequence: 0,
+  bad_deflate: 0,
+  too_deep: 0,
+  too_many_elements: 0,
+  header_too_large: 0,
+  outside_storage_roots: 0,
+  not_a_regular_file: 0,
+  file_missing: 0,
+  file_unreadable: 0,
+  read_timeout: 0,
+  read_failed: 0,
+  rejected: 0,
+};
 
 /** Creates the ledger and registers its metrics. */
 export function createRecordLedger(registry: Registry): RecordLedger {
@@ -92,7 +126,9 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     () => counts.needTransfer,
   );
   gauge('wado_records_in_flight', 'Records in the topology that are not acknowledged yet', () => gauges.inFlight());
-  gauge('wado_records_waiting', 'Records that are waiting for their file', () => gauges.waiting());
+  gauge('wado_records_waiting', 'Records that are waiting for their file or for a lost storage root', () =>
+    gauges.waiting(),
+  );
   new Counter({
     name: 'wado_records_dead_lettered',
     help: 'Records whose dead letter is acknowledged, by error code',
@@ -100,7 +136,8 @@ export function createRecordLedger(registry: Registry): RecordLedger {
     registers,
     collect() {
       this.reset();
-      for (const [code, count] of deadLetters) this.labels(code).inc(count);
+      const counts = { ...NO_DEAD_LETTERS, ...Object.fromEntries(deadLetters) };
+      for (const [code, count] of Object.entries(counts)) this.labels(code).inc(count);
     },
   });
 

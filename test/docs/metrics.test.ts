@@ -59,9 +59,17 @@ describe('the tables of metrics in docs/operating.md', () => {
 describe('the recommended alerts', () => {
   it('ask for metrics that the service registers', () => {
     const asked = [...alerts.matchAll(/`([^`]+)`/g)]
-      .flatMap(([, expression = '']) => expression.match(/\b[a-z]+_[a-z_0-9]+\b/g) ?? [])
+      .flatMap(([, expression = '']) => expression.replace(/\{.*?\}/g, '').match(/\b[a-z]+_[a-z_0-9]+\b/g) ?? [])
       .filter((name) => !registered.has(name));
     expect(asked).toEqual([]);
     expect(alerts).toContain('redpanda_lag');
+  });
+
+  it('combine only sums: Prometheus matches no sum with a series that has labels', () => {
+    const combined = [...alerts.matchAll(/`([^`]+)`/g)]
+      .map(([, expression = '']) => expression.split(/ and | \+ /))
+      .filter((operands) => operands.length > 1);
+    expect(combined.length).toBeGreaterThan(0);
+    expect(combined.flat().filter((operand) => !/^(?:deriv\()?sum\(/.test(operand))).toEqual([]);
   });
 });

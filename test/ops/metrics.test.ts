@@ -104,6 +104,18 @@ describe('the metrics', () => {
     }
   });
 
+  it('count dead letters by code, from 0, so that an alert sees the first one', async () => {
+    const metrics = createMetrics({ process: false });
+    const counts = async () =>
+      new Map((await metrics.series('wado_records_dead_lettered')).map(({ labels, value }) => [labels.code, value]));
+    const before = await counts();
+    for (const code of ['not_json', 'file_missing', 'rejected']) expect(before.get(code)).toBe(0);
+    const origin = new MemoryOrigin();
+    metrics.records.deadLetter(origin, 'file_missing');
+    metrics.records.acked([origin]);
+    expect(await counts()).toEqual(new Map([...before, ['file_missing', 1]]));
+  });
+
   it('count lost reader threads by reason, from 0', async () => {
     const metrics = createMetrics({ process: false });
     const lines: string[] = [];

@@ -19,7 +19,5 @@ export function balanceOf(metrics: ReadonlyMap<string, number>): {
 } {
   const figure = (name: string) => metrics.get(`wado_records_${name}`) ?? Number.NaN;
   const places = ['acked', 'released', 'in_flight', 'waiting'].map(figure);
-  // Codes come as they happen: before the first dead letter there is no series.
-  const deadLettered = metrics.get('wado_records_dead_lettered') ?? 0;
-  return { consumed: figure('consumed'), booked: places.reduce((sum, each) => sum + each, deadLettered) };
+  return { consumed: figure('consumed'), booked: places.reduce((sum, each) => sum + each, figure('dead_lettered')) };
 }
