@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
-import { decodeMetadata, doneRangesOf } from '../../src/kafka/consumer/commit-metadata.ts';
+import { decodeMetadata, doneRangesOf, METADATA_BYTES } from '../../src/kafka/consumer/commit-metadata.ts';
 import { countOf } from '../../src/kafka/consumer/done-ranges.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
@@ -109,6 +109,14 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
     await using next = topics.member(topic, { events: { metadataIgnored: (_, reason) => ignored.push(reason) } });
     await until(() => next.seen.length === 15, 30 * SECONDS, 'all records from the committed offset on');
     expect(ignored).toEqual(['foreign']);
+  });
+
+  it('fit into what the broker accepts, and one byte more does not', LONG, async () => {
+    const topic = await topicOf(1);
+    const commit = (bytes: number) =>
+      alterGroupOffsets(connection, topic, [{ topic, partition: 0, offset: 1, metadata: 'x'.repeat(bytes) }]);
+    await commit(METADATA_BYTES);
+    await expect(commit(METADATA_BYTES + 1)).rejects.toThrow('ERR_OFFSET_METADATA_TOO_LARGE');
   });
 
   /** Each refusal leads to a size of at most half of the last, down to 256, which this broker accepts. */

@@ -7,8 +7,8 @@
 import { type DoneRanges, decodeRanges, encodeRanges } from './done-ranges.ts';
 
 const VERSION = 1;
-/** What brokers accept by default (`offset.metadata.max.bytes`). */
-export const METADATA_BYTES = 4_096;
+/** What brokers accept by default (`offset.metadata.max.bytes`), without the NUL byte that the client appends. */
+export const METADATA_BYTES = 4_095;
 
 /** Identifies the log that offsets belong to. */
 export interface LogIdentity {

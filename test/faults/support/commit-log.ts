@@ -55,9 +55,11 @@ function readValue(value: Buffer): Omit<Commit, 'partition'> {
   // Then come the leader's epoch, the metadata and the time.
   if (version !== 3 && version !== 4) throw new Error(`OffsetCommitValue version ${version} is unknown`);
   const { text, next } = version === 3 ? readString(value, 14) : readCompactString(value, 14);
-  const metadata = decodeMetadata(text);
+  // The client appends a NUL byte.
+  const metadata = decodeMetadata(text.replace(/\0$/, ''));
   const time = Number(value.readBigInt64BE(next));
-  if (metadata === undefined) return { offset, time };
+  if (text === '') return { offset, time };
+  if (metadata === undefined) throw new Error(`the metadata that was committed with offset ${offset} can't be decoded`);
   const done = doneRangesOf(metadata, offset);
   if (done === undefined) throw new Error(`the metadata that was committed with offset ${offset} is damaged`);
   return { offset, time, topicId: metadata.topicId, done };
