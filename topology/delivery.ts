@@ -33,5 +33,5 @@ export function checkDelivery({ exactlyOnce = false, ...own }: Delivery): void {
     ? (['exactlyOnceTopology', 'topology'] as const)
     : (['topology', 'exactlyOnceTopology'] as const);
   if (own[used] === undefined && own[other] !== undefined)
-    throw new TypeError(`with exactlyOnce: ${exactlyOnce}, ${used} is the topology of one's own, not ${other}`);
+    throw new TypeError(`with exactlyOnce: ${exactlyOnce}, the custom topology is ${used}, not ${other}`);
 }

@@ -11,7 +11,7 @@ export function pluginCommand(): Command {
     .addArgument(new Argument('<name>', 'plugin').choices(Object.keys(PLUGINS)))
     .action(async (name: string) => {
       const plugin = PLUGINS[name];
-      if (plugin === undefined) throw new CliError(EXIT.usage, 'there is no plugin of this name');
+      if (plugin === undefined) throw new CliError(EXIT.usage, 'there is no plugin with this name');
       try {
         await servePlugin(plugin);
       } catch (error) {

@@ -23,7 +23,7 @@ export function runCommand(): Command {
     .addOption(
       new Option(
         '--group-protocol <protocol>',
-        "how the group assigns partitions: use eager if the group's other members use it; consumer needs Kafka 4.0",
+        "how the group assigns partitions: use eager if the group's other members use it; consumer needs Kafka 4.0 or newer",
       )
         .choices(['classic', 'eager', 'consumer'])
         .default('classic'),

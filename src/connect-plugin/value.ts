@@ -102,7 +102,7 @@ export function writeValue(value: ConnectValue, writer: Writer, depth = 0): Writ
     case 'object':
       return writeObject(value, writer, depth);
     default:
-      throw new ValueError(`a ${typeof value} is no value of Redpanda Connect`);
+      throw new ValueError(`Redpanda Connect has no values of type ${typeof value}`);
   }
 }
 

@@ -39,7 +39,7 @@ export interface GroupCommitOptions {
   readonly lingerBytes?: number;
   /** or after its oldest batch has waited this long, in milliseconds [0: at once]. */
   readonly lingerMs?: number;
-  /** How long close() waits for statements in progress, in milliseconds [2000]. */
+  /** How long close() waits for statements in progress, in milliseconds [1000]. */
   readonly drainMs?: number;
 }
 

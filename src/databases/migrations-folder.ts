@@ -18,7 +18,7 @@ export function migrationsFolder(dialect: string): string {
     const candidate = join(folder, 'drizzle', dialect);
     if (existsSync(join(folder, 'package.json')) && existsSync(join(candidate, 'meta', '_journal.json')))
       return candidate;
-    if (folder === dirname(folder)) throw new Error(`the package lacks its folder drizzle/${dialect}`);
+    if (folder === dirname(folder)) throw new Error(`the package has no folder drizzle/${dialect}`);
   }
 }
 

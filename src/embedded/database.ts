@@ -48,7 +48,7 @@ async function forkDatabase(args: string[]): Promise<Omit<EmbeddedDatabase, 'dsn
     });
     void exited.then(() => {
       clearTimeout(timer);
-      reject(new Error('the embedded database ended as it started; --fresh empties its folder'));
+      reject(new Error('the embedded database exited during its start; --fresh empties its folder'));
     });
   });
   return {

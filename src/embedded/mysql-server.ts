@@ -153,7 +153,7 @@ async function accepting(dsn: string, child: ChildProcess): Promise<void> {
   });
   for (;;) {
     if (failed || child.exitCode !== null)
-      throw new Error('the server ended as it started; --fresh empties its folder');
+      throw new Error('the server exited during its start; --fresh empties its folder');
     try {
       const connection = await mysql.createConnection(dsn);
       return await connection.end();

@@ -202,7 +202,7 @@ function pauseAfter(waitedMs: number): number {
 /** Parses a waiting record again: its row and its strings cost more memory than they cost time. */
 export function fileOf({ source }: WaitingFile): StoredFile {
   const parsed = parseRecord(source);
-  if (parsed.kind === 'poison') throw new TypeError('a record that was parsed before is not valid any more');
+  if (parsed.kind === 'poison') throw new TypeError('a record that was parsed before is no longer valid');
   return parsed;
 }
 
