@@ -14,6 +14,7 @@ import {
   PRODUCE_DEADLINE_MS,
   producerSettings,
 } from '../src/kafka/client/settings.ts';
+import type { KnownTopics } from '../src/kafka/consumer/known-topics.ts';
 import { kafkaOrigin, originHeaders } from '../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../src/kafka/consumer/source.ts';
 import { createProducer } from '../src/kafka/producer/producer.ts';
@@ -45,12 +46,13 @@ import { checkDelivery, type Delivery, type ServiceNodes } from './delivery.ts';
 import { databaseNode, deadLetterNode, sourceNode, topicNode, transactionNode } from './outline.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
-/** The metrics, health and logs that the nodes report to, and the state of the storage roots. */
+/** The metrics, health and logs that the nodes report to, and what the process knows about storage roots and topics. */
 export interface Operations {
   readonly metrics: Metrics;
   readonly health: Health;
   readonly logger: Logger;
   readonly storage: Outages;
+  readonly knownTopics: KnownTopics;
   readonly batchLog: BatchLog;
 }
 
@@ -156,6 +158,7 @@ function buildSource(
     drainTimeoutMs: Math.min(input.batching.periodMs + DRAIN_MARGIN_MS, input.rebalanceTimeoutMs / 2),
     commits: exactlyOnce ? 'transaction' : 'source',
     events: sourceEvents(input, operations),
+    knownTopics: operations.knownTopics,
   });
 }
 

@@ -5,6 +5,7 @@ import type { TopologyNode } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
+import { KnownTopics } from '../kafka/consumer/known-topics.ts';
 import { componentOf } from '../ops/component.ts';
 import { createDashboard, type Dashboard, type DashboardOptions } from '../ops/dashboard.ts';
 import { createHealth } from '../ops/health.ts';
@@ -66,9 +67,10 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const stopping = new AbortController();
   const forced = new AbortController();
 
+  const knownTopics = new KnownTopics();
   const nodeOptions = { groupProtocol: 'classic', ...options } as const;
   const start = () => {
-    const running = startTopology(config, { metrics, health, logger, storage }, nodeOptions);
+    const running = startTopology(config, { metrics, health, logger, storage, knownTopics }, nodeOptions);
     nodes = running.nodes;
     return running;
   };

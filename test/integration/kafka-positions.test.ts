@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { alterGroupOffsets } from '../../src/kafka/admin/alter-group-offsets.ts';
 import { decodeMetadata, encodeMetadata } from '../../src/kafka/consumer/commit-metadata.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
+import { KnownTopics } from '../../src/kafka/consumer/known-topics.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
 import { TestTopics, until } from './support/kafka-topics.ts';
@@ -106,7 +107,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     await topics.recreate(topic);
     await topics.fill(topic, 2_000, 'new');
     await until(() => member.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
-    expect(member.moved).toContainEqual({ reason: 'recreated', skipped: 0 });
+    expect(member.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
     await until(
       async () => (await topics.committed(topic, topic))[0]?.offset === 2_000,
       10 * SECONDS,
@@ -128,6 +129,26 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     await until(() => late.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
     expect(late.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
   });
+
+  it.each(['latest', 'error'])(
+    'starts a topic over that was recreated, where the broker deleted its offsets and the topology restarts (%s)',
+    LONG,
+    async (reset) => {
+      const topic = await topicOf(10);
+      await consumed(topic);
+      const config = { 'auto.offset.reset': reset };
+      const knownTopics = new KnownTopics();
+      {
+        await using member = topics.member(topic, { config, knownTopics });
+        await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+      }
+      await topics.recreate(topic);
+      await topics.fill(topic, 20, 'new');
+      await using restarted = topics.member(topic, { config, knownTopics });
+      await until(() => restarted.values('new') === 20, 60 * SECONDS, 'the whole new log is consumed');
+      expect(restarted.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
+    },
+  );
 
   it('is committed with the id of its topic in a transaction, too', LONG, async () => {
     const topic = await topicOf(10);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toOffsetReset } from '../../src/kafka/consumer/offset-reset.ts';
+import { explainReset, toOffsetReset } from '../../src/kafka/consumer/offset-reset.ts';
 
 const TEXT =
   '[thrd:main]: storage.queue [3]: offset reset (at offset 17 (leader epoch 0), broker 1) to BEGINNING: fetch failed due to ' +
@@ -20,5 +20,23 @@ describe("a line of the client's log", () => {
     null,
   ])('that says anything else is left alone: %j', (line) => {
     expect(toOffsetReset(line)).toBeUndefined();
+  });
+});
+
+describe('a reset of the client', () => {
+  const reset = { topic: 'storage', partition: 0, offset: 50 };
+  const logOf = (begin: number, end: number, id = 'first') => ({
+    topics: async () => [{ topic: 'storage', id, partitions: 1 }],
+    ranges: async () => new Map([['storage/0', { begin, end }]]),
+  });
+
+  it('is explained by retention, or by a log that ends below the offset', async () => {
+    expect(await explainReset(reset, 'first', logOf(70, 90))).toEqual({ reason: 'retention', begin: 70, skipped: 20 });
+    expect(await explainReset(reset, 'first', logOf(0, 20))).toEqual({ reason: 'truncated', begin: 0, skipped: 0 });
+    expect(await explainReset(reset, undefined, logOf(0, 20))).toEqual({ reason: 'truncated', begin: 0, skipped: 0 });
+  });
+
+  it('says nothing about the log of a recreated topic, which is reported once when its client is replaced', async () => {
+    expect(await explainReset(reset, 'first', logOf(0, 20, 'second'))).toBeUndefined();
   });
 });

@@ -50,6 +50,9 @@ describe('an error of the producer', () => {
   it('names the topic that is missing or denied', () => {
     const detailOf = (code: number) => toSinkError('t', error(code), { topic: 'images' }).detail;
     expect(detailOf(ERRORS.ERR__UNKNOWN_TOPIC)).toBe('ERR__UNKNOWN_TOPIC: there is no topic images');
+    expect(detailOf(ERRORS.ERR__UNKNOWN_PARTITION)).toBe(
+      'ERR__UNKNOWN_PARTITION: a partition no longer exists in topic images',
+    );
     expect(detailOf(ERRORS.ERR_TOPIC_AUTHORIZATION_FAILED)).toBe(
       'ERR_TOPIC_AUTHORIZATION_FAILED: access denied to topic images',
     );

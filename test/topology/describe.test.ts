@@ -1,6 +1,7 @@
 import { afterEach, expect, it, describe as suite } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { KnownTopics } from '../../src/kafka/consumer/known-topics.ts';
 import { createBatchLog } from '../../src/ops/batch-log.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { createLogger } from '../../src/ops/logger.ts';
@@ -35,7 +36,8 @@ function compose(own: Config, delivery: Delivery) {
     add: () => undefined,
     update: () => undefined,
   };
-  const operations = { metrics: createMetrics({ process: false }), health: createHealth(), logger, storage };
+  const metrics = createMetrics({ process: false });
+  const operations = { metrics, health: createHealth(), logger, storage, knownTopics: new KnownTopics() };
   const nodes = buildNodes(
     own,
     { ...operations, batchLog: createBatchLog(logger) },

@@ -19,12 +19,16 @@ export function toOffsetReset(line: unknown): OffsetReset | undefined {
 
 /**
  * Why the client reset a partition, where its log begins, and the number of records that were deleted before they were consumed. Undefined
- * for a partition that doesn't exist any more. Rejects with a SourceError.
+ * for a partition that doesn't exist any more, and for one of another topic than that with `consumedId`, whose recreation is reported when
+ * its client is replaced. Rejects with a SourceError.
  */
 export async function explainReset(
   { topic, partition, offset }: OffsetReset,
-  queries: Pick<GroupQueries, 'ranges'>,
+  consumedId: string | undefined,
+  queries: Pick<GroupQueries, 'topics' | 'ranges'>,
 ): Promise<{ readonly reason: SkipReason; readonly begin: number; readonly skipped: number } | undefined> {
+  const [described] = await queries.topics([topic]);
+  if (consumedId !== undefined && described?.id !== consumedId) return undefined;
   const range = (await queries.ranges([{ topic, partition }])).get(partitionName({ topic, partition }));
   if (range === undefined) return undefined;
   const { begin } = range;

@@ -1,6 +1,7 @@
 import type { NativeConfig } from '../client/types.ts';
 import type { SourceEvents } from './events.ts';
 import type { IntakeOptions } from './intake.ts';
+import type { KnownTopics } from './known-topics.ts';
 
 /** The settings of the Kafka source. */
 export interface KafkaSourceOptions extends IntakeOptions {
@@ -18,4 +19,6 @@ export interface KafkaSourceOptions extends IntakeOptions {
    */
   readonly commits?: 'source' | 'transaction';
   readonly events?: SourceEvents;
+  /** What earlier sources of this process knew about the topics. Default: nothing. */
+  readonly knownTopics?: KnownTopics;
 }

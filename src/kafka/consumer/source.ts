@@ -21,7 +21,7 @@ import { Rebalances } from './rebalance.ts';
 import { createSourceCommitter } from './source-committer.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 import { type Stall, StalledPartitions } from './stalled-partitions.ts';
-import { isSkip, policyOf, type StartOffset } from './start-offsets.ts';
+import { isSkip, type StartOffset } from './start-offsets.ts';
 import { StartQueries } from './start-queries.ts';
 import { fetchesOf, isReachable, type Statistics } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
@@ -87,7 +87,7 @@ export class KafkaSource implements Source, Offsets {
     this.#queries = new GroupQueries(options.config);
     this.#starts = new StartQueries({
       queries: this.#queries,
-      policy: policyOf(options.config),
+      settings: options,
       unknown: (reason) => this.#readiness.startsUnknown(reason),
       outdated: () => this.#replaceClient('a topic was recreated'),
     });
@@ -291,7 +291,7 @@ export class KafkaSource implements Source, Offsets {
     // The topic may have been recreated.
     this.#monitor.check();
     try {
-      const found = await explainReset(reset, this.#queries);
+      const found = await explainReset(reset, this.#starts.consumedId(reset.topic), this.#queries);
       if (found !== undefined) this.#events.moved?.(reset, found.reason, reset.offset, found.begin, found.skipped);
     } catch (error) {
       this.#disconnected(errorName(error));

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../errors.ts';
 import { type Partition, partitionName } from '../client/types.ts';
 import type { GroupQueries, TopicState } from './group-queries.ts';
-import { type StartOffset, type StartPolicy, startOffsetOf } from './start-offsets.ts';
+import { KnownTopics } from './known-topics.ts';
+import type { KafkaSourceOptions } from './source-options.ts';
+import { policyOf, type StartOffset, startOffsetOf } from './start-offsets.ts';
 import type { TrackedStart } from './watermark.ts';
 
 const RETRY_MS = 200;
@@ -10,7 +12,7 @@ const RETRY_MS = 200;
 /** What the queries use and where they report failures. */
 export interface StartQueriesOptions {
   readonly queries: Pick<GroupQueries, 'topics' | 'committed' | 'ranges'>;
-  readonly policy: StartPolicy;
+  readonly settings: Pick<KafkaSourceOptions, 'config' | 'knownTopics'>;
   /** Called with the reason why the start offsets are unknown. The queries are retried. */
   unknown(reason: string): void;
   /** Called when an assigned topic was recreated since the current client was first assigned it. The client must be replaced. */
@@ -24,21 +26,23 @@ export interface StartQueriesOptions {
  */
 export class StartQueries {
   readonly #options: StartQueriesOptions;
-  readonly #firstSeen = new Map<string, number>();
-  readonly #consumedIds = new Map<string, string>();
+  readonly #known: KnownTopics;
   /** Per topic, the id of the topic that the current client was assigned first. */
   readonly #clientIds = new Map<string, string>();
 
   constructor(options: StartQueriesOptions) {
     this.#options = options;
+    this.#known = options.settings.knownTopics ?? new KnownTopics();
   }
 
-  /** To be called with each description of the topics: remembers the first partition count of each. */
+  /** To be called with each description of the topics. */
   described(topics: readonly TopicState[]): void {
-    for (const { topic, partitions, error } of topics) {
-      const isKnown = error === undefined || error === 'ERR_UNKNOWN_TOPIC_OR_PART';
-      if (isKnown && !this.#firstSeen.has(topic)) this.#firstSeen.set(topic, partitions);
-    }
+    this.#known.described(topics);
+  }
+
+  /** The id of the topic that this process consumed last under this name. */
+  consumedId(topic: string): string | undefined {
+    return this.#known.consumedIds.get(topic);
   }
 
   /** To be called when the client is replaced. */
@@ -76,7 +80,8 @@ export class StartQueries {
   }
 
   async #query(partitions: readonly Partition[]): Promise<readonly StartOffset[]> {
-    const { queries, policy } = this.#options;
+    const { queries, settings } = this.#options;
+    const { firstSeen, consumedIds } = this.#known;
     const names = [...new Set(partitions.map(({ topic }) => topic))];
     const described = await queries.topics(names);
     this.described(described);
@@ -91,23 +96,20 @@ export class StartQueries {
     );
     const [committed, ranges] = await Promise.all([queries.committed(all), queries.ranges(existing)]);
     const facts = {
-      policy,
+      policy: policyOf(settings.config),
       topics,
       committed: new Map(committed.map((each) => [partitionName(each), each])),
       ranges,
-      firstSeen: this.#firstSeen,
-      consumedIds: this.#consumedIds,
+      firstSeen,
+      consumedIds,
     };
     const starts = existing.map((each) => {
       const start = startOffsetOf(each, facts);
       if (start === undefined) throw new SourceError('no_committed_offset', partitionName(each));
       return start;
     });
-    for (const { topic, topicId } of starts) {
-      if (topicId === undefined) continue;
-      this.#consumedIds.set(topic, topicId);
-      this.#clientIds.set(topic, topicId);
-    }
+    this.#known.assigned(starts);
+    for (const { topic, topicId } of starts) if (topicId !== undefined) this.#clientIds.set(topic, topicId);
     return starts;
   }
 }

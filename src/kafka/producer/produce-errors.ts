@@ -36,6 +36,7 @@ const TOPIC_ERRORS: ReadonlyMap<number, string> = new Map([
   [ERRORS.ERR_TOPIC_AUTHORIZATION_FAILED, 'access denied to topic'],
   [ERRORS.ERR_UNKNOWN_TOPIC_OR_PART, 'there is no topic'],
   [ERRORS.ERR__UNKNOWN_TOPIC, 'there is no topic'],
+  [ERRORS.ERR__UNKNOWN_PARTITION, 'a partition no longer exists in topic'],
   [ERRORS.ERR_TOPIC_EXCEPTION, 'invalid topic name'],
 ]);
 

@@ -5,6 +5,7 @@ import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { connect, disconnect, newProducer } from '../../../src/kafka/client/client.ts';
 import type { PartitionOffset } from '../../../src/kafka/client/types.ts';
 import type { SourceEvents } from '../../../src/kafka/consumer/events.ts';
+import type { KnownTopics } from '../../../src/kafka/consumer/known-topics.ts';
 import { kafkaOrigin } from '../../../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../../src/kafka/producer/producer.ts';
@@ -122,6 +123,7 @@ export interface MemberOptions {
   readonly limit?: number;
   /** Default: source. */
   readonly commits?: 'source' | 'transaction';
+  readonly knownTopics?: KnownTopics;
 }
 
 export interface Seen {
@@ -149,7 +151,7 @@ export class TestMember {
   constructor(
     connection: object,
     topic: string,
-    { group = topic, limit = 10_000, commits = 'source', config, events, acknowledges }: MemberOptions,
+    { group = topic, limit = 10_000, commits = 'source', config, events, acknowledges, knownTopics }: MemberOptions,
   ) {
     this.source = new KafkaSource({
       name: topic,
@@ -171,6 +173,7 @@ export class TestMember {
       commitPeriodMs: 200,
       drainTimeoutMs: 1_000,
       commits,
+      ...(knownTopics === undefined ? {} : { knownTopics }),
       events: {
         ...events,
         assigned: (_, starts) => {
