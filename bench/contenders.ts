@@ -92,7 +92,7 @@ export async function runService(
 }
 
 /** Variables of this process that are passed to the service, such as NODE_OPTIONS for a profiler. */
-function passedOn(...names: readonly string[]): Record<string, string> {
+export function passedOn(...names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 

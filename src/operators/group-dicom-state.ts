@@ -74,7 +74,9 @@ export function groupDicomState(
           files.length > 0;
           files = waiting.takeLookups(root, MOST_LOOKUPS)
         ) {
-          const missing = await reader.stillMissing?.(files.map((each) => fileOf(each).path)).catch(() => []);
+          const missing = await reader
+            .stillMissing?.(files.map((each) => each.path ?? fileOf(each).path))
+            .catch(() => []);
           waiting.lookedUp(files, missing ?? []);
         }
         lookingUp.delete(root);
@@ -93,8 +95,9 @@ export function groupDicomState(
         for (const file of wanted) {
           const record = compacted.get(file.source.origin) ?? file.source;
           const before = waited.get(file);
-          const root = why.isMissing ? reader.rootOf?.(file.path) : undefined;
-          waiting.hold({ source: record, root, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
+          const path = why.isMissing ? file.path : undefined;
+          const root = path === undefined ? undefined : reader.rootOf?.(path);
+          waiting.hold({ source: record, root, path, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
         }
         source.waits(
           wanted.map((file) => file.source),

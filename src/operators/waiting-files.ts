@@ -11,6 +11,8 @@ export interface WaitingFile {
   readonly isMissing: boolean;
   /** The storage root of a missing file, see `HeaderReader.rootOf`. */
   readonly root?: number | undefined;
+  /** The path of a missing file. It is looked up often: parsing its record each time would cost more than the lookup. */
+  readonly path?: string | undefined;
   /** How long it has waited when it is due, in milliseconds; times in which the storage did not answer are not included. */
   readonly waitedMs: number;
   /** When it is due, by `WaitingFiles.now`. */
@@ -96,16 +98,24 @@ export class WaitingFiles {
    * after `end()`.
    */
   hold(held: FileToHold): boolean {
-    if (held.reason === 'storage_outage') return this.add(held, LONGEST_WAIT_MS);
-    const pauseMs = Math.max(0, Math.min(pauseAfter(held.waitedMs), this.#fileWaitMs - held.waitedMs));
-    return this.add({ ...held, waitedMs: held.waitedMs + pauseMs }, pauseMs);
+    return this.#hold(held, held.waitedMs);
   }
 
   /** Holds a record for `pauseMs`. Returns false after `end()`. */
   add(file: FileToHold, pauseMs: number): boolean {
+    return this.#add(file, file.waitedMs, pauseMs);
+  }
+
+  #hold(file: FileToHold, waitedMs: number): boolean {
+    if (file.reason === 'storage_outage') return this.#add(file, waitedMs, LONGEST_WAIT_MS);
+    const pauseMs = Math.max(0, Math.min(pauseAfter(waitedMs), this.#fileWaitMs - waitedMs));
+    return this.#add(file, waitedMs + pauseMs, pauseMs);
+  }
+
+  #add(file: FileToHold, waitedMs: number, pauseMs: number): boolean {
     if (this.#ended) return false;
     const { now } = this;
-    const held = { ...file, dueAt: now + pauseMs };
+    const held = { ...file, waitedMs, dueAt: now + pauseMs };
     const tick = Math.ceil(held.dueAt / TICK_MS);
     const others = this.#ticks.get(tick);
     if (others === undefined) {
@@ -133,7 +143,7 @@ export class WaitingFiles {
       const startedAt = this.#lookedUp.get(file);
       if (startedAt === undefined) return;
       this.#lookedUp.delete(file);
-      if (missing[index] === true) this.hold({ ...file, waitedMs: this.waitedMs(file) });
+      if (missing[index] === true) this.#hold(file, this.waitedMs(file));
       else this.#due.push(missing[index] === false ? file : { ...file, dueAt: file.dueAt + now - startedAt });
     });
     if (this.#due.length > 0) this.#subscriber?.next();

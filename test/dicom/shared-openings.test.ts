@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,6 +76,28 @@ describe('files of one directory that are opened at the same time', () => {
     mkdirSync(join(folder, 'late'));
     for (const path of pathsIn('late')) writeFileSync(path, '');
     expect(await openAll(pathsIn('late'))).toEqual(Array(FILES).fill('ok'));
+  });
+
+  it('are looked up by their paths when they are missing below an open directory, which is not opened again', async () => {
+    mkdirSync(join(folder, 'series'));
+    writeFileSync(join(folder, 'series', '0.dcm'), '');
+    await openAll([join(folder, 'series', '0.dcm')]);
+    calls = [];
+    expect(await openAll([join(folder, 'series', 'late.dcm')])).toEqual(['ENOENT']);
+    expect(calls.map(({ call }) => call)).toEqual(['open', 'missing']);
+    let answers = 0;
+    expect(() => roots.openNow(join(folder, 'series', 'late.dcm'), () => answers++)).toThrow(/ENOENT/);
+    expect(answers).toBe(1);
+  });
+
+  it('are opened below another directory that has replaced the open one', async () => {
+    mkdirSync(join(folder, 'series'));
+    writeFileSync(join(folder, 'series', '0.dcm'), '');
+    await openAll([join(folder, 'series', '0.dcm')]);
+    renameSync(join(folder, 'series'), join(folder, 'old'));
+    mkdirSync(join(folder, 'series'));
+    writeFileSync(join(folder, 'series', 'late.dcm'), '');
+    expect(await openAll([join(folder, 'series', 'late.dcm')])).toEqual(['ok']);
   });
 
   it('do not share those of another directory', async () => {

@@ -1,7 +1,7 @@
 /** Reads the files of a batch: one by one from fast storage, many at the same time from slow storage. */
 import { DicomReadError, systemCode } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
-import { toReadError } from './file-error.ts';
+import { readFailure } from './file-error.ts';
 import { FileHeader, NOT_KNOWN } from './file-header.ts';
 import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
@@ -144,7 +144,7 @@ function addFailure(
   incomplete: boolean,
   notAttempted = false,
 ): void {
-  const { code, attribute } = toReadError(error);
+  const { code, attribute } = readFailure(error);
   failures.indexes.push(index);
   failures.codes.push(code);
   failures.attributes.push(attribute);

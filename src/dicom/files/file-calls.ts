@@ -3,6 +3,7 @@
  * makes the calls: blocking (`runSync`) or in libuv's threads (`runConcurrently`).
  */
 import fs from 'node:fs';
+import { systemCode } from '../../errors.ts';
 import { CheapCall } from './cheap-call.ts';
 
 /** One file system call and its arguments. */
@@ -19,11 +20,13 @@ export type FileCall =
   | { readonly call: 'close'; readonly descriptor: number }
   | { readonly call: 'realpath'; readonly path: string }
   | { readonly call: 'readlink'; readonly path: string }
+  /** Whether a path names nothing: 1 if so. Its last part is not followed if it is a link. */
+  | { readonly call: 'missing'; readonly path: string }
   /** Not a system call: waits until another reading has done the same work. A blocking driver doesn't wait. */
   | { readonly call: 'wait'; readonly until: (resume: () => void) => void };
 
 /**
- * Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, or a path.
+ * Result of a call: a descriptor, a size in bytes (`NOT_REGULAR` if not a regular file), a number of bytes, a path, or 0 or 1.
  */
 export type FileAnswer = number | string;
 
@@ -68,6 +71,8 @@ function callSync(step: FileCall): FileAnswer {
       return fs.realpathSync.native(step.path);
     case 'readlink':
       return fs.readlinkSync(step.path);
+    case 'missing':
+      return isMissingNow(step.path) ? 1 : 0;
     case 'wait':
       return 0;
   }
@@ -133,6 +138,9 @@ function startCall(step: FileCall, onAnswer: OnAnswer): void {
     case 'readlink':
       fs.readlink(step.path, onAnswer);
       return;
+    case 'missing':
+      fs.lstat(step.path, (error) => onAnswer(null, systemCode(error) === 'ENOENT' ? 1 : 0));
+      return;
     case 'wait':
       step.until(() => onAnswer(null, 0));
   }
@@ -141,6 +149,15 @@ function startCall(step: FileCall, onAnswer: OnAnswer): void {
 function closeSync(descriptor: number): number {
   fs.closeSync(descriptor);
   return 0;
+}
+
+/** Whether a path names nothing, by a blocking call. Its last part is not followed if it is a link. */
+export function isMissingNow(path: string): boolean {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** In bytes; `NOT_REGULAR` if not a regular file. */

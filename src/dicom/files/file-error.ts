@@ -22,8 +22,13 @@ const CODES: Readonly<Record<string, DicomReadErrorCode>> = {
  * other error is a bug and is rethrown.
  */
 export function toReadError(error: unknown): DicomReadError {
+  return error instanceof DicomReadError ? error : new DicomReadError(readFailure(error).code);
+}
+
+/** The fields of `toReadError` without creating an error: capturing its stack costs more than the failed call. */
+export function readFailure(error: unknown): Pick<DicomReadError, 'code' | 'attribute'> {
   if (error instanceof DicomReadError) return error;
   const code = systemCode(error);
   if (code === undefined) throw error;
-  return new DicomReadError(CODES[code] ?? 'read_failed');
+  return { code: CODES[code] ?? 'read_failed', attribute: undefined };
 }

@@ -90,7 +90,7 @@ export class ReadJob {
     const statesLength = states.lengths.reduce((sum, length) => sum + length, 0);
     const found = failures.indexes.map((position, at) => ({
       index: this.#indexes[position] ?? 0,
-      error: new DicomReadError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
+      error: readError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
       incomplete: failures.incomplete[at] === true,
       ...(failures.notAttempted[at] === true ? { notAttempted: true } : {}),
       ...systemCodeOf(failures, at),
@@ -116,6 +116,18 @@ export class ReadJob {
       };
     });
   }
+}
+
+/** By their code, without an attribute: an error is created once, because capturing its stack costs as much as reading a file. */
+const errors = new Map<DicomReadErrorCode, DicomReadError>();
+
+function readError(code: DicomReadErrorCode, attribute: string | undefined): DicomReadError {
+  if (attribute !== undefined) return new DicomReadError(code, attribute);
+  const known = errors.get(code);
+  if (known !== undefined) return known;
+  const error = new DicomReadError(code);
+  errors.set(code, error);
+  return error;
 }
 
 function systemCodeOf({ systemCodes }: FailureLists, at: number): Pick<HeaderFailure, 'systemCode'> {

@@ -50,6 +50,8 @@ export class RootOutcomes {
   readonly #now: () => number;
   /** The oldest first. */
   #groups: Group[] = [];
+  /** Files that were found at their first attempt, and are not in a group yet. Nearly all files are: counting them must cost nothing. */
+  #found = 0;
   /** The files that were tried without success, with the group of their first attempt. */
   #unsuccessful = new WeakMap<object, Group>();
   #errorsInARow = 0;
@@ -86,9 +88,12 @@ export class RootOutcomes {
       earlier.missing--;
       return;
     }
+    if (outcome === 'found') {
+      this.#found++;
+      return;
+    }
     const group = this.#currentGroup();
     group.files++;
-    if (outcome === 'found') return;
     this.#unsuccessful.set(file, group);
     // An error says nothing about whether the file exists, but an outage may begin with errors and end in missing files.
     group.missing++;
@@ -99,6 +104,10 @@ export class RootOutcomes {
 
   /** Draws the conclusion from what was recorded. Call it after each batch, and regularly, because files settle. */
   update(): void {
+    if (this.#found > 0) {
+      this.#currentGroup().files += this.#found;
+      this.#found = 0;
+    }
     if (this.#limits.share === undefined) return;
     if (this.#lost === undefined) {
       if (this.#errorsInARow >= ERRORS_IN_A_ROW) this.#begin(this.#lastError);

@@ -18,10 +18,13 @@ export class RootPaths {
     // Normalising costs more than the search, and few paths need it.
     const plain = file.includes('/.') || file.includes('//') ? path.normalize(file) : file;
     let innermost: number | undefined;
-    this.#prefixes.forEach((prefix, index) => {
-      const longer = prefix.length > (this.#prefixes[innermost ?? -1]?.length ?? -1);
-      if (longer && plain.startsWith(prefix)) innermost = index;
-    });
+    let length = 0;
+    for (let index = 0; index < this.#prefixes.length; index++) {
+      const prefix = this.#prefixes[index] ?? '';
+      if (prefix.length <= length || !plain.startsWith(prefix)) continue;
+      innermost = index;
+      length = prefix.length;
+    }
     return innermost;
   }
 }

@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DicomReadError, systemCode } from '../../errors.ts';
 import { DirectoryHandles, HAS_HANDLES, handleLink, type UsedHandle } from './directory-handles.ts';
-import { type OnProgress, type Reading, runSync } from './file-calls.ts';
+import { isMissingNow, type OnProgress, type Reading, runSync } from './file-calls.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
 // O_NONBLOCK: opening a FIFO returns at once; it is then refused because it isn't a regular file.
@@ -55,8 +55,11 @@ export class StorageRoots {
       return (yield { call: 'open', path: `${handle.prefix}${name}`, flags: FILE_FLAGS }) as number;
     } catch (error) {
       const code = systemCode(error);
-      // The directory may have been replaced since it was opened. Only a new handle proves that the file is missing.
-      if (code === 'ENOENT' && handle !== undefined) return yield* this.#openIn(directory, name);
+      if (code === 'ENOENT' && handle !== undefined) {
+        // The directory may have been replaced since it was opened: only its path says that the file is missing. A new handle costs more.
+        if (((yield { call: 'missing', path: file }) as number) === 1) throw error;
+        return yield* this.#openIn(directory, name);
+      }
       if (code !== 'ELOOP') throw error;
     } finally {
       handle?.release();
@@ -74,8 +77,9 @@ export class StorageRoots {
     if (prefix !== undefined) {
       try {
         return fs.openSync(`${prefix}${file.slice(slash + 1)}`, FILE_FLAGS);
-      } catch {
-        // `open` handles every failure.
+      } catch (error) {
+        if (systemCode(error) === 'ENOENT' && isMissingNow(file)) throw error;
+        // `open` handles every other failure.
       } finally {
         onProgress();
       }

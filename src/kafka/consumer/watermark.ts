@@ -146,7 +146,10 @@ export class WatermarkTracker {
 
   /** Emitted records begin to wait. Those of revoked partitions and earlier assignments are ignored. */
   waits(records: readonly (TrackedOffset & Waiting)[]): void {
-    for (const record of records) this.#current(record)?.waits(record.offset, record);
+    for (const record of records) {
+      const { offset, reason, bytes } = record;
+      this.#current(record)?.waits(offset, { reason, bytes });
+    }
     this.#wake();
   }
 
