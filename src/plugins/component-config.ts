@@ -57,6 +57,7 @@ function withoutForeignDefaults(config: ConnectStruct): ConnectStruct {
 /** The drivers' options as the manifest (plugins/dicom_store.yaml) writes their defaults. */
 const STORE_DEFAULTS: Readonly<Record<string, ConnectValue>> = {
   prepare: true,
+  copy: true,
   load_period: '1s',
   load_bytes: '32MiB',
   gzip: false,

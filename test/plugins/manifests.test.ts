@@ -60,6 +60,12 @@ describe('the manifests', () => {
     expect(Object.keys(DATABASE_DRIVERS)).toHaveLength(3);
   });
 
+  it('have every option of every database driver', () => {
+    const fields = manifestOf('dicom_store')?.fields.map(({ name }) => name);
+    const options = Object.values(DATABASE_DRIVERS).flatMap((driver) => Object.keys(driver.options));
+    expect(fields).toEqual(expect.arrayContaining(options));
+  });
+
   it('refuse fields that redpanda.yaml does not have, and name the others', () => {
     const known = (name: string) => manifestOf(name)?.fields.map((each) => each.name) ?? [];
     const refusal = (read: () => unknown) => {
