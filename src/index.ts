@@ -1,5 +1,5 @@
 /**
- * wado-consumer as a library: the service, its topology, and the operators, ports and clients for a topology of one's own
+ * wado-consumer as a library: the service, its topology, and the operators, ports and clients for a custom topology
  * (docs/library.md).
  */
 

@@ -116,7 +116,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
       await kafka.close();
     } finally {
       const others = new Set([...databases, ...written, ...clients, pool]);
-      // A sink of one's own may throw instead of rejecting. The others are closed all the same.
+      // A custom sink may throw instead of rejecting. The others are closed all the same.
       await Promise.allSettled([...others].map(async (node) => node.close()));
     }
   };
@@ -215,7 +215,7 @@ function buildTransactions(config: Config, operations: Operations, kafka: KafkaS
   });
 }
 
-/** Each output reports to metrics and health under its name: those of the configuration, and those of a topology of one's own. */
+/** Each output reports to metrics and health under its name: those of the configuration, and those of a custom topology. */
 function observers(config: Config, operations: Operations): OutputMap {
   function observation(name: string): SinkObservation<BatchRecord> {
     const component = componentOf(config, name);

@@ -1,11 +1,11 @@
-/** What a topology of one's own gets from the service and from the TopologyTestDriver. */
+/** What a custom topology gets from the service and from the TopologyTestDriver. */
 import type { DeadLetterSink, Sink } from '../src/ports.ts';
 import type { BatchRecord } from '../src/records/records.ts';
 import type { RecordOf } from '../src/sinks/publications.ts';
 import type { Topology } from './compose.ts';
 import type { ExactlyOnceNodes, Nodes, Settings } from './topology.ts';
 
-/** The nodes of the configuration, for an at-least-once topology of one's own. */
+/** The nodes of the configuration, for a custom at-least-once topology. */
 export interface ServiceNodes extends Nodes {
   /** The databases; `sinks` has them, too. */
   readonly databases: readonly Sink[];
@@ -17,7 +17,7 @@ export interface ServiceNodes extends Nodes {
   topic<R extends BatchRecord>(name: string, topic: string, recordOf: RecordOf<R>): Sink<R>;
 }
 
-/** The delivery guarantee, and a topology of one's own. Its function is called again after each failure, with new nodes. */
+/** The delivery guarantee, and a custom topology. Its function is called again after each failure, with new nodes. */
 export interface Delivery {
   /** Whether output records and offsets are committed in one Kafka transaction. Default false: at least once. */
   readonly exactlyOnce?: boolean;

@@ -3,7 +3,7 @@ import type { Component } from './metrics.ts';
 
 /**
  * The component of a node in metrics and `/ready`, by the node's name: the one in the configuration, or `root.topology.NAME` for a node of
- * a topology of one's own.
+ * a custom topology.
  */
 export function componentOf(config: Config, name: string): Component {
   const { state, image, deadLetter } = config.topics;

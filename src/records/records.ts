@@ -87,7 +87,7 @@ export interface GroupedRecord {
   readonly image: PublishedRow | null;
 }
 
-/** What a topology of one's own makes of one consumed record: a value of any type, instead of a `GroupedRecord`. */
+/** What a custom topology makes of one consumed record: a value of any type, instead of a `GroupedRecord`. */
 export interface Processed<T> {
   readonly source: ConsumedRecord;
   readonly value: T;

@@ -6,6 +6,6 @@ import { fileURLToPath } from 'node:url';
 export function packageFile(path: string): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return join(folder, path);
-    if (folder === dirname(folder)) throw new Error(`the package lacks ${path}`);
+    if (folder === dirname(folder)) throw new Error(`the package has no ${path}`);
   }
 }

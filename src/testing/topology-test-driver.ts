@@ -263,7 +263,7 @@ export class TopologyTestDriver {
   }
 
   /**
-   * Resolves when the condition is met, for processors of one's own that wait for something which the driver doesn't know. The clock does
+   * Resolves when the condition is met, for custom processors that wait for something which the driver doesn't know. The clock does
    * not advance. Rejects after `timeoutMs` of real time, or with the topology's error.
    */
   async until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {

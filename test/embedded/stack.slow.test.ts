@@ -171,7 +171,7 @@ describe('a stack whose service does not start', () => {
     const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       const exited = once(child, 'exit');
-      expect(await text(child.stdout)).toMatch(/^the service ended as it started\n[\s\S]*nonsense/);
+      expect(await text(child.stdout)).toMatch(/^the service exited during its start\n[\s\S]*nonsense/);
       expect(await exited).toEqual([0, null]);
       expect(readdirSync(folder)).toEqual([]);
     } finally {

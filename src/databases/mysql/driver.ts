@@ -25,7 +25,7 @@ export const mysql: DatabaseDriver<typeof OPTIONS> = {
         /:(charset|collation|engine|key|unique_index)\b/,
         'the tables do not fit; docs/tables.md says how to change them',
       ],
-      [/^(max_allowed_packet|innodb_flush_log_at_trx_commit):/, "change this setting of the server's"],
+      [/^(max_allowed_packet|innodb_flush_log_at_trx_commit):/, 'change this setting of the server'],
     ],
   },
   options: OPTIONS,

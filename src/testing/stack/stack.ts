@@ -257,7 +257,7 @@ export class Stack {
       },
       READY_MS - (performance.now() - started),
     );
-    if (ended) throw new StackError(`the service ended as it started\n${this.logTail()}`);
+    if (ended) throw new StackError(`the service exited during its start\n${this.logTail()}`);
   }
 
   async #endService(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
