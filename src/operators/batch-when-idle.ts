@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { SizeLimit } from './batch-size.ts';
 
 /** When a batch is closed. */
@@ -27,6 +27,7 @@ export function batchWhenIdle<T>(options: IdleBatching<T>): OperatorFunction<T, 
       let open: T[] = [];
       let sizeOfOpen = 0;
       let period: Subscription | undefined;
+      let check = Subscription.EMPTY;
       let checking = false;
 
       function close(): void {
@@ -43,12 +44,12 @@ export function batchWhenIdle<T>(options: IdleBatching<T>): OperatorFunction<T, 
       function checkSoon(): void {
         if (checking || open.length === 0) return;
         checking = true;
-        subscriber.add(
-          scheduler.schedule(() => {
-            checking = false;
-            if (inFlight() <= open.length) close();
-          }),
-        );
+        // Not added to the subscriber, which would keep every action: an action that has run doesn't end by itself.
+        check.unsubscribe();
+        check = scheduler.schedule(() => {
+          checking = false;
+          if (inFlight() <= open.length) close();
+        });
       }
 
       subscriber.add(finished$.subscribe(checkSoon));
@@ -71,5 +72,6 @@ export function batchWhenIdle<T>(options: IdleBatching<T>): OperatorFunction<T, 
         }),
       );
       subscriber.add(() => period?.unsubscribe());
+      subscriber.add(() => check.unsubscribe());
     });
 }

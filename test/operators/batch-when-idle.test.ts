@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Subject, VirtualTimeScheduler } from 'rxjs';
+import { type SchedulerLike, Subject, VirtualTimeScheduler } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { batchWhenIdle } from '../../src/operators/batch-when-idle.ts';
 
@@ -88,6 +88,30 @@ describe('a batch', () => {
     arrive(1);
     items$.complete();
     expect(batches).toEqual([[1]]);
+  });
+
+  it('leaves no action of the scheduler behind, however many batches there were', () => {
+    let ended = 0;
+    const scheduler: SchedulerLike = {
+      now: () => clock.now(),
+      schedule(work, delay, state) {
+        const action = clock.schedule(work, delay, state);
+        action.add(() => ended++);
+        return action;
+      },
+    };
+    const source$ = new Subject<number>();
+    const batching = source$
+      .pipe(batchWhenIdle({ count: COUNT, periodMs: PERIOD_MS, inFlight: () => 0, finished$, scheduler }))
+      .subscribe((batch) => batches.push([...batch]));
+    for (let item = 0; item < 100; item++) {
+      source$.next(item);
+      pass(0);
+    }
+    expect(batches).toHaveLength(100);
+    const before = ended;
+    batching.unsubscribe();
+    expect(ended - before).toBeLessThanOrEqual(1);
   });
 
   it('holds every item once and in order, whatever is acknowledged when', () => {
