@@ -35,7 +35,7 @@ export interface WaitingRecords {
   /** Emits after records that may wait have ceased to be wanted. */
   readonly revoked$: Observable<void>;
   /** Whether the record is still to be processed. */
-  isWanted(record: ConsumedRecord): boolean;
+  isWanted(record: Pick<ConsumedRecord, 'origin'>): boolean;
   /** To be called when records begin to wait. Ignores those that are no longer wanted. */
   waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
   /** How many of the `due` records may be resumed now. Resumed records count as in flight again. */

@@ -18,7 +18,7 @@ import { type Branches, forkTo } from '../src/operators/fork-to.ts';
 import { holdRefused } from '../src/operators/hold-refused.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../src/operators/retry-transient.ts';
 import type { Offsets, Sink, Source, Transaction } from '../src/ports.ts';
-import type { AcknowledgedBatch, Batch, BatchRecord, ConsumedRecord } from '../src/records/records.ts';
+import type { AcknowledgedBatch, Batch, BatchRecord, ConsumedRecord, Origin } from '../src/records/records.ts';
 import { type BufferOptions, bufferOperator } from './buffer.ts';
 import { atLeastOnceNodes, exactlyOnceNodes, type TopologyNode } from './nodes.ts';
 
@@ -145,9 +145,10 @@ function atLeastOnce<R extends BatchRecord>(
     outputs,
     run: () =>
       defer(() => {
-        const held = holdRefused(deadLetters, offsets, retry);
+        const isWanted = (origin: Origin) => source.waiting.isWanted({ origin });
+        const held = holdRefused(deadLetters, offsets, retry, isWanted);
         return batches$.pipe(
-          forkTo({ sinks, deadLetters: held.deadLetters }, { retry }),
+          forkTo({ sinks, deadLetters: held.deadLetters }, { retry, isWanted }),
           acknowledgeRecords(held.offsets),
           acknowledged,
           finalize(() => held.stop()),

@@ -32,6 +32,11 @@ export interface Branches<R extends BatchRecord> {
 /** How failed writes are retried. */
 export interface ForkOptions {
   readonly retry: RetryPolicy;
+  /**
+   * Whether a record is still to be stored [always]. A batch that a sink can't store for now is dropped when none of its records is:
+   * otherwise the batches of each rebalance during an outage would stay in memory until its end.
+   */
+  readonly isWanted?: (origin: Origin) => boolean;
 }
 
 /**
@@ -57,7 +62,7 @@ function store<R extends BatchRecord>(
 ): Observable<Batch<R>> {
   const { sinks, deadLetters } = branches;
   const all = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
-  return writeToAll(all, batch, branches, options.retry).pipe(
+  return writeToAll(all, batch, branches, options).pipe(
     concatMap((rejections) => afterRejections(rejections, batch, batch, branches, options)),
   );
 }
@@ -77,13 +82,13 @@ function afterRejections<R extends BatchRecord>(
   const rejected = new Set(poison.map(({ source }) => source.origin));
   const { deadLetters } = branches;
   const publishing = branches.sinks.filter((sink) => sink.storesByVersion !== true);
-  return writeToAll([deadLetters], { ...batch, grouped: [], poison }, branches, options.retry).pipe(
+  return writeToAll([deadLetters], { ...batch, grouped: [], poison }, branches, options).pipe(
     concatMap(() => withoutRejected(batch, rejected)),
     concatMap((rest) => {
       const left: Batch<R> = { ...rest, poison: [...batch.poison, ...poison] };
       const grouped = rowsNotIn(written.grouped, left.grouped);
       if (grouped.length === 0) return of(left);
-      return writeToAll(publishing, { ...left, grouped, poison: [] }, branches, options.retry).pipe(
+      return writeToAll(publishing, { ...left, grouped, poison: [] }, branches, options).pipe(
         concatMap((more) => {
           const all = { grouped: [...written.grouped, ...grouped] };
           return afterRejections(more, left, all, branches, options);
@@ -110,18 +115,22 @@ interface Failure {
 
 type Outcome<R extends BatchRecord> = { readonly rejections: readonly Rejection<R>[] } | Failure;
 
-/** Waits for every sink even if one fails: a write must not continue after its batch has failed. */
+/**
+ * Waits for every sink even if one fails: a write must not continue after its batch has failed. Completes without a value when the batch is
+ * dropped.
+ */
 function writeToAll<R extends BatchRecord>(
   sinks: readonly Sink<R>[],
   batch: Batch<R>,
   { deadLetters }: Branches<R>,
-  policy: RetryPolicy,
+  { retry, isWanted = () => true }: ForkOptions,
 ): Observable<readonly Rejection<R>[]> {
   if (sinks.length === 0) return of([]);
+  const isAnyWanted = () => batch.origins.some(isWanted);
   return forkJoin(
     sinks.map((sink) =>
       defer(() => sink.write(batch)).pipe(
-        retryTransient(sink.name, policy, recordsOf(batch, sink === deadLetters)),
+        retryTransient(sink.name, retry, recordsOf(batch, sink === deadLetters), isAnyWanted),
         map((rejections): Outcome<R> => ({ rejections })),
         catchError((error: unknown) => of<Outcome<R>>({ sink: sink.name, error })),
       ),

@@ -16,12 +16,14 @@ export interface HeldRecords<R extends BatchRecord> {
 
 /**
  * A dead letter that its topic refuses holds back the offset of its own record only: the rest of its batch, which may come from other
- * partitions, is acknowledged. The record is retried until the topic accepts it.
+ * partitions, is acknowledged. The record is retried until the topic accepts it, or until it is no longer wanted because its partition was
+ * revoked.
  */
 export function holdRefused<R extends BatchRecord>(
   deadLetters: Sink<R>,
   offsets: Offsets,
   policy: RetryPolicy,
+  isWanted: (origin: Origin) => boolean = () => true,
 ): HeldRecords<R> {
   /** The held records, with whether their batch was acknowledged meanwhile. */
   const held = new Map<Origin, boolean>();
@@ -33,7 +35,9 @@ export function holdRefused<R extends BatchRecord>(
     const batch = { origins: [origin], grouped: [], poison: [record], closedAt };
     defer(() => deadLetters.write(batch))
       .pipe(
-        retryTransient(deadLetters.name, policy, { reason: 'dead_letter_retry', origins: [origin] }),
+        retryTransient(deadLetters.name, policy, { reason: 'dead_letter_retry', origins: [origin] }, () =>
+          isWanted(origin),
+        ),
         takeUntil(stopped$),
       )
       .subscribe({
@@ -42,6 +46,7 @@ export function holdRefused<R extends BatchRecord>(
           held.delete(origin);
           if (acknowledged === true) offsets.ack([origin]);
         },
+        complete: () => void held.delete(origin),
         // Not transient: the record stays unacknowledged. The next dead letter that fails like this ends the topology.
         error: () => undefined,
       });

@@ -1,5 +1,6 @@
 import {
   defer,
+  EMPTY,
   finalize,
   type MonoTypeOperatorFunction,
   retry,
@@ -53,20 +54,24 @@ const TRANSIENT: ReadonlySet<SinkError['code']> = new Set(['unavailable', 'timeo
 
 /**
  * Resubscribes after a transient failure, without a limit on attempts; passes every other failure on. `records` are those of the call,
- * which are held while it is retried.
+ * which are held while it is retried. Completes without a value when `isWanted` returns false after a transient failure.
  */
 export function retryTransient<T>(
   sink: string,
   policy: RetryPolicy,
   records?: RetriedRecords,
+  isWanted: () => boolean = () => true,
 ): MonoTypeOperatorFunction<T> {
   return (call$) =>
     defer(() => {
       let failed = false;
+      let gaveUp = false;
       return call$.pipe(
         retry({
           delay: (error: unknown, attempt) => {
             if (!isTransient(error)) return throwError(() => error);
+            gaveUp = !isWanted();
+            if (gaveUp) return EMPTY;
             if (!failed && records !== undefined) policy.onHeld?.(records, true);
             failed = true;
             const delayMs = backoff(policy, attempt);
@@ -74,7 +79,7 @@ export function retryTransient<T>(
             return timer(delayMs, policy.scheduler);
           },
         }),
-        tap({ complete: () => failed && policy.onRecovered?.(sink) }),
+        tap({ complete: () => failed && !gaveUp && policy.onRecovered?.(sink) }),
         finalize(() => {
           if (failed && records !== undefined) policy.onHeld?.(records, false);
         }),

@@ -97,6 +97,22 @@ describe('a dead letter that its topic refuses', () => {
     expect(topic.attempts()).toBe(attempts);
   });
 
+  it('is not retried when its partition was revoked, while one of another partition is', async () => {
+    const [revoked, wanted] = [poison(), poison()];
+    let limit = true;
+    const topic = topicThat(() => limit);
+    const committed = offsets();
+    const held = holdRefused(topic.sink, committed, RETRY, (origin) => origin !== revoked.source.origin);
+    const batch = batchOf([revoked, wanted]);
+    await held.deadLetters.write(batch);
+    held.offsets.ack(batch.origins);
+    await expect.poll(topic.attempts).toBeGreaterThan(4);
+    limit = false;
+    await expect.poll(() => committed.acked).toEqual([wanted.source.origin]);
+    await sleep(30);
+    expect(topic.written).toEqual([wanted]);
+  });
+
   it('does not hide a failure of the topic, after which the whole batch is retried', async () => {
     const down: Sink = {
       ...topicThat(() => false).sink,

@@ -26,7 +26,7 @@ export class TrackedWaiting implements WaitingRecords {
     return this.#intake.resumable(due);
   }
 
-  isWanted({ origin }: ConsumedRecord): boolean {
+  isWanted({ origin }: Pick<ConsumedRecord, 'origin'>): boolean {
     return this.#tracker.isAwaited(kafkaOrigin(origin));
   }
 
