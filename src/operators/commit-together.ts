@@ -3,7 +3,7 @@ import type { HoldReason, RetriedRecords, Transaction } from '../ports.ts';
 import type { AcknowledgedBatch, Batch, BatchRecord, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../records/refusals.ts';
 import { summaryOf } from './acknowledge-records.ts';
-import { originsOf, partsOf } from './batch-parts.ts';
+import { originsOf, partsOf, separateParts } from './batch-parts.ts';
 import { withoutRejected } from './fork-to.ts';
 import { backoff, isTransient, type RetryPolicy } from './retry-transient.ts';
 
@@ -59,11 +59,11 @@ export function commitTogether<R extends BatchRecord>(
       }
 
       /** Returns the records that can be committed now, and defers the others. Records of revoked partitions are dropped. */
-      function admitted(batches: readonly Batch<R>[]): readonly Batch<R>[] {
+      async function admitted(batches: readonly Batch<R>[]): Promise<readonly Batch<R>[]> {
         const { now, later } = transaction.admit(originsOf(batches));
         if (now.size === batches.reduce((sum, { origins }) => sum + origins.length, 0)) return batches;
-        deferred = [...deferred, ...partsOf(batches, (origin) => later.has(origin))];
-        return partsOf(batches, (origin) => now.has(origin));
+        deferred = [...deferred, ...(await separateParts(batches, (origin) => later.has(origin)))];
+        return await separateParts(batches, (origin) => now.has(origin));
       }
 
       async function commit(batches: readonly Batch<R>[]): Promise<void> {
@@ -103,7 +103,7 @@ export function commitTogether<R extends BatchRecord>(
       }
 
       async function commitHeld(): Promise<void> {
-        const batches = admitted(held);
+        const batches = await admitted(held);
         held = [];
         report('dead_letter_retry', batches);
         if (batches.length === 0) return;
@@ -141,7 +141,7 @@ export function commitTogether<R extends BatchRecord>(
             deferred = [];
             inParts = false;
           } else break;
-          const batches = admitted(some);
+          const batches = await admitted(some);
           if (batches.length > 0) await commitNext(batches);
         }
         running = false;
