@@ -1,4 +1,5 @@
 /** A worker thread, seen from the main thread: its messages, the progress of its storage calls, and its end. */
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import {
   type BatchRequest,
@@ -15,6 +16,12 @@ import {
  * cache.
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
+/**
+ * Node's flag for the main thread's young generation (docs/container.md) also applies to threads, in which it overrides the limit above: each
+ * would take up to 64 MB more. 0: no flag. It is the whole process's flag, but the main thread's heap was set up before. It isn't set back,
+ * because a thread sets up its heap some time after its start.
+ */
+const NO_YOUNG_GENERATION_FLAG = '--max-semi-space-size=0';
 
 /** All reader threads of this process that haven't ended, abandoned ones included. */
 const alive = new Set<HeaderWorker>();
@@ -51,6 +58,7 @@ export class HeaderWorker {
     const counters = new SharedArrayBuffer(8);
     this.#counters = new Int32Array(counters);
     const workerData: WorkerSettings = { ...settings, counters };
+    setFlagsFromString(NO_YOUNG_GENERATION_FLAG);
     this.#worker = new Worker(script, { workerData, execArgv: [], resourceLimits: RESOURCE_LIMITS });
     // An idle pool must not keep the process alive. While it is busy, the pool's timer does.
     this.#worker.unref();
