@@ -16,6 +16,16 @@ export function describeInputProblem(problem: string, group: string): string {
     case 'ERR_COORDINATOR_NOT_AVAILABLE':
     case 'ERR_GROUP_COORDINATOR_NOT_AVAILABLE':
       return `consumer group ${group} has no coordinator`;
+    case 'sasl_failed':
+      return 'Kafka refuses the login';
+    case 'certificate_refused':
+      return 'the certificate of a broker is not accepted';
+    case 'client_certificate_refused':
+      return 'a broker refuses the client certificate';
+    case 'tls_failed':
+      return 'the TLS handshake with a broker failed';
+    case 'secret_unreadable':
+      return 'a secret file cannot be read';
     case 'host_unresolved':
       return `${place} doesn't resolve`;
     case 'advertised_host_unresolved':
