@@ -21,9 +21,9 @@ export function lintCommand(): Command {
   const command = new Command('lint')
     .description('Check configurations and print every error with file, line and column to stderr')
     .argument('[files...]', 'configuration files; DIR/... means every .yaml and .yml file below DIR', ['redpanda.yaml'])
-    .option('--deprecated', 'report deprecated fields, too: there are none among those that are supported')
-    .option('--labels', 'report components without a label, too')
-    .option('--skip-env-var-check', 'report no variables that are unset and have no default')
+    .option('--deprecated', 'also report deprecated fields; no supported field is deprecated')
+    .option('--labels', 'also report components without a label')
+    .option('--skip-env-var-check', 'do not report variables that are unset and have no default')
     .option('--verbose', 'print the result for each file to stdout');
   return addVariables(command).action(async (names: readonly string[], options: LintOptions) => {
     let failed = false;

@@ -20,7 +20,7 @@ interface MigrateOptions extends ConfigOptions {
 export function migrateCommand(): Command {
   return addConfigOptions(new Command('migrate'))
     .description('Create or update the tables of every configured database')
-    .option('--dry-run', 'print the SQL that is missing, and change nothing')
+    .option('--dry-run', 'print the SQL of the missing migrations, and change nothing')
     .option('-d, --database <label>', 'only the database with this label (repeatable)', collect)
     .action(async (file: string, options: MigrateOptions) => {
       const { databases } = loadConfig(file, configArguments(options));

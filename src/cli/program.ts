@@ -20,7 +20,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
 const EXIT_CODES = `
 Exit codes:
   0    done, or stopped cleanly
-  1    the configuration or the command line is wrong
+  1    the configuration or the command line is wrong, or a test failed
   2    the input had failures, or input and output differ
   3    a database, a broker or the service itself failed
   4    stopped at shutdown_timeout with records in flight; they are redelivered

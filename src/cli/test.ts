@@ -43,7 +43,7 @@ export function testCommand(): Command {
     )
     .argument('[files...]', 'configuration files; DIR/... means every .yaml and .yml file below DIR', ['redpanda.yaml'])
     .option('-e, --env-file <file>', 'read variables from a file (repeatable)', collect)
-    .option('-v, --verbose', 'print the names of the tests, too')
+    .option('-v, --verbose', 'also print the names of the tests')
     .action(async (names: readonly string[], options: TestOptions) => {
       const targets = findTargets(names);
       if (targets.length === 0) {
