@@ -92,6 +92,12 @@ export function sourceEvents(
         `${partitionName({ topic, partition })} is not read although it has records: starting it again`,
       );
     },
+    unowned(partitions) {
+      logger.warn(
+        { partitions: partitions.map(partitionName) },
+        'partitions have no owner: leaving the group and joining it again',
+      );
+    },
     intake(pause) {
       if (pause === undefined) {
         if (pauses.clear()) logger.info('fewer records wait: consuming again');

@@ -21,6 +21,8 @@ export interface ConnectionCallbacks {
 export const POLL_MS = 100;
 /** How long the close of a client may take, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5_000;
+/** Deadline of the last commit before a revocation or the close, in milliseconds. A reachable broker answers within a few. */
+export const FLUSH_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 const RECONNECT_MS = 1_000;
 

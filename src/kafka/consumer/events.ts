@@ -50,6 +50,8 @@ export interface SourceEvents {
   moved?(partition: Partition, reason: SkipReason, from: number | undefined, to: number, skipped: number): void;
   /** A partition has readable records and isn't read. It is recovered. */
   stalled?(stall: Stall): void;
+  /** No member of the group owns these partitions. This member leaves the group and joins it again. */
+  unowned?(partitions: readonly Partition[]): void;
   /** The group's lag in each assigned partition, every few seconds and right after an assignment. */
   lags?(lags: readonly PartitionLag[]): void;
 }

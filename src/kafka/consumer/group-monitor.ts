@@ -8,11 +8,13 @@ export interface PartitionLag extends Partition {
 
 /** What the monitor queries and where it reports. */
 export interface MonitorOptions {
-  readonly queries: Pick<GroupQueries, 'topics' | 'ranges' | 'readableEnds'>;
+  readonly queries: Pick<GroupQueries, 'topics' | 'ranges' | 'readableEnds' | 'unowned'>;
   readonly topics: readonly string[];
   /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[];
   described(topics: readonly TopicState[]): void;
+  /** Called with the partitions that no member of the group owns. They are not queried without it. */
+  readonly unowned?: ((partitions: readonly Partition[]) => void) | undefined;
   lags(lags: readonly PartitionLag[]): void;
   /** Called with the offset after the last readable record of each partition, by `partitionName`; empty while they are unknown. */
   readable(ends: ReadonlyMap<string, number>): void;
@@ -58,10 +60,12 @@ export class GroupMonitor {
   }
 
   async #query(): Promise<void> {
-    const { queries, topics, described } = this.#options;
+    const { queries, topics, described, unowned } = this.#options;
     try {
       const found = await queries.topics(topics);
       if (this.#timer !== undefined) described(found);
+      const partitions = unowned === undefined ? [] : await queries.unowned(found);
+      if (this.#timer !== undefined) unowned?.(partitions);
     } catch {
       // The client itself reports why the brokers don't answer. The lag is unknown then, too.
     }

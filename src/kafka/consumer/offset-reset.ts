@@ -1,4 +1,5 @@
 import { type PartitionOffset, partitionName } from '../client/types.ts';
+import type { SourceEvents } from './events.ts';
 import type { GroupQueries } from './group-queries.ts';
 import type { SkipReason } from './start-offsets.ts';
 
@@ -15,6 +16,17 @@ export function toOffsetReset(line: unknown): OffsetReset | undefined {
   const [, topic, partition, offset] = RESET.exec(line.message) ?? [];
   if (topic === undefined) return undefined;
   return { topic, partition: Number(partition), offset: Number(offset) };
+}
+
+/** Reports why the client reset a partition to the beginning of its log; see `explainReset`. */
+export async function reportReset(
+  reset: OffsetReset,
+  consumedId: string | undefined,
+  queries: Pick<GroupQueries, 'topics' | 'ranges'>,
+  events: Pick<SourceEvents, 'moved'>,
+): Promise<void> {
+  const found = await explainReset(reset, consumedId, queries);
+  if (found !== undefined) events.moved?.(reset, found.reason, reset.offset, found.begin, found.skipped);
 }
 
 /**

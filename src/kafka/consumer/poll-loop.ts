@@ -206,6 +206,33 @@ export async function pollUntil(
   while (!isDone) await poll(consumer, 1, events).catch(() => undefined);
 }
 
+/** How long the answer to the revocation may take when a member leaves. */
+const LEAVE_TIMEOUT_MS = 3_000;
+const LEAVE_CHECK_MS = 20;
+
+/**
+ * Leaves the group also with an instance id: the close of such a client keeps its membership for `session.timeout.ms`, with the assignment
+ * (KIP-345). `settled` resolves when pending rebalances are answered.
+ */
+export async function leaveGroup(
+  consumer: NativeConsumer,
+  settled: () => Promise<void>,
+  events: Pick<SourceEvents, 'disconnected'>,
+): Promise<void> {
+  const deadline = performance.now() + LEAVE_TIMEOUT_MS;
+  const isRevoked = async () => {
+    while (consumer.assignments().length > 0 && performance.now() < deadline) await sleep(LEAVE_CHECK_MS);
+    await settled();
+  };
+  try {
+    consumer.unsubscribe();
+    await pollUntil(consumer, isRevoked(), events);
+  } catch (error) {
+    // The group then keeps the membership until the session times out.
+    events.disconnected?.(errorName(error));
+  }
+}
+
 /** The client recovers from every other error by itself. */
 function isPermanent(code: number): boolean {
   return code === ERRORS.ERR__FATAL || code === ERRORS.ERR__FENCED || code === ERRORS.ERR_FENCED_INSTANCE_ID;

@@ -6,32 +6,30 @@ import { disconnect, ERRORS, errorCode, errorName } from '../client/client.ts';
 import type { NativeConsumer, Partition } from '../client/types.ts';
 import { CommitEncoder } from './commit-encoder.ts';
 import type { Committer } from './committer.ts';
-import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, joinGroup } from './connection.ts';
+import { CLOSE_TIMEOUT_MS, type ConnectionCallbacks, FLUSH_TIMEOUT_MS, joinGroup } from './connection.ts';
 import type { SourceEvents } from './events.ts';
 import { GroupMonitor } from './group-monitor.ts';
 import { GroupQueries, type TopicState } from './group-queries.ts';
 import { Intake, type IntakePause } from './intake.ts';
-import { explainReset, type OffsetReset } from './offset-reset.ts';
+import { reportReset } from './offset-reset.ts';
 import { kafkaOrigin, offsetRanges } from './origin.ts';
 import type { PartitionProgress } from './partition-offsets.ts';
 import { Lifecycle } from './phase.ts';
-import { PollLoop, pollUntil } from './poll-loop.ts';
+import { leaveGroup, PollLoop, pollUntil } from './poll-loop.ts';
 import { Readiness } from './readiness.ts';
 import { Rebalances } from './rebalance.ts';
 import { createSourceCommitter } from './source-committer.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 import { type Stall, StalledPartitions } from './stalled-partitions.ts';
-import { isSkip, type StartOffset } from './start-offsets.ts';
-import { StartQueries } from './start-queries.ts';
+import type { StartOffset } from './start-offsets.ts';
+import { reportStarts, StartQueries } from './start-queries.ts';
 import { fetchesOf, isReachable, type Statistics } from './statistics.ts';
 import { SuspensionDetector } from './suspension-detector.ts';
 import { TrackedWaiting } from './tracked-waiting.ts';
 import { TransactionOffsets } from './transaction-offsets.ts';
+import { keepsAssignment, UnownedPartitions } from './unowned-partitions.ts';
 import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
-
-/** Deadline of the last commit before a revocation or the close. A reachable broker answers within milliseconds. */
-const FLUSH_TIMEOUT_MS = 2_000;
 
 /**
  * Kafka topics as a source with backpressure: it consumes only within the limits of intake.ts. It commits, per partition, the offset
@@ -60,10 +58,13 @@ export class KafkaSource implements Source, Offsets {
   readonly #starts: StartQueries;
   readonly #readiness: Readiness;
   readonly #stalled = new StalledPartitions();
+  readonly #unowned = new UnownedPartitions();
   readonly #life = new Lifecycle();
   #consumer: NativeConsumer | undefined;
   /** Whether the client must be replaced by a new member of the group. */
   #isOutdated = false;
+  /** Whether the next client must not get the assignment of this one, which doesn't fit the topics any more. */
+  #givesUpMembership = false;
   #statistics: Statistics = {};
   #pollLoop: PollLoop | undefined;
   /** Ends with the poll loop. */
@@ -98,6 +99,7 @@ export class KafkaSource implements Source, Offsets {
       described: (topics) => this.#described(topics),
       lags: (lags) => this.#events.lags?.(lags),
       readable: (ends) => this.#recoverStalled(ends),
+      unowned: keepsAssignment(options.config) ? (partitions) => this.#recoverUnowned(partitions) : undefined,
     });
     this.records$ = new Observable((subscriber) => {
       this.#life.enter('consuming');
@@ -230,7 +232,13 @@ export class KafkaSource implements Source, Offsets {
         this.#readiness.statistics(statistics);
         this.#statistics = statistics;
       },
-      offsetReset: (reset) => void this.#reportReset(reset),
+      offsetReset: (reset) => {
+        // The topic may have been recreated.
+        this.#monitor.check();
+        reportReset(reset, this.#starts.consumedId(reset.topic), this.#queries, this.#events).catch((error) =>
+          this.#disconnected(errorName(error)),
+        );
+      },
     };
   }
 
@@ -250,7 +258,15 @@ export class KafkaSource implements Source, Offsets {
     this.#restart(unknown);
     if (recreated.length === 0) return;
     this.#tracker.forget(this.#tracker.assigned().filter(({ topic }) => recreated.includes(topic)));
+    this.#givesUpMembership = true;
     this.#replaceClient('a topic was recreated');
+  }
+
+  #recoverUnowned(partitions: readonly Partition[]): void {
+    if (!this.#unowned.check(partitions)) return;
+    this.#events.unowned?.(partitions);
+    this.#givesUpMembership = true;
+    this.#replaceClient('partitions have no owner');
   }
 
   /** Restarts the partitions that aren't read; if that didn't help, replaces the client. */
@@ -286,27 +302,9 @@ export class KafkaSource implements Source, Offsets {
     this.#tracker.wake();
   }
 
-  /** Reports why the client reset a partition to the beginning of its log. */
-  async #reportReset(reset: OffsetReset): Promise<void> {
-    // The topic may have been recreated.
-    this.#monitor.check();
-    try {
-      const found = await explainReset(reset, this.#starts.consumedId(reset.topic), this.#queries);
-      if (found !== undefined) this.#events.moved?.(reset, found.reason, reset.offset, found.begin, found.skipped);
-    } catch (error) {
-      this.#disconnected(errorName(error));
-    }
-  }
-
   async #startOffsetsOf(partitions: readonly Partition[]): Promise<readonly StartOffset[]> {
     try {
-      const starts = (await this.#starts.resolve(partitions, () => this.#isWanted)) ?? [];
-      for (const start of starts) {
-        const { reason, left, offset, skipped, unusable } = start;
-        if (unusable !== undefined) this.#events.metadataIgnored?.(start, unusable);
-        if (isSkip(reason)) this.#events.moved?.(start, reason, left, offset, skipped);
-      }
-      return starts;
+      return reportStarts((await this.#starts.resolve(partitions, () => this.#isWanted)) ?? [], this.#events);
     } catch (error) {
       if (error instanceof SourceError) this.#pollLoop?.fail(error);
       return [];
@@ -345,6 +343,8 @@ export class KafkaSource implements Source, Offsets {
     const unacked = this.#tracker.unacked;
     this.#tracker.forgetAll();
     await this.#rebalances.settled();
+    if (this.#givesUpMembership) await leaveGroup(consumer, () => this.#rebalances.settled(), this.#events);
+    this.#givesUpMembership = false;
     if (!isReplaced) this.#life.enter('leaving');
     this.#rebalances.leave(unacked);
     await disconnect(consumer, CLOSE_TIMEOUT_MS);

@@ -1,13 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../errors.ts';
 import { type Partition, partitionName } from '../client/types.ts';
+import type { SourceEvents } from './events.ts';
 import type { GroupQueries, TopicState } from './group-queries.ts';
 import { KnownTopics } from './known-topics.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
-import { policyOf, type StartOffset, startOffsetOf } from './start-offsets.ts';
+import { isSkip, policyOf, type StartOffset, startOffsetOf } from './start-offsets.ts';
 import type { TrackedStart } from './watermark.ts';
 
 const RETRY_MS = 200;
+
+/** Reports skipped records and metadata that isn't used. Returns the start offsets. */
+export function reportStarts(starts: readonly StartOffset[], events: SourceEvents): readonly StartOffset[] {
+  for (const start of starts) {
+    const { reason, left, offset, skipped, unusable } = start;
+    if (unusable !== undefined) events.metadataIgnored?.(start, unusable);
+    if (isSkip(reason)) events.moved?.(start, reason, left, offset, skipped);
+  }
+  return starts;
+}
 
 /** What the queries use and where they report failures. */
 export interface StartQueriesOptions {

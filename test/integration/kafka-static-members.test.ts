@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { it } from 'vitest';
+import { freshName } from '../../src/testing/fresh-database.ts';
+import { type TestMember, TestTopics, until } from './support/kafka-topics.ts';
+import { describeWith } from './support/services.ts';
+
+const SECONDS = 1_000;
+const LONG = { timeout: 120 * SECONDS };
+
+// With `instance_id`, a member that comes back within the session timeout gets the assignment that it had, and the group has no rebalance.
+await describeWith(['kafka'], 'a member with an instance id', ({ kafka }) => {
+  const topics = new TestTopics(kafka.brokers);
+  const member = (topic: string): TestMember =>
+    topics.member(topic, {
+      config: {
+        'group.instance.id': 'one',
+        'session.timeout.ms': 40 * SECONDS,
+        'topic.metadata.refresh.interval.ms': 15 * SECONDS,
+      },
+    });
+  const readsAll = (from: TestMember, count: number, prefix: string) =>
+    until(() => from.values(prefix) === count, 45 * SECONDS, `all ${count} records, ${from.values(prefix)} now`);
+
+  async function topicOf(records: number): Promise<string> {
+    const topic = freshName('static');
+    await topics.create(topic);
+    await topics.fill(topic, records);
+    return topic;
+  }
+
+  it('reads every partition of a topic that is recreated with more of them', LONG, async () => {
+    const topic = await topicOf(20);
+    await using one = member(topic);
+    await readsAll(one, 20, 'v');
+    await topics.recreate(topic, 4);
+    await topics.fill(topic, 100, 'n');
+    await readsAll(one, 100, 'n');
+  });
+
+  it('reads partitions that were added while it was stopped', LONG, async () => {
+    const topic = await topicOf(20);
+    {
+      await using one = member(topic);
+      await readsAll(one, 20, 'v');
+    }
+    await topics.addPartitions(topic, 4);
+    await topics.fill(topic, 100, 'n');
+    await using again = member(topic);
+    await readsAll(again, 100, 'n');
+  });
+
+  it('reads partitions that are added after a restart', LONG, async () => {
+    const topic = await topicOf(20);
+    {
+      await using one = member(topic);
+      await readsAll(one, 20, 'v');
+    }
+    await using again = member(topic);
+    await until(() => again.problem === undefined, 30 * SECONDS, 'it is ready');
+    await sleep(3_000);
+    await topics.addPartitions(topic, 4);
+    await topics.fill(topic, 100, 'n');
+    await readsAll(again, 100, 'n');
+  });
+});
