@@ -113,7 +113,7 @@ export function sourceEvents(
       hasIgnoredMetadata = true;
       logger.warn(
         { partition: partitionName(partition), reason },
-        `the metadata of the committed offset ${UNUSABLE[reason]}: what is done above the offset is processed again`,
+        `the metadata of the committed offset ${UNUSABLE[reason]}: the records acknowledged above it are processed again`,
       );
     },
     metadataRefused(maxBytes) {

@@ -35,7 +35,7 @@ export interface SourceEvents {
   committed?(offsets: readonly PartitionOffset[]): void;
   /** A commit failed and will be retried. `detail` is librdkafka's name of the error. */
   commitFailed?(detail: string): void;
-  /** The metadata of a partition's committed offset is not used: what is done above the offset is processed again. */
+  /** The metadata of a partition's committed offset is not used: the records acknowledged above it are processed again. */
   metadataIgnored?(partition: Partition, reason: UnusableMetadata): void;
   /** The broker refused the size of a commit's metadata. Later commits carry at most `maxBytes` of it. */
   metadataRefused?(maxBytes: number): void;
