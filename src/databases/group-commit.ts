@@ -9,7 +9,7 @@ import { BatchProgress, type BatchToStore } from './batch-progress.ts';
 import type { DatabaseWriter } from './database-writer.ts';
 import { HeldUpRows } from './held-up-rows.ts';
 import { RefusalBreaker } from './refusal-breaker.ts';
-import { hasAllRows } from './statement-error.ts';
+import { hasAllRows, StatementError } from './statement-error.ts';
 import { takeParts, type WaitingBatch, waitingBytes } from './statement-parts.ts';
 import { StatementSize } from './statement-size.ts';
 import { type SharedState, storeRecords } from './store-records.ts';
@@ -166,7 +166,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     else waiting.reject(error);
   }
 
-  /** While the database is out of order, tries one record, a different one each time. Rejects unless it is stored. */
+  /**
+   * While the database is out of order, tries one record, a different one each time. Rejects unless it is stored, with the reason that
+   * applies now.
+   */
   async function probe(progress: BatchProgress, outOfOrder: SinkError): Promise<void> {
     await progress.complete();
     const candidates = progress.pending.flatMap((file) => progress.recordOf(file) ?? []).filter(hasAllRows);
@@ -175,13 +178,14 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     if (record === undefined || writer === undefined) throw outOfOrder;
     probes++;
     try {
-      const rejections = await writer.store([record]);
-      if (rejections.length > 0) throw outOfOrder;
+      const [rejection] = await writer.store([record]);
+      if (rejection !== undefined) throw rejection.error;
       progress.stored(record.file);
       shared.breaker.accepted([record]);
     } catch (error) {
-      const refused = error instanceof SinkError && (error.code === 'rejected' || error.code === 'misconfigured');
-      throw refused ? outOfOrder : error;
+      if (!(error instanceof SinkError) || (error.code !== 'rejected' && error.code !== 'misconfigured')) throw error;
+      // The first reason may have been fixed, and another one be left.
+      throw await shared.breaker.outOfOrderFor(error instanceof StatementError ? error.reason : error.detail);
     } finally {
       idle.push(writer);
     }

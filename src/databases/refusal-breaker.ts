@@ -106,6 +106,17 @@ export class RefusalBreaker {
     }
   }
 
+  /** Marks the database as out of order. The reason is that of the schema check, if it fails, else `reason`. */
+  async outOfOrderFor(reason: string): Promise<SinkError> {
+    try {
+      await this.requireSchema();
+    } catch (named) {
+      if (named instanceof SinkError) return named;
+      throw named;
+    }
+    return this.trip(reason);
+  }
+
   /** The error for a batch of which a record waits until another one is accepted. */
   waiting(error: StatementError): SinkError {
     return this.#unavailable(`no row accepted yet: ${error.reason}`);

@@ -109,7 +109,7 @@ class Division {
       if (!(error instanceof SinkError)) throw error;
       if (error.code === 'timeout') size.tooSlow(records.length);
       if (error instanceof StatementError && error.tooLarge) size.tooLarge(records.length);
-      if (error.code === 'misconfigured') throw await this.#outOfOrder(error.detail);
+      if (error.code === 'misconfigured') throw await breaker.outOfOrderFor(error.detail);
       if (error instanceof StatementError && DIVISIBLE.has(error.code)) return error;
       throw error;
     }
@@ -169,7 +169,8 @@ class Division {
       return;
     }
     this.#refused.push({ unit, error });
-    if (this.#shared.breaker.refused(unit.file, error, this.#before)) throw await this.#outOfOrder(error.reason);
+    if (this.#shared.breaker.refused(unit.file, error, this.#before))
+      throw await this.#shared.breaker.outOfOrderFor(error.reason);
     await unit.progress.complete();
   }
 
@@ -231,18 +232,6 @@ class Division {
       if (error instanceof SinkError && error.code === 'rejected') return asStatementError(error);
       throw error;
     }
-  }
-
-  /** Marks the database as out of order. The reason is the schema check's, if it fails, else `reason`. */
-  async #outOfOrder(reason: string): Promise<SinkError> {
-    const { breaker } = this.#shared;
-    try {
-      await breaker.requireSchema();
-    } catch (named) {
-      if (named instanceof SinkError) return named;
-      throw named;
-    }
-    return breaker.trip(reason);
   }
 }
 

@@ -65,6 +65,36 @@ describe('createGroupCommit', () => {
     expect(await written).toEqual([]);
   });
 
+  it('names the reason that applies now, while it tries a database that is out of order', async () => {
+    const { writer, statements } = heldWriter();
+    let fault = 'a:missing';
+    const checkSchema = async () => {
+      if (fault !== '') throw new SinkError('db', 'misconfigured', fault);
+    };
+    const commits = createGroupCommit({ ...LIMITS, checkSchema, writers: [writer] });
+    const two = batch(units(2));
+    const reasonAfter = async (error: SinkError) => {
+      const reason = commits.write(two).then(
+        () => 'stored',
+        ({ detail }: SinkError) => detail,
+      );
+      await settled();
+      statements.at(-1)?.fail(error);
+      return await reason;
+    };
+    const missing = new SinkError('db', 'misconfigured', '42P01');
+    expect(await reasonAfter(missing)).toBe('out of order: a:missing');
+    expect(await reasonAfter(missing)).toBe('out of order: a:missing');
+    fault = 'b.ward:not_null';
+    const rule = new StatementError('db', 'rejected', '23502', { place: 'b ward' });
+    expect(await reasonAfter(rule)).toBe('out of order: b.ward:not_null');
+    fault = '';
+    expect(await reasonAfter(rule)).toBe('out of order: 23502 b ward');
+    // A server that doesn't answer says nothing about the tables.
+    expect(await reasonAfter(new SinkError('db', 'unavailable', 'ECONNRESET'))).toBe('ECONNRESET');
+    expect(await reasonAfter(rule)).toBe('out of order: 23502 b ward');
+  });
+
   it('uses another connection beside a busy one when enough waits', () => {
     const held = [heldWriter(), heldWriter()];
     const commits = createGroupCommit({ ...LIMITS, writers: held.map(({ writer }) => writer), enoughRows: 5 });
