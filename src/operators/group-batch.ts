@@ -1,5 +1,6 @@
+import { firstValueFrom, type SchedulerLike, timer } from 'rxjs';
 import type { DicomReadErrorCode } from '../errors.ts';
-import type { HeaderFailure, HeaderReader, HeaderRow } from '../ports.ts';
+import type { HeaderBatch, HeaderFailure, HeaderReader, HeaderRow } from '../ports.ts';
 import type {
   GroupedBatch,
   GroupedRecord,
@@ -31,13 +32,16 @@ export interface GroupBatchOptions {
   readonly mayWait: (file: StoredFile, code: DicomReadErrorCode) => boolean;
   /** When the batch was full or its period was over, by `performance.now()`. */
   readonly closedAt: number;
+  /** How long a file that was read before is tried again while the storage fails, in milliseconds; without a limit in an outage. */
+  readonly fileWaitMs: number;
+  readonly scheduler?: SchedulerLike | undefined;
 }
 
 /** Makes one attempt to read and group a batch. Files that were not attempted are retried whatever `mayWait` says. */
 export async function groupBatch(
   reader: HeaderReader,
   records: readonly ParsedRecord[],
-  { mayWait, closedAt }: GroupBatchOptions,
+  { mayWait, closedAt, fileWaitMs, scheduler }: GroupBatchOptions,
 ): Promise<Grouping> {
   const files = records.filter((record) => record.kind === 'file');
   const headers = await reader.read(files);
@@ -67,7 +71,7 @@ export async function groupBatch(
   const origins = records.map((record) => record.source.origin);
   let complete: Promise<readonly GroupedRecord[]> | undefined;
   const withAllRows = () => {
-    complete ??= readAlone(reader, grouped);
+    complete ??= readAlone((file) => readAgain(reader, file, fileWaitMs, scheduler), grouped);
     return complete;
   };
   const held = new Set([missing, unreadable, timedOut, notAttempted].flat().map((file) => file.source.origin));
@@ -77,16 +81,40 @@ export async function groupBatch(
 }
 
 /** Reads each record's own rows. A record whose file can't be read any more keeps the rows that it has. */
-function readAlone(reader: HeaderReader, grouped: readonly GroupedRecord[]): Promise<readonly GroupedRecord[]> {
+function readAlone(
+  read: (file: StoredFile) => Promise<HeaderBatch>,
+  grouped: readonly GroupedRecord[],
+): Promise<readonly GroupedRecord[]> {
   return Promise.all(
     grouped.map(async (record) => {
       if (record.state !== null && record.image !== null) return record;
-      const { states, images } = await reader.read([record.file]);
+      const { states, images } = await read(record.file);
       const [state] = rowsByFile(states, [record.file]);
       const [image] = rowsByFile(images, [record.file]);
       return { ...record, state: record.state ?? state ?? null, image: record.image ?? image ?? null };
     }),
   );
+}
+
+const READ_AGAIN_MS = 1_000;
+
+/** Reads a file that was read before. Waits while its storage is at fault: otherwise its rows would be missing for good. */
+async function readAgain(
+  reader: HeaderReader,
+  file: StoredFile,
+  fileWaitMs: number,
+  scheduler: SchedulerLike | undefined,
+): Promise<HeaderBatch> {
+  for (let waitedMs = 0; ; waitedMs += READ_AGAIN_MS) {
+    const headers = await reader.read([file]);
+    const [failure] = headers.failures;
+    if (failure === undefined || !isStorageAtFault(failure, waitedMs < fileWaitMs)) return headers;
+    await firstValueFrom(timer(READ_AGAIN_MS, scheduler));
+  }
+}
+
+function isStorageAtFault({ notAttempted, error: { code } }: HeaderFailure, hasTimeLeft: boolean): boolean {
+  return notAttempted === true || (hasTimeLeft && (code === 'read_timeout' || code === 'read_failed'));
 }
 
 /** The rows by the index of their file. */

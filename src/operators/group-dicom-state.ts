@@ -116,7 +116,7 @@ export function groupDicomState(
           const { untilDueMs = 0, untilTriedMs = 0 } = waited.get(file) ?? {};
           return (code === 'read_timeout' ? untilDueMs : untilTriedMs) < fileWaitMs;
         };
-        const grouping = await groupBatch(reader, records, { mayWait, closedAt });
+        const grouping = await groupBatch(reader, records, { mayWait, closedAt, fileWaitMs, scheduler });
         const tookMs = waiting.now - startedAt;
         const untilNow = ({ untilTriedMs }: Waited) => untilTriedMs + tookMs;
         const isMissing = reader.stillMissing !== undefined;
