@@ -124,6 +124,7 @@ export interface HeaderReader {
   readonly stillMissing?: ((paths: readonly string[]) => Promise<readonly (boolean | undefined)[]>) | undefined;
   /** The storage root of a file, if there are several. Files of different roots are looked up in different calls: one root may not answer. */
   readonly rootOf?: ((path: string) => number | undefined) | undefined;
+  /** Ends the reader's threads. Reads in progress are abandoned. */
   close(): Promise<void>;
 }
 
@@ -153,6 +154,7 @@ export interface Sink<R extends BatchRecord = GroupedRecord> {
    * written again.
    */
   write(batch: Batch<R>): Promise<readonly Rejection<R>[]>;
+  /** Releases the connections. Called once, after the last write has settled or been abandoned. */
   close(): Promise<void>;
 }
 
@@ -165,6 +167,7 @@ export interface Admission {
 
 /** A sink for the `poison` of batches of any type. It rejects no record. */
 export interface DeadLetterSink extends Omit<Sink, 'write'> {
+  /** Resolves when the dead letters of the batch are durable. Rejects with a SinkError. Ignores the other records. */
   write(batch: Batch<BatchRecord>): Promise<readonly never[]>;
 }
 

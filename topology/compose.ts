@@ -43,7 +43,9 @@ export type Output = Pick<Sink, 'name' | 'connect' | 'close'>;
 
 /** Returns the output to use instead of each output. */
 export interface OutputMap {
+  /** Called for each sink and for the dead-letter sink. */
   sink<R extends BatchRecord>(sink: Sink<R>): Sink<R>;
+  /** Called for the transaction of an exactly-once topology. */
   transaction<R extends BatchRecord>(transaction: Transaction<R>): Transaction<R>;
 }
 

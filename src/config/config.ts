@@ -32,6 +32,7 @@ export interface Config {
   readonly topics: TopicsConfig;
 }
 
+/** `http`: the admin endpoints. */
 export interface HttpConfig {
   readonly enabled: boolean;
   readonly host: string;
@@ -43,6 +44,7 @@ export interface HttpConfig {
 /** pino's level names; Redpanda Connect's `OFF` and `NONE` are `silent`, `ALL` is `trace`. */
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
+/** `logger`: level and form of the log. */
 export interface LoggerConfig {
   readonly level: LogLevel;
   readonly format: 'json' | 'logfmt';
@@ -61,6 +63,7 @@ export interface KafkaConnectionConfig {
   readonly sasl?: SaslConfig;
 }
 
+/** `tls` of an input or output. */
 export interface TlsConfig {
   readonly skipCertVerify: boolean;
   /** PEM text of the authorities to trust. At most one of `rootCas` and `rootCasFile` is set; with neither, the system's. */
@@ -78,6 +81,7 @@ export type ClientCertConfig = {
   | { readonly kind: 'files'; readonly certFile: string; readonly keyFile: string }
 );
 
+/** `sasl` of an input or output: its mechanism with the credentials. */
 export type SaslConfig =
   | {
       readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
@@ -171,8 +175,10 @@ export interface TopicsConfig {
   readonly deadLetter: TopicConfig;
 }
 
+/** The compression of produced batches. */
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
+/** The settings that the three topics share. */
 export interface ProducerConfig extends KafkaConnectionConfig {
   readonly idempotentWrite: boolean;
   /** Always `all`: an offset is committed only for what every in-sync replica holds. */

@@ -1,5 +1,6 @@
 /** The only module that reads process.env. Everything else receives an Environment. */
 
+/** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export function readEnvironment(): Environment {

@@ -13,6 +13,7 @@ import { readPipeline } from './pipeline.ts';
 import { readService } from './service.ts';
 import { readTestCases, type TestCase } from './test-cases.ts';
 
+/** Where variables come from, and how strict reading is. */
 export interface LoadOptions extends Pick<DocumentOptions, 'sets' | 'requireLabels' | 'skipUnset'> {
   /** The variables; default: the process's environment. */
   readonly env?: Environment;

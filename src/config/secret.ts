@@ -27,14 +27,17 @@ export class Secret {
     return this.#read();
   }
 
+  /** `[secret]`. */
   toString(): string {
     return MASK;
   }
 
+  /** `[secret]`. */
   toJSON(): string {
     return MASK;
   }
 
+  /** `[secret]`. */
   [inspect.custom](): string {
     return MASK;
   }

@@ -1,6 +1,8 @@
 /**
  * wado-consumer/connect-plugin: plugins for Redpanda Connect in Node. A plugin is a program that Redpanda Connect starts and calls over
  * gRPC; a manifest (`--rpc-plugins=*.yaml`) names its command and its fields. docs/connect-plugin.md explains both.
+ *
+ * @module wado-consumer/connect-plugin
  */
 export {
   type BatchOutput,

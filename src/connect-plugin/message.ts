@@ -59,6 +59,7 @@ export class ConnectMessage implements NewMessage {
     this.#encodedMetadata = metadata;
   }
 
+  /** The content: a view of its bytes, or the value that it has instead. */
   get content(): Buffer | { readonly structured: ConnectValue } {
     return this.#structured === undefined ? (this.#bytes ?? NOTHING) : { structured: this.structured };
   }
@@ -79,6 +80,7 @@ export class ConnectMessage implements NewMessage {
     return this.#value;
   }
 
+  /** The metadata by name; empty if there is none. */
   get metadata(): ConnectStruct {
     this.#metadata ??=
       this.#encodedMetadata.length === 0

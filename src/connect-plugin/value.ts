@@ -42,6 +42,7 @@ export class Timestamp {
     this.nanos = nanos;
   }
 
+  /** The timestamp of a date; its nanoseconds are whole milliseconds. */
   static of(date: Date): Timestamp {
     const ms = BigInt(date.getTime());
     const rest = ((ms % THOUSAND) + THOUSAND) % THOUSAND;

@@ -11,7 +11,9 @@ export interface EmbeddedBroker {
   readonly partitionsPerTopic: number;
   /** Creates topics; existing ones are left unchanged. Clients can't, because this broker has no CreateTopics. */
   createTopics(names: readonly string[]): Promise<void>;
+  /** Ends the broker; its records are gone. May be called twice. */
   close(): Promise<void>;
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

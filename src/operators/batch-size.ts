@@ -2,6 +2,7 @@
 export interface SizeLimit<T> {
   /** The batch is complete when its items together have at least this size. */
   readonly limit: number;
+  /** The size of one item, in the unit of `limit`. */
   readonly sizeOf: (item: T) => number;
 }
 

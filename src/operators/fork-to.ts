@@ -30,7 +30,7 @@ export interface Branches<R extends BatchRecord> {
 }
 
 /** How failed writes are retried. */
-export interface ForkOptions {
+export interface ForkToOptions {
   readonly retry: RetryPolicy;
   /**
    * Whether a record is still to be stored [always]. A batch that a sink can't store for now is dropped when none of its records is:
@@ -45,7 +45,7 @@ export interface ForkOptions {
  */
 export function forkTo<R extends BatchRecord>(
   branches: Branches<R>,
-  options: ForkOptions,
+  options: ForkToOptions,
 ): OperatorFunction<Batch<R>, Batch<R>> {
   return mergeMap((batch) => store(batch, branches, options));
 }
@@ -58,7 +58,7 @@ export function forkTo<R extends BatchRecord>(
 function store<R extends BatchRecord>(
   batch: Batch<R>,
   branches: Branches<R>,
-  options: ForkOptions,
+  options: ForkToOptions,
 ): Observable<Batch<R>> {
   const { sinks, deadLetters } = branches;
   const all = batch.poison.length > 0 ? [...sinks, deadLetters] : sinks;
@@ -73,7 +73,7 @@ function afterRejections<R extends BatchRecord>(
   batch: Batch<R>,
   written: Pick<Batch<R>, 'grouped'>,
   branches: Branches<R>,
-  options: ForkOptions,
+  options: ForkToOptions,
 ): Observable<Batch<R>> {
   if (rejections.length === 0) return of(batch);
   const poison = rejections.map(
@@ -123,7 +123,7 @@ function writeToAll<R extends BatchRecord>(
   sinks: readonly Sink<R>[],
   batch: Batch<R>,
   { deadLetters }: Branches<R>,
-  { retry, isWanted = () => true }: ForkOptions,
+  { retry, isWanted = () => true }: ForkToOptions,
 ): Observable<readonly Rejection<R>[]> {
   if (sinks.length === 0) return of([]);
   const isAnyWanted = () => batch.origins.some(isWanted);

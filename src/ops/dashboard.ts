@@ -71,6 +71,7 @@ export interface NodeSnapshot extends Component {
 
 /** The source of the dashboard's data. */
 export interface Dashboard {
+  /** Reads all metrics and the health now. */
   snapshot(): Promise<DashboardSnapshot>;
   /** Sets the totals. Counting costs a query, so only the demo does it. */
   totals(totals: Readonly<Record<string, number>>): void;

@@ -32,6 +32,7 @@ export interface Logger {
   readonly trace: LogMethod;
   /** A logger that adds these fields to each line. */
   child(fields: LogFields): Logger;
+  /** Whether lines of this level are written. */
   isLevelEnabled(level: LogLevel): boolean;
 }
 

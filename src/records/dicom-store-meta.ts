@@ -131,8 +131,8 @@ export const dicomStoreMetaSchema = z.looseObject({
   source_ae: text(TEXT_LIMITS.source_ae),
 });
 
-/** A valid message. */
-export type DicomStoreMeta = z.infer<typeof dicomStoreMetaSchema>;
+/** A valid message (docs/contract.md). */
+export interface DicomStoreMeta extends z.infer<typeof dicomStoreMetaSchema> {}
 /** A field of the message. */
 export type DicomStoreMetaField = keyof typeof dicomStoreMetaSchema.shape;
 

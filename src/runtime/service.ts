@@ -1,5 +1,6 @@
 /** The service: admin endpoints and a supervised topology. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Registry } from 'prom-client';
 import type { Delivery } from '../../topology/delivery.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
@@ -11,8 +12,9 @@ import { createDashboard, type Dashboard, type DashboardOptions } from '../ops/d
 import { createHealth } from '../ops/health.ts';
 import { type AdminServer, startHttpServer } from '../ops/http.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
-import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { createMetrics, type Series } from '../ops/metrics.ts';
 import { storageRootEvents, storageRootsOf } from '../ops/observe-storage.ts';
+import type { LedgerFigures } from '../ops/record-ledger.ts';
 import { readVersion } from '../ops/version.ts';
 import { outageLimits } from './outage-limits.ts';
 import { startTopology } from './start-topology.ts';
@@ -25,11 +27,26 @@ export interface ServiceOptions extends Delivery {
   readonly restarts?: RestartPolicy;
 }
 
+/** The metrics of a running service; docs/operating.md has their names. */
+export interface ServiceMetrics {
+  /** The registry of prom-client, to be served elsewhere. */
+  readonly registry: Registry;
+  /** The accounting of records. */
+  readonly records: {
+    /** The counts now. */
+    read(): LedgerFigures;
+  };
+  /** The current series of a metric; none if the metric doesn't exist. */
+  series(name: string): Promise<readonly Series[]>;
+  /** Prometheus text format 0.0.4. */
+  text(): Promise<string>;
+}
+
 /** A running service. */
 export interface Service {
   /** The address of the admin endpoints; undefined when `http.enabled` is false. */
   readonly url: string | undefined;
-  readonly metrics: Metrics;
+  readonly metrics: ServiceMetrics;
   readonly dashboard: Dashboard;
   /**
    * Settles when the service has ended: resolves after `stop()`, rejects after too many failures or a permanent one.
@@ -40,6 +57,7 @@ export interface Service {
    * `shutdown_timeout` + 1 s.
    */
   stop(): Promise<StopResult>;
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export interface Items {
   readonly undefinedLength?: boolean;
 }
 
+/** A value without its VR: text, a number, bytes, several values, or the items of a sequence. */
 export type PlainValue = string | number | bigint | Uint8Array | readonly (string | number)[] | Items;
 
 /** A value alone takes its VR from the dictionary. Bytes are written as they are. `length` is written instead of the real one. `''` is an empty value. */

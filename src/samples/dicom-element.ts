@@ -2,6 +2,7 @@
 import type { DataSet, ElementValue, Items, PlainValue } from './dicom-data-set.ts';
 import { encodeText } from './dicom-text-encoder.ts';
 
+/** How a data set is encoded: its transfer syntax and its character sets. */
 export interface Encoding {
   readonly implicit: boolean;
   readonly bigEndian: boolean;

@@ -28,6 +28,7 @@ export interface Authority {
   /** Path of the authority's certificate. */
   readonly caFile: string;
   readonly ca: string;
+  /** Creates a key and signs its certificate. Throws when openssl fails. */
   issue(options?: CertificateOptions): Certificate;
   /** Deletes all files that it has created. */
   remove(): void;

@@ -1,9 +1,16 @@
-/** wado-consumer/testing: support for tests of whatever runs between Kafka and a database. */
+/**
+ * Support for tests of whatever runs between Kafka and a database (docs/testing.md).
+ *
+ * @module wado-consumer/testing
+ */
 export { type EmbeddedBroker, startBroker } from '../embedded/broker.ts';
 export { type EmbeddedDatabase, type EmbeddedDatabaseOptions, startDatabase } from '../embedded/database.ts';
 export { type ReadTopicOptions, readTopic, type TopicRecord } from '../kafka/admin/read-topic.ts';
+export type { NativeConfig } from '../kafka/client/types.ts';
 export type { DicomStoreMeta } from '../records/dicom-store-meta.ts';
 export type { DicomImageMeta, DicomStateMeta } from '../records/output-records.ts';
+export type { Items, PlainValue } from '../samples/dicom-data-set.ts';
+export type { Encoding } from '../samples/dicom-element.ts';
 export {
   buildDataSet,
   buildDicomFile,
@@ -30,10 +37,18 @@ export { differences, type EndState, expectedState } from './end-state.ts';
 export { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';
 export { type ExpectedKeys, type LoadOptions, type LoadRecord, makeLoad } from './load.ts';
 export { createMemoryReader, type MemoryHeader, type MemoryReaderOptions } from './memory-reader.ts';
-export { Pipeline, type PipelineOptions } from './pipeline.ts';
-export { type Hold, startTcpProxy, type TcpProxy, type TcpProxyOptions } from './proxy.ts';
+export { Pipeline, type PipelineOptions, type TopicCalls } from './pipeline.ts';
+export {
+  type Hold,
+  type ProxyTarget,
+  type Rewriter,
+  startTcpProxy,
+  type TcpProxy,
+  type TcpProxyOptions,
+} from './proxy.ts';
 export { type Exit, type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts';
 export type { StackOptions } from './stack/options.ts';
+export type { Leftovers } from './stack/reaper.ts';
 export { StackError } from './stack/server.ts';
 export type { Line, Part, Stack, TopicName } from './stack/stack.ts';
 export { startStack } from './stack/start-stack.ts';

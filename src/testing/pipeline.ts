@@ -27,7 +27,9 @@ export interface PipelineOptions {
 
 /** How topics come and go on a broker. */
 export interface TopicCalls {
+  /** Resolves when the topics can be used, each with this number of partitions. */
   createTopics(names: readonly string[], partitions: number): Promise<void>;
+  /** Resolves when the deletion was accepted. */
   deleteTopics(names: readonly string[]): Promise<void>;
 }
 
@@ -241,6 +243,7 @@ export class Pipeline {
     return readFileSync(this.log, 'utf8');
   }
 
+  /** Kills the processes, and removes topics, database and folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((service) => service.signal('SIGKILL')));
     await this.#topicCalls.deleteTopics(Object.values(this.topics)).catch(() => undefined);

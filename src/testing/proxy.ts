@@ -14,6 +14,7 @@ export interface TcpProxyOptions {
   readonly rewrite?: (proxyPort: number) => Rewriter;
 }
 
+/** The address of the server behind a proxy. */
 export interface ProxyTarget {
   readonly host: string;
   readonly port: number;
@@ -21,6 +22,7 @@ export interface ProxyTarget {
 
 /** Sees all bytes of one connection, in order. */
 export interface Rewriter {
+  /** Called with the bytes of requests before they are forwarded unchanged. */
   request(data: Buffer): void;
   /** Returns the bytes to send to the client; it may keep some back for the next call. */
   answer(data: Buffer): Buffer;
@@ -43,6 +45,7 @@ export interface TcpProxy {
   limitRequests(bytes: number): void;
   /** From the first request that `when` selects, holds back the server's answers on that connection. */
   hold(when: (request: Buffer) => boolean): Hold;
+  /** Resets every connection and stops listening. */
   close(): Promise<void>;
 }
 

@@ -30,8 +30,9 @@ export interface ServiceProcess {
   readonly exited: Promise<Exit>;
   /** Sends a signal that ends the process, also a paused one; resolves with how it ended. */
   signal(signal: NodeJS.Signals): Promise<Exit>;
-  /** Sends SIGSTOP or SIGCONT, after which the process still runs. */
+  /** Sends SIGSTOP: the process freezes with its connections open. */
   pause(): void;
+  /** Sends SIGCONT. */
   resume(): void;
 }
 

@@ -1,6 +1,8 @@
 /**
  * What the service requires of every database sink, as cases for any test runner. Each case opens a sink on its own empty tables.
  * The memory database passes the same cases, so the topology's tests rely on nothing that a real database doesn't do.
+ *
+ * @module wado-consumer/testing/sink-contract
  */
 import type { Cases, SinkUnderTest } from './sink-contract/case.ts';
 import { NETWORK_FAULTS, SERVER_FAULTS } from './sink-contract/faults.ts';
@@ -34,6 +36,7 @@ const GROUPS: Readonly<Record<ContractGroup, Cases>> = {
 /** One case. `run` rejects with an AssertionError if the sink doesn't keep it. */
 export interface ContractCase {
   readonly title: string;
+  /** Opens a sink, checks the case, and disposes of the sink. */
   run(): Promise<void>;
 }
 

@@ -13,6 +13,7 @@ export type ReaperMessage =
   | { readonly container: string }
   | { readonly folder: string };
 
+/** The processes and temporary folders of a stack. */
 export interface Leftovers {
   readonly pids: readonly number[];
   readonly folders: readonly string[];

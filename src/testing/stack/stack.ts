@@ -226,6 +226,7 @@ export class Stack {
     await this.#startService();
   }
 
+  /** Kills the service, ends broker and database, and removes their files. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { broker, database, reaper } = this.#servers;
     await Promise.allSettled([this.#parts.broker.start(), this.#parts.database.start()]);

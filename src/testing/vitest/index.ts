@@ -1,6 +1,17 @@
-/** wado-consumer/testing/vitest: the parts of the harness that need vitest. */
+/**
+ * The parts of the harness that need vitest.
+ *
+ * @module wado-consumer/testing/vitest
+ */
 export type { ContractGroup, KillableServer, ReadRows, StoredRow, TableName } from '../sink-contract.ts';
-export { type ExpectedStudy, type HasCommitted, type HasDeadLetters, type HasRows, matchers } from './matchers.ts';
+export {
+  type ExpectedStudy,
+  type HasCommitted,
+  type HasDeadLetters,
+  type HasRows,
+  type MatcherResult,
+  matchers,
+} from './matchers.ts';
 export {
   describeSinkContract,
   itKeepsTheSinkContract,

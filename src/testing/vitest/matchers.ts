@@ -4,16 +4,19 @@ import type { StoredRow, TableName } from '../sink-contract.ts';
 
 /** Where rows are read: a Stack, or an object of the test's own. */
 export interface HasRows {
+  /** All rows of a table, by the names of docs/tables.md. */
   rows(table: TableName): readonly StoredRow[] | Promise<readonly StoredRow[]>;
 }
 
 /** Where dead letters are read: a Stack, or an object of the test's own. */
 export interface HasDeadLetters {
+  /** All records of the dead-letter topic. */
   read(topic: 'deadLetter'): readonly TopicRecord[] | Promise<readonly TopicRecord[]>;
 }
 
 /** What has committed offsets: a Stack or a Pipeline. */
 export interface HasCommitted {
+  /** The sum of the committed offsets. */
   committed(): number | Promise<number>;
 }
 
@@ -24,15 +27,17 @@ export interface ExpectedStudy {
   readonly instances?: number;
 }
 
-interface Outcome {
+/** What a matcher returns to vitest. */
+export interface MatcherResult {
   readonly pass: boolean;
+  /** What vitest prints when the expectation fails. */
   readonly message: () => string;
 }
 
 /** Matchers for `expect.extend(matchers)`. They look once; wait before, e.g. with `stack.untilCommitted()`, or use `expect.poll`. */
 export const matchers = {
   /** The tables hold the study, with as many series and instances as it has. */
-  async toHaveStudy(received: HasRows, study: ExpectedStudy): Promise<Outcome> {
+  async toHaveStudy(received: HasRows, study: ExpectedStudy): Promise<MatcherResult> {
     const { studyInstanceUid: uid } = study;
     const count = async (table: TableName) =>
       (await received.rows(table)).filter(({ study_uid }) => study_uid === uid).length;
@@ -54,7 +59,7 @@ export const matchers = {
     received: { readonly key: string } | string,
     where: HasDeadLetters,
     code?: string,
-  ): Promise<Outcome> {
+  ): Promise<MatcherResult> {
     const key = typeof received === 'string' ? received : received.key;
     const letters = (await where.read('deadLetter')).filter((record) => String(record.key) === key).map(readDeadLetter);
     const codes = letters.map((letter) => letter.code).join(', ') || 'none';
@@ -68,7 +73,7 @@ export const matchers = {
   },
 
   /** The sum of the committed offsets is `records`: on a topic without gaps, the number of records that are done. */
-  async toBeCommittedTo(received: HasCommitted, records: number): Promise<Outcome> {
+  async toBeCommittedTo(received: HasCommitted, records: number): Promise<MatcherResult> {
     const committed = await received.committed();
     const pass = committed === records;
     return {
