@@ -69,31 +69,22 @@ export class RefusalBreaker {
     return rows >= this.#options.limit;
   }
 
-  /** Whether the table that refused the record has accepted another row since; every table if the server named none. */
-  isAtFault(file: StoredFile, { table }: StatementError): boolean {
-    const before = this.#firstRefusals.get(file)?.before;
-    if (before === undefined) return false;
+  /**
+   * Whether a record that is refused by tables that fit may be at fault. Where a rule of the table refused it, the table must have accepted
+   * another row since, every table if the server named none, or the record must have waited for `holdMs`.
+   */
+  mayBeAtFault(file: StoredFile, { about, table }: StatementError): boolean {
+    if (about !== 'rule') return true;
+    const first = this.#firstRefusals.get(file);
+    if (first === undefined) return false;
+    if (performance.now() - first.at >= this.#options.holdMs) return true;
     const tables = table === undefined ? TABLE_KINDS : [table];
-    return tables.every((kind) => this.#accepted[kind] > before[kind]);
-  }
-
-  /** Whether a refused record has waited for `holdMs`. */
-  hasWaited(file: StoredFile): boolean {
-    return performance.now() - (this.#firstRefusals.get(file)?.at ?? 0) >= this.#options.holdMs;
+    return this.#lastAccepted !== undefined && tables.every((kind) => this.#accepted[kind] > first.before[kind]);
   }
 
   /** A record that the database accepted before. Storing it again changes nothing and shows whether the tables still accept rows. */
   get lastAccepted(): GroupedRecord | undefined {
     return this.#lastAccepted;
-  }
-
-  /**
-   * Judges a refusal after which no row was accepted. Resolves to true when the value is at fault, to false when the record must wait until
-   * another one is accepted. Rejects with a SinkError `unavailable` when the schema is at fault.
-   */
-  async judge(error: StatementError): Promise<boolean> {
-    await this.requireSchema();
-    return error.about === 'value';
   }
 
   /** Checks the tables. If they are wrong, the database is out of order, and it rejects with a SinkError `unavailable` that says why. */
@@ -117,9 +108,11 @@ export class RefusalBreaker {
     return this.trip(reason);
   }
 
-  /** The error for a batch of which a record waits until another one is accepted. */
-  waiting(error: StatementError): SinkError {
-    return this.#unavailable(`no row accepted yet: ${error.reason}`);
+  /** The error for a batch of which a record waits: until another one is accepted, or, if no row can fit, until the table is changed. */
+  waiting({ about, reason }: StatementError): SinkError {
+    return this.#unavailable(
+      about === 'table' ? `no value for the column: ${reason}` : `no row accepted yet: ${reason}`,
+    );
   }
 
   /** Marks the database as out of order until it accepts a row. Returns the error for its batches. */

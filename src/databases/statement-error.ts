@@ -23,8 +23,11 @@ export interface StatementErrorOptions extends SinkErrorOptions {
   readonly table?: TableKind | undefined;
   /** Table, column or constraint by the server's identifiers, e.g. `dicom_state_meta.ward`. Never a value. */
   readonly place?: string | undefined;
-  /** What was violated. `value`: the value itself is invalid. `rule`: a rule of the table, which may refuse every row [rule]. */
-  readonly about?: 'value' | 'rule';
+  /**
+   * What was violated. `value`: the value itself is invalid. `rule`: a rule of the table, which may refuse every row. `table`: the table needs
+   * a value in a column that the service never fills, which is no record's fault [rule].
+   */
+  readonly about?: 'value' | 'rule' | 'table';
   /** Whether the size of the statement may be the cause, so that a smaller one may succeed [false]. */
   readonly tooLarge?: boolean;
 }
@@ -33,7 +36,7 @@ export interface StatementErrorOptions extends SinkErrorOptions {
 export class StatementError extends SinkError {
   readonly table: TableKind | undefined;
   readonly place: string | undefined;
-  readonly about: 'value' | 'rule';
+  readonly about: 'value' | 'rule' | 'table';
   readonly tooLarge: boolean;
 
   constructor(sink: string, code: SinkErrorCode, detail: string, options: StatementErrorOptions = {}) {
@@ -49,4 +52,17 @@ export class StatementError extends SinkError {
   get reason(): string {
     return this.place === undefined ? this.detail : `${this.detail} ${this.place}`;
   }
+}
+
+/** Whether the server answered with an error that a smaller or a later statement may not have. */
+export function isDivisible(error: unknown): error is StatementError {
+  return error instanceof StatementError && DIVISIBLE.has(error.code);
+}
+
+const DIVISIBLE: ReadonlySet<SinkErrorCode> = new Set(['rejected', 'timeout', 'conflict']);
+
+/** The error of a refused record. Where the database says nothing about the cause, the value is at fault. */
+export function asStatementError(error: SinkError): StatementError {
+  if (error instanceof StatementError) return error;
+  return new StatementError(error.sink, error.code, error.detail, { about: 'value' });
 }

@@ -1,11 +1,12 @@
 /** Stores the records of several batches on one connection, and divides a statement that fails for some of them. */
 import { SinkError } from '../errors.ts';
-import type { GroupedRecord, StoredFile } from '../records/records.ts';
+import type { StoredFile } from '../records/records.ts';
 import type { BatchProgress } from './batch-progress.ts';
 import type { DatabaseWriter } from './database-writer.ts';
 import type { HeldUpRows } from './held-up-rows.ts';
+import { judgeRefusals, type Refusal } from './judge-refusals.ts';
 import type { Accepted, RefusalBreaker } from './refusal-breaker.ts';
-import { StatementError } from './statement-error.ts';
+import { asStatementError, isDivisible, StatementError } from './statement-error.ts';
 import type { StatementSize } from './statement-size.ts';
 
 /** The state that the connections of a sink share. */
@@ -25,8 +26,8 @@ export interface Unit {
 export type Failures = ReadonlyMap<BatchProgress, unknown>;
 
 /**
- * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n)+k+1 further statements.
- * Resolves to the batches that must be retried; rejects with a SinkError when all of them must be.
+ * Stores `units` and updates the progress of their batches. k bad records among n cost at most 2k·log2(n)+k+1 further statements, and k+1
+ * more where a rule of the table refuses them. Resolves to the batches that must be retried; rejects with a SinkError when all of them must be.
  */
 export async function storeRecords(
   units: readonly Unit[],
@@ -41,7 +42,7 @@ class Division {
   readonly #shared: SharedState;
   readonly #before: Accepted;
   readonly #failures = new Map<BatchProgress, unknown>();
-  readonly #refused: { readonly unit: Unit; readonly error: StatementError }[] = [];
+  readonly #refused: Refusal[] = [];
   /** Records that the server identified as bad. */
   #named = 0;
   /** Records that waited too long, each alone, without a record accepted between them. */
@@ -58,7 +59,9 @@ class Division {
     const blocked = units.filter((unit) => this.#isHeldUp(unit));
     await this.#store(blocked.length === 0 ? units : units.filter((unit) => !blocked.includes(unit)));
     await this.#storeAlone(blocked);
-    await this.#judgeRefusals();
+    // Last, when it is known whether the database accepted other rows.
+    const failures = await judgeRefusals(this.#refused, this.#writer, this.#shared.breaker);
+    for (const [progress, error] of failures) this.#failures.set(progress, error);
     return this.#failures;
   }
 
@@ -110,7 +113,7 @@ class Division {
       if (error.code === 'timeout') size.tooSlow(records.length);
       if (error instanceof StatementError && error.tooLarge) size.tooLarge(records.length);
       if (error.code === 'misconfigured') throw await breaker.outOfOrderFor(error.detail);
-      if (error instanceof StatementError && DIVISIBLE.has(error.code)) return error;
+      if (isDivisible(error)) return error;
       throw error;
     }
   }
@@ -168,70 +171,10 @@ class Division {
       this.#lastWait = error;
       return;
     }
-    this.#refused.push({ unit, error });
+    this.#refused.push({ ...unit, error });
     if (this.#shared.breaker.refused(unit.file, error, this.#before))
       throw await this.#shared.breaker.outOfOrderFor(error.reason);
     await unit.progress.complete();
-  }
-
-  /** Called last, when it is known whether the database accepted other rows. */
-  async #judgeRefusals(): Promise<void> {
-    const { breaker } = this.#shared;
-    // A narrowed column refuses some values and accepts others, so accepted rows don't prove that the schema is right.
-    if (this.#refused.some(({ error }) => error.about === 'value')) await breaker.requireSchema();
-    for (const { unit, error } of this.#refused) {
-      if (!(await this.#isAtFault(unit.file, error))) this.#failures.set(unit.progress, breaker.waiting(error));
-      else {
-        const last = await this.#refusesAgain(unit);
-        if (last !== undefined) unit.progress.refused({ file: unit.file, error: last });
-      }
-    }
-  }
-
-  /**
-   * Tries a refused record again. The table's rule may have been removed after the refusal, so rows accepted since then don't prove that
-   * the record is at fault. Resolves to the error of a second refusal.
-   */
-  async #refusesAgain({ progress, file }: Unit): Promise<StatementError | undefined> {
-    const record = progress.recordOf(file);
-    if (record === undefined) return undefined;
-    try {
-      const refusal = await this.#storeOne(record);
-      if (refusal !== undefined) return refusal;
-    } catch (error) {
-      if (!(error instanceof StatementError && DIVISIBLE.has(error.code))) throw error;
-      this.#failures.set(progress, error);
-      return undefined;
-    }
-    this.#shared.breaker.accepted([record]);
-    progress.stored(file);
-    return undefined;
-  }
-
-  async #isAtFault(file: StoredFile, error: StatementError): Promise<boolean> {
-    const { breaker } = this.#shared;
-    if (breaker.isAtFault(file, error) || (await breaker.judge(error))) return true;
-    if (!breaker.hasWaited(file)) return false;
-    await this.#storeLastAcceptedAgain(error);
-    return true;
-  }
-
-  /** Rejects when the tables refuse a record that they accepted before, so that the database is out of order. */
-  async #storeLastAcceptedAgain(refusal: StatementError): Promise<void> {
-    const { breaker } = this.#shared;
-    const record = breaker.lastAccepted;
-    if (record !== undefined && (await this.#storeOne(record)) !== undefined) throw breaker.trip(refusal.reason);
-  }
-
-  /** Resolves to the error if the record is refused; rejects with any other error. */
-  async #storeOne(record: GroupedRecord): Promise<StatementError | undefined> {
-    try {
-      const [rejection] = await this.#writer.store([record]);
-      return rejection === undefined ? undefined : asStatementError(rejection.error);
-    } catch (error) {
-      if (error instanceof SinkError && error.code === 'rejected') return asStatementError(error);
-      throw error;
-    }
   }
 }
 
@@ -244,16 +187,9 @@ const MANY_NAMED = 8;
 /** After this number of consecutive records that waited too long, an attempt ends: the table is locked, not a row. */
 const MAX_WAITS = 2;
 
-const DIVISIBLE: ReadonlySet<SinkError['code']> = new Set(['rejected', 'timeout', 'conflict']);
-
 function shuffled<T>(values: readonly T[]): readonly T[] {
   return values
     .map((value) => ({ value, at: Math.random() }))
     .sort((a, b) => a.at - b.at)
     .map(({ value }) => value);
-}
-
-function asStatementError(error: SinkError): StatementError {
-  if (error instanceof StatementError) return error;
-  return new StatementError(error.sink, error.code, error.detail, { about: 'value' });
 }

@@ -25,6 +25,11 @@ export function isAlwaysNull(column: string): boolean {
   return column === 'pixel_data_location' || column === 'thumbnail_location';
 }
 
+/** Whether records may have a value in a column. A null in any other column is no record's fault. */
+export function mayHaveValue(columns: readonly { readonly name: string }[], column: string): boolean {
+  return !isAlwaysNull(column) && columns.some(({ name }) => name === column);
+}
+
 /**
  * The database's clock at the time of the write fills this column, so that a service that polls it also sees rows stored after an outage.
  */

@@ -162,6 +162,109 @@ describe('storeRecords', () => {
     expect(db.stored.size).toBe(9);
   });
 
+  describe('while a rule of a table, which refuses every row, begins and ends', () => {
+    /** A database whose rule refuses every row while it is on. The schema check shows the rule unless it is hidden. */
+    function ruledDatabase({ hidden = false, about = 'rule' }: { hidden?: boolean; about?: 'rule' | 'table' } = {}) {
+      const rule = { on: false };
+      const options = { table: 'object', place: 'dicom_object_meta.fault', about } as const;
+      const db = database(() => (rule.on ? new StatementError('db', 'rejected', '23502', options) : undefined));
+      const memory = memoryOf(20, async () => {
+        if (rule.on && !hidden) throw new SinkError('db', 'misconfigured', 'dicom_object_meta.fault:not_null');
+        return undefined;
+      });
+      return { rule, db, memory };
+    }
+
+    it.each([
+      ['the tables show', false],
+      ['the tables do not show', true],
+    ])(
+      'refuses no record that two rules refused, though rows were accepted between them, where %s it',
+      async (_, hidden) => {
+        const { rule, db, memory } = ruledDatabase({ hidden });
+        // One fewer than the limit of the breaker.
+        const batch = new BatchProgress({ grouped: UNITS.slice(0, 19) });
+        const others = new BatchProgress({ grouped: UNITS.slice(19, 40) });
+        rule.on = true;
+        await Promise.allSettled([storeRecords(unitsOf(batch), db.writer, memory)]);
+        rule.on = false;
+        await storeRecords(unitsOf(others), db.writer, memory);
+        rule.on = true;
+        await Promise.allSettled([storeRecords(unitsOf(batch), db.writer, memory)]);
+        expect(batch.rejections).toEqual([]);
+        expect(memory.breaker.outOfOrder).toBeDefined();
+        rule.on = false;
+        expect(await storeRecords(unitsOf(batch), db.writer, memory)).toEqual(new Map());
+        expect(batch.rejections).toEqual([]);
+        expect(db.stored.size).toBe(40);
+      },
+    );
+
+    it('refuses no record because another connection stored rows just before the rule began', async () => {
+      const { rule, db, memory } = ruledDatabase();
+      const batch = new BatchProgress({ grouped: UNITS.slice(0, 19) });
+      const writer = {
+        ...db.writer,
+        store: async (records: readonly GroupedRecord[]) => {
+          if (!rule.on) memory.breaker.accepted(UNITS.slice(19, 40));
+          rule.on = true;
+          return db.writer.store(records);
+        },
+      };
+      const stored = storeRecords(unitsOf(batch), writer, memory);
+      await expect(stored).rejects.toMatchObject({ detail: 'out of order: dicom_object_meta.fault:not_null' });
+      expect(batch.rejections).toEqual([]);
+    });
+
+    it.each([
+      ['rule', 2],
+      ['table', 1],
+    ] as const)('refuses no record, whenever it is on, where the refusal is about the %s', async (about, shortest) => {
+      const span = fc.record({ off: fc.integer({ min: 1, max: 30 }), on: fc.integer({ min: shortest, max: 30 }) });
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 2, max: 24 }), fc.array(span, { maxLength: 8 }), async (count, spans) => {
+          const { rule, db, memory } = ruledDatabase({ hidden: true, about });
+          const states = spans.flatMap(({ off, on }) => [...Array(off).fill(false), ...Array(on).fill(true)]);
+          const writer = {
+            ...db.writer,
+            store: async (records: readonly GroupedRecord[]) => {
+              rule.on = states.shift() ?? false;
+              return db.writer.store(records);
+            },
+          };
+          const batches = Array.from({ length: count }, (_, n) => UNITS.slice(n * 5, n * 5 + 5));
+          const left = batches.map((grouped) => new BatchProgress({ grouped }));
+          while (left.some(({ done }) => !done)) {
+            for (const progress of left) await Promise.allSettled([storeRecords(unitsOf(progress), writer, memory)]);
+          }
+          expect(left.flatMap(({ rejections }) => rejections)).toEqual([]);
+          expect(db.stored.size).toBe(count * 5);
+        }),
+      );
+    });
+
+    it('refuses the record that a rule refuses for its value, and no other', async () => {
+      const { rule, db, memory } = ruledDatabase();
+      const bad = UNITS[3];
+      const check = new StatementError('db', 'rejected', '23514', { table: 'object', place: 'dicom_object_meta sex' });
+      const writer = {
+        ...db.writer,
+        store: async (records: readonly GroupedRecord[]) => {
+          if (!rule.on && bad !== undefined && records.includes(bad)) throw check;
+          return db.writer.store(records);
+        },
+      };
+      const batch = new BatchProgress({ grouped: UNITS.slice(0, 10) });
+      rule.on = true;
+      await Promise.allSettled([storeRecords(unitsOf(batch), writer, memory)]);
+      expect(batch.rejections).toEqual([]);
+      rule.on = false;
+      expect(await storeRecords(unitsOf(batch), writer, memory)).toEqual(new Map());
+      expect(batch.rejections).toEqual([{ file: bad?.file, error: check }]);
+      expect(db.stored.size).toBe(9);
+    });
+  });
+
   it('stores the records that touch no locked row, and fails only the batch that does', async () => {
     const locked = UNITS[77];
     let isLocked = true;

@@ -100,7 +100,7 @@ const CLASSES: Readonly<Record<string, SinkErrorCode>> = {
   '70': 'timeout', // interrupted
 };
 
-// Errors of the value itself. Other refusals, such as a null or a trigger's, may concern every row.
+// Errors of the value itself. Other refusals, such as a null, a trigger's or a missing partition, may concern every row.
 const ABOUT_VALUE: ReadonlySet<string> = new Set([
   '1062',
   '1153',
@@ -113,7 +113,6 @@ const ABOUT_VALUE: ReadonlySet<string> = new Set([
   '1367',
   '1406',
   '1411',
-  '1526',
   '1690',
 ]);
 

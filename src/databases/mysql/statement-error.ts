@@ -1,5 +1,6 @@
 import type { SinkOperation } from '../../errors.ts';
 import { StatementError } from '../statement-error.ts';
+import { isAlwaysNull } from '../table-rules.ts';
 import { isAboutValue, isTooLarge, locateError, type MysqlFailure } from './errors.ts';
 import type { WrittenTable } from './write-statement.ts';
 
@@ -27,7 +28,7 @@ export class MysqlStatementError extends StatementError {
       ...(failure.code === 'rejected' ? {} : { address }),
       table: table?.kind,
       place: placeOf(table, column),
-      about: isAboutValue(failure.detail) ? 'value' : 'rule',
+      about: isAboutValue(failure.detail) ? 'value' : isNullOfTable(failure.detail, column) ? 'table' : 'rule',
       tooLarge: isTooLarge(failure.detail),
     });
     this.row = row;
@@ -38,4 +39,9 @@ export class MysqlStatementError extends StatementError {
 function placeOf(table: WrittenTable | undefined, column: string | undefined): string | undefined {
   if (table === undefined) return undefined;
   return table.columns.some(({ name }) => name === column) ? `${table.name}.${column}` : table.name;
+}
+
+// The statement names each column that the service fills, so a default is missing for others only.
+function isNullOfTable(detail: string, column: string | undefined): boolean {
+  return detail === '1364' || (detail === '1048' && column !== undefined && isAlwaysNull(column));
 }

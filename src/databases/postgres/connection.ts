@@ -4,9 +4,11 @@ import pg from 'pg';
 import { SinkError, type SinkOperation } from '../../errors.ts';
 import { withDeadline } from '../deadline.ts';
 import { StatementError, TABLE_KINDS, type TableKind } from '../statement-error.ts';
+import { mayHaveValue } from '../table-rules.ts';
 import { DsnError, type PostgresAddress, type PostgresTarget, readPostgresDsn, type TargetSession } from './dsn.ts';
 import { classifyPostgresError, isTooLarge, type PostgresFailure } from './errors.ts';
 import { Pipeline, type PipelineStep } from './pipeline.ts';
+import { WRITTEN_TABLES } from './write-statement.ts';
 
 /** How to connect. */
 export interface PostgresConnectionOptions {
@@ -45,7 +47,7 @@ export class PostgresStatementError extends StatementError {
       ...(failure.code === 'rejected' ? {} : { address }),
       table: tableOf(error),
       place: placeOf(error),
-      about: isAboutValue(failure.detail) ? 'value' : 'rule',
+      about: isAboutValue(failure.detail) ? 'value' : isNullOfTable(failure.detail, error) ? 'table' : 'rule',
       tooLarge: isTooLarge(failure.detail),
     });
     this.constraint =
@@ -71,6 +73,16 @@ function placeOf(error: unknown): string | undefined {
 // Data exceptions, size limits and unique violations concern this value only. Other refusals may concern every row.
 function isAboutValue(sqlState: string): boolean {
   return /^(21|22|54)/.test(sqlState) || sqlState === '23505';
+}
+
+const NOT_NULL_VIOLATION = '23502';
+
+// Only where the server names one of our tables: behind a view, the columns have other names.
+function isNullOfTable(sqlState: string, error: unknown): boolean {
+  if (sqlState !== NOT_NULL_VIOLATION || !(error instanceof pg.DatabaseError)) return false;
+  const { table: name, column } = error;
+  const table = WRITTEN_TABLES.find((written) => written.name === name);
+  return table !== undefined && column !== undefined && !mayHaveValue(table.columns, column);
 }
 
 /** A connection with the session settings that a write needs. */
