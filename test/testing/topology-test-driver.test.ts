@@ -290,7 +290,9 @@ describe('the TopologyTestDriver with a topology of one’s own', () => {
 
   it('is refused when it would be ignored', () => {
     const own = { exactlyOnce: true, topology: numbers };
-    expect(() => new TopologyTestDriver(own)).toThrow('with exactlyOnce: true, exactlyOnceTopology is the topology');
+    expect(() => new TopologyTestDriver(own)).toThrow(
+      'with exactlyOnce: true, the custom topology is exactlyOnceTopology, not topology',
+    );
   });
 
   it('runs a processor before the fork', async () => {
