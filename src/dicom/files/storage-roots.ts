@@ -5,6 +5,9 @@
  * asked for the handle's actual path, which detects a link that was swapped in meanwhile. The file is opened by its bare
  * name in that handle (`/proc/self/fd/N/name`), never through a link (O_NOFOLLOW).
  *
+ * A handle elsewhere doesn't prove that the path leads outside: an unmounted or moved directory is elsewhere, too. The path
+ * is resolved again, and decides.
+ *
  * Without /proc (not Linux) the directory is resolved again for each file, and once more after the file was opened.
  */
 import fs from 'node:fs';
@@ -19,6 +22,9 @@ const FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 // O_PATH (Linux): a handle that only names the directory; needs no permission to list it.
 const O_PATH = 0x200000;
 const DIRECTORY_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+
+/** A path that leads elsewhere each time it was checked is refused after this number of openings. */
+const MOST_OPENINGS = 3;
 
 /** A directory that is being opened. */
 interface Opening {
@@ -129,26 +135,33 @@ export class StorageRoots {
   }
 
   *#openDirectory(directory: string): Reading<number> {
-    const real = yield* this.#resolve(directory);
-    const descriptor = (yield { call: 'open', path: real, flags: DIRECTORY_FLAGS }) as number;
-    let location: string;
-    try {
-      location = (yield { call: 'readlink', path: handleLink(descriptor) }) as string;
-    } catch (error) {
-      fs.closeSync(descriptor);
-      throw error;
+    for (let openings = 0; openings < MOST_OPENINGS; openings++) {
+      const real = yield* this.#resolve(directory);
+      const descriptor = (yield { call: 'open', path: real, flags: DIRECTORY_FLAGS }) as number;
+      let isKept = false;
+      try {
+        const location = (yield { call: 'readlink', path: handleLink(descriptor) }) as string;
+        isKept = isUnder(this.#resolved, location);
+        if (isKept) return descriptor;
+      } finally {
+        if (!isKept) fs.closeSync(descriptor);
+      }
     }
-    if (isUnder(this.#resolved, location)) return descriptor;
-    fs.closeSync(descriptor);
     throw new DicomReadError('outside_storage_roots');
   }
 
   *#openByPath(directory: string, name: string): Reading<number> {
-    const real = yield* this.#resolve(directory);
-    const descriptor = (yield { call: 'open', path: path.join(real, name), flags: FILE_FLAGS }) as number;
-    const again = (yield { call: 'realpath', path: real }) as string;
-    if (again === real) return descriptor;
-    yield { call: 'close', descriptor };
+    for (let openings = 0; openings < MOST_OPENINGS; openings++) {
+      const real = yield* this.#resolve(directory);
+      const descriptor = (yield { call: 'open', path: path.join(real, name), flags: FILE_FLAGS }) as number;
+      let isKept = false;
+      try {
+        isKept = ((yield { call: 'realpath', path: real }) as string) === real;
+        if (isKept) return descriptor;
+      } finally {
+        if (!isKept) yield { call: 'close', descriptor };
+      }
+    }
     throw new DicomReadError('outside_storage_roots');
   }
 
