@@ -25,6 +25,7 @@ function createOutages({ mayTry = () => true }: { mayTry?: (file: { path: string
   const outages: Outages = {
     any: true,
     isUnusable: (file) => file.startsWith('/lost/'),
+    wasUsable: async (file) => !file.startsWith('/lost/mount/'),
     mayTry,
     add: ({ path }, outcome, code) => seen.push([path, outcome, code]),
     update: () => undefined,
@@ -54,6 +55,7 @@ async function reported(failures: readonly Omit<HeaderFailure, 'index'>[], optio
   return seen.map(([, outcome, code]) => [outcome, code]);
 }
 
+const OWN: readonly DicomReadErrorCode[] = ['outside_storage_roots', 'not_a_regular_file', 'not_dicom', 'truncated'];
 const STORAGE: readonly DicomReadErrorCode[] = ['file_missing', 'file_unreadable', 'read_failed', 'read_timeout'];
 
 describe('files below an unusable storage root', () => {
@@ -61,8 +63,38 @@ describe('files below an unusable storage root', () => {
     expect(await heldCodes(STORAGE, '/lost/a.dcm')).toEqual(STORAGE);
   });
 
-  it('are still refused for faults of their own', async () => {
-    expect(await heldCodes(['outside_storage_roots', 'not_dicom', 'truncated'], '/lost/a.dcm')).toEqual([]);
+  it('are still refused for faults of their own while the check of the root itself finds no fault', async () => {
+    expect(await heldCodes(OWN, '/lost/a.dcm')).toEqual([]);
+  });
+
+  it('are refused for nothing while the check of the root itself finds a fault, and say nothing about it', async () => {
+    expect(await heldCodes([...OWN, ...STORAGE], '/lost/mount/a.dcm')).toEqual([...OWN, ...STORAGE]);
+    const { seen, outages } = createOutages();
+    const reader = failing(OWN.map((code) => ({ error: new DicomReadError(code) })));
+    await holdForRoots(reader, outages).read(OWN.map((_, n) => fileAt(`/lost/mount/${n}`)));
+    expect(seen).toEqual([]);
+  });
+
+  it('are refused only after their root was checked once more, as of the time before they were opened', async () => {
+    const checked: [file: string, since: number][] = [];
+    const wasUsable: Outages['wasUsable'] = async (file, since) => {
+      checked.push([file, since]);
+      return false;
+    };
+    let openedAt = 0;
+    const reader: HeaderReader = {
+      ...failing([]),
+      read: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        openedAt = performance.now();
+        return { states: [], images: [], failures: [{ index: 0, error: new DicomReadError('not_a_regular_file') }] };
+      },
+    };
+    const held = holdForRoots(reader, { ...createOutages().outages, any: false, wasUsable });
+    const { failures } = await held.read([fileAt('/good/a.dcm')]);
+    expect(failures.map(({ notAttempted }) => notAttempted)).toEqual([true]);
+    expect(checked.map(([file]) => file)).toEqual(['/good/a.dcm']);
+    expect(checked[0]?.[1]).toBeLessThan(openedAt);
   });
 
   it('are told from missing files below a root that can be used', async () => {

@@ -59,6 +59,15 @@ describe('a file', () => {
     await reported(1);
     expect(roots.isUnusable('/alias/of/lost/a.dcm')).toBe(true);
   });
+
+  it('has a fault of its own when its innermost root can be used, or its path names no root', async () => {
+    const roots = start(['/lost', '/good', '/good/lost'], { probe });
+    const wasUsable = (file: string) => roots.wasUsable(file, performance.now());
+    expect(await wasUsable('/good/a.dcm')).toBe(true);
+    expect(await wasUsable('/lost/a.dcm')).toBe(false);
+    expect(await wasUsable('/good/lost/a.dcm')).toBe(false);
+    expect(await wasUsable('/lost/../etc/passwd')).toBe(true);
+  });
 });
 
 describe('a root that answers', () => {

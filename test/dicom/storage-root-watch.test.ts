@@ -104,6 +104,46 @@ describe('the watch over storage roots', () => {
     await expect.poll(pendingRootProbes).toBe(0);
   });
 
+  it('says that a root was unusable after a check of its own, and that it is usable only for what began later', async () => {
+    let code: string | undefined;
+    const root = start(['/nas'], { probe: async () => code, intervalMs: 3_600_000 });
+    await reported(1);
+    const before = performance.now();
+    expect(await root.usableSince(0, before)).toBe(true);
+    code = 'not_mounted';
+    expect(await root.usableSince(0, before)).toBe(false);
+    code = undefined;
+    expect(await root.usableSince(0, before), 'the mount was lost meanwhile').toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await root.usableSince(0, performance.now())).toBe(true);
+  });
+
+  it('does not conclude from a check that began before the question, and checks once for all questions', async () => {
+    const answers: ((code: string | undefined) => void)[] = [];
+    const probe: RootProbe = () => new Promise((resolve) => answers.push(resolve));
+    const root = start(['/nas'], { probe, intervalMs: 3_600_000 });
+    await expect.poll(() => answers.length).toBe(1);
+    const asked = Promise.all(Array.from({ length: 50 }, () => root.usableSince(0, performance.now())));
+    answers[0]?.(undefined);
+    await expect.poll(() => answers.length).toBe(2);
+    answers[1]?.('not_mounted');
+    expect(await asked).toEqual(Array(50).fill(false));
+    expect(answers).toHaveLength(2);
+  });
+
+  it('does not wait for a root that does not answer longer than a check takes', async () => {
+    let answer: (code: string | undefined) => void = () => undefined;
+    const probe: RootProbe = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const root = start(['/dead'], { probe, timeoutMs: 20, intervalMs: 3_600_000 });
+    expect(await root.usableSince(0, performance.now())).toBe(false);
+    expect(changes).toEqual([[0, 'ETIMEDOUT']]);
+    answer(undefined);
+    await expect.poll(pendingRootProbes).toBe(0);
+  });
+
   it('never has more than two checks pending, whatever the number of dead roots', async () => {
     const answers: (() => void)[] = [];
     const probe: RootProbe = () => new Promise((resolve) => answers.push(() => resolve(undefined)));

@@ -32,6 +32,7 @@ function compose(own: Config, delivery: Delivery) {
   const storage = {
     any: false,
     isUnusable: () => false,
+    wasUsable: () => Promise.resolve(true),
     mayTry: () => true,
     add: () => undefined,
     update: () => undefined,

@@ -5,7 +5,7 @@ import type { Outcome } from './root-outcomes.ts';
 import { isNeverTheFile } from './storage-errors.ts';
 import type { StorageOutages } from './storage-outages.ts';
 
-/** What an error says about the file's root. Other errors don't say anything, or show that the file was opened. */
+/** What an error says about the file's root. Other errors are faults of the file, if its root could be used. */
 const OUTCOMES: Partial<Readonly<Record<DicomReadErrorCode, Outcome>>> = {
   file_missing: 'missing',
   file_unreadable: 'missing',
@@ -14,7 +14,7 @@ const OUTCOMES: Partial<Readonly<Record<DicomReadErrorCode, Outcome>>> = {
 };
 
 /** What the wrapper needs of the roots' state. */
-export type Outages = Pick<StorageOutages, 'any' | 'isUnusable' | 'mayTry' | 'add' | 'update'>;
+export type Outages = Pick<StorageOutages, 'any' | 'isUnusable' | 'wasUsable' | 'mayTry' | 'add' | 'update'>;
 
 /** Settings of the wrapper. */
 export interface HoldOptions {
@@ -26,6 +26,9 @@ export interface HoldOptions {
  * Marks failed files as not attempted when their storage root is at fault: they are retried without a time limit until the
  * root can be used again, instead of being dead-lettered. Reports every attempt to `outages`. Most files that failed below
  * an unusable root are not tried again before it works.
+ *
+ * A fault of the file itself is final only after another check of its root: below a lost mount, the path may lead elsewhere
+ * or to another file.
  */
 export function holdForRoots(
   reader: HeaderReader,
@@ -38,10 +41,13 @@ export function holdForRoots(
   return {
     async read(files) {
       const wanted = outages.any ? files.flatMap((file, index) => (outages.mayTry(file) ? [index] : [])) : undefined;
+      const startedAt = performance.now();
       const headers = await readSome(reader, files, wanted);
-      reportOutcomes(files, headers.failures, outages, judgeMissing);
-      if (headers.failures.length === 0) return headers;
-      const failures = headers.failures.map((failure) => {
+      const isRead = headers.failures.length === 0;
+      const found = isRead ? headers.failures : await holdDoubtful(files, headers.failures, outages, startedAt);
+      reportOutcomes(files, found, outages, judgeMissing);
+      if (found.length === 0) return headers;
+      const failures = found.map((failure) => {
         const file = files[failure.index];
         return file !== undefined && isHeld(failure, file) ? { ...failure, notAttempted: true } : failure;
       });
@@ -51,6 +57,23 @@ export function holdForRoots(
     rootOf: reader.rootOf?.bind(reader),
     close: () => reader.close(),
   };
+}
+
+/** Marks files with a fault of their own as not attempted if their root could not be used since `startedAt`. */
+function holdDoubtful(
+  files: readonly FileToRead[],
+  failures: readonly HeaderFailure[],
+  outages: Outages,
+  startedAt: number,
+): Promise<readonly HeaderFailure[]> {
+  return Promise.all(
+    failures.map(async (failure) => {
+      const file = files[failure.index];
+      const isOwnFault = OUTCOMES[failure.error.code] === undefined;
+      if (file === undefined || !isOwnFault || failure.notAttempted === true) return failure;
+      return (await outages.wasUsable(file.path, startedAt)) ? failure : { ...failure, notAttempted: true };
+    }),
+  );
 }
 
 /** Files below an unusable root are not looked up: `read` decides which of them to try. */

@@ -76,6 +76,16 @@ export class StorageOutages {
   }
 
   /**
+   * Checks the root of a file. Resolves to whether a fault that was found in the file is its own: the root can be used, and no
+   * check since `since` (`performance.now()`, before the file was opened) found that it can't. True for a path that names no
+   * root.
+   */
+  async wasUsable(file: string, since: number): Promise<boolean> {
+    const index = this.#paths.indexOf(file);
+    return index === undefined || (await this.#watch.usableSince(index, since));
+  }
+
+  /**
    * Whether to try to read a file now. Below an unusable root only new files are tried, and some of those that failed
    * before: enough to notice the end of the outage.
    */

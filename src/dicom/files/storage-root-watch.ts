@@ -49,6 +49,10 @@ export class StorageRootWatch {
   readonly #probe: RootProbe;
   readonly #codes: (string | undefined)[];
   readonly #pending = new Set<number>();
+  /** The checks that haven't ended, by root. Unlike the pending ones, they end in time. */
+  readonly #running = new Map<number, Promise<void>>();
+  /** When a check of each root last ended with a reason. */
+  readonly #unusableAt: number[] = [];
   /** When the last check of each root began. */
   readonly #checkedAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -72,6 +76,17 @@ export class StorageRootWatch {
     return code === UNCHECKED ? undefined : code;
   }
 
+  /**
+   * Checks a root. Resolves to whether it can be used, and no check since `since` (`performance.now()`) found that it can't.
+   * The check begins after the call, so that it notices a mount that was lost before. While too many checks are pending, the
+   * last one counts.
+   */
+  async usableSince(index: number, since: number): Promise<boolean> {
+    await this.#running.get(index);
+    await (this.#running.get(index) ?? this.#check(index));
+    return this.codeOf(index) === undefined && (this.#unusableAt[index] ?? Number.NEGATIVE_INFINITY) < since;
+  }
+
   /** Checks a root now, unless it was checked a moment ago: a file below it could not be read. */
   checkSoon(index: number): void {
     if (performance.now() - (this.#checkedAt[index] ?? 0) >= LEAST_PAUSE_MS) void this.#check(index);
@@ -84,10 +99,17 @@ export class StorageRootWatch {
     this.#timer = setTimeout(() => void this.#checkAll(), this.#options.intervalMs ?? INTERVAL_MS).unref();
   }
 
-  async #check(index: number): Promise<void> {
-    if (this.#closed || this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return;
+  #check(index: number): Promise<void> {
+    if (this.#closed || this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return Promise.resolve();
+    const check = this.#checkNow(index).finally(() => this.#running.delete(index));
+    this.#running.set(index, check);
+    return check;
+  }
+
+  async #checkNow(index: number): Promise<void> {
     this.#checkedAt[index] = performance.now();
     const code = await Promise.race([this.#answer(index), timeout(this.#options.timeoutMs ?? TIMEOUT_MS)]);
+    if (code !== undefined) this.#unusableAt[index] = performance.now();
     if (this.#closed || code === this.#codes[index]) return;
     this.#codes[index] = code;
     this.#options.onChange(index, code);
