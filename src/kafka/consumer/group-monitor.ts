@@ -8,12 +8,15 @@ export interface PartitionLag extends Partition {
 
 /** What the monitor queries and where it reports. */
 export interface MonitorOptions {
-  readonly queries: Pick<GroupQueries, 'topics' | 'ranges' | 'readableEnds' | 'unowned'>;
+  readonly queries: Pick<GroupQueries, 'topics' | 'ranges' | 'readableEnds' | 'committed'>;
   readonly topics: readonly string[];
   /** The assigned partitions with the group's offset of each; -1 while it is unknown. */
   assigned(): readonly PartitionOffset[];
   described(topics: readonly TopicState[]): void;
-  /** Called with the partitions that no member of the group owns. They are not queried without it. */
+  /**
+   * Called with the partitions that no member of the group owns. They are not queried without it. An owner commits soon, so a partition with
+   * records and without an offset of the group has none. (The client's describeGroups crashes when the group has an error.)
+   */
   readonly unowned?: ((partitions: readonly Partition[]) => void) | undefined;
   lags(lags: readonly PartitionLag[]): void;
   /** Called with the offset after the last readable record of each partition, by `partitionName`; empty while they are unknown. */
@@ -64,13 +67,30 @@ export class GroupMonitor {
     try {
       const found = await queries.topics(topics);
       if (this.#timer !== undefined) described(found);
-      const partitions = unowned === undefined ? [] : await queries.unowned(found);
+      const partitions = unowned === undefined ? [] : await this.#neverConsumed(found);
       if (this.#timer !== undefined) unowned?.(partitions);
     } catch {
       // The client itself reports why the brokers don't answer. The lag is unknown then, too.
     }
     await this.#queryLags();
     await this.#queryReadable();
+  }
+
+  /** Partitions of others with records and without an offset of the group; none before this member has partitions. */
+  async #neverConsumed(topics: readonly TopicState[]): Promise<readonly Partition[]> {
+    const { queries, assigned } = this.#options;
+    const own = new Set(assigned().map(partitionName));
+    const others = topics
+      .flatMap(({ topic, partitions }) => Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
+      .filter((each) => !own.has(partitionName(each)));
+    if (own.size === 0 || others.length === 0) return [];
+    const consumed = new Set((await queries.committed(others)).map(partitionName));
+    const unread = others.filter((each) => !consumed.has(partitionName(each)));
+    const logs = await queries.ranges(unread);
+    return unread.filter((each) => {
+      const { begin, end } = logs.get(partitionName(each)) ?? { begin: 0, end: 0 };
+      return end > begin;
+    });
   }
 
   async #queryReadable(): Promise<void> {

@@ -79,26 +79,6 @@ export class GroupQueries {
     });
   }
 
-  /** The partitions of these topics that no member of the group owns; none while the group is rebalancing. */
-  unowned(topics: readonly TopicState[]): Promise<readonly Partition[]> {
-    return this.#ask(async ({ admin }) => {
-      const group = String(this.#config['group.id']);
-      const { groups } = await nativeCall<RdKafka.GroupDescriptions>('describe group', (done) =>
-        admin.describeGroups([group], { timeout: QUERY_TIMEOUT_MS }, done),
-      );
-      const [found] = groups;
-      if (found?.state !== RdKafka.ConsumerGroupStates.STABLE) return [];
-      const owned = new Set(
-        found.members.flatMap(({ assignment }) => assignment.topicPartitions.map((each) => partitionName(each))),
-      );
-      return topics
-        .flatMap(({ topic, partitions }) =>
-          Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
-        )
-        .filter((each) => !owned.has(partitionName(each)));
-    });
-  }
-
   /** The group's committed offsets with their metadata; partitions without one are omitted (see `committedOffsets`). */
   committed(partitions: readonly Partition[]): Promise<readonly CommittedOffset[]> {
     return this.#ask(({ consumer }) => committedOffsets(consumer, partitions, QUERY_TIMEOUT_MS));
