@@ -58,7 +58,8 @@ export class HeaderWorker {
     const counters = new SharedArrayBuffer(8);
     this.#counters = new Int32Array(counters);
     const workerData: WorkerSettings = { ...settings, counters };
-    setFlagsFromString(NO_YOUNG_GENERATION_FLAG);
+    // Not while another thread may be setting up its heap.
+    if (alive.size === 0) setFlagsFromString(NO_YOUNG_GENERATION_FLAG);
     this.#worker = new Worker(script, { workerData, execArgv: [], resourceLimits: RESOURCE_LIMITS });
     // An idle pool must not keep the process alive. While it is busy, the pool's timer does.
     this.#worker.unref();
