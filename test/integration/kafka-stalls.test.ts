@@ -28,7 +28,7 @@ await describeWith(['kafka'], 'a partition whose leader epoch goes back', () => 
       await until(() => member.values('restarted') === 1, 60 * SECONDS, 'the restarted broker is consumed');
       await topics.recreate(topic);
       await topics.fill(topic, 30, 'new');
-      await until(() => member.values('new') === 30, 60 * SECONDS, 'the whole new log is consumed');
+      await until(() => member.values('new') === 30, 120 * SECONDS, 'the whole new log is consumed');
       expect(member.failure).toBeUndefined();
     },
   );
