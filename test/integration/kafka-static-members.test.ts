@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import { freshName } from '../../src/testing/fresh-database.ts';
 import { type TestMember, TestTopics, until } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
@@ -61,5 +61,24 @@ await describeWith(['kafka'], 'a member with an instance id', ({ kafka }) => {
     await topics.addPartitions(topic, 4);
     await topics.fill(topic, 100, 'n');
     await readsAll(again, 100, 'n');
+  });
+
+  it('fails in a transaction when it lacks partitions, and its successor reads them', LONG, async () => {
+    const topic = await topicOf(20);
+    const config = { 'group.instance.id': 'one', 'session.timeout.ms': 40 * SECONDS };
+    const transactional = () => topics.member(topic, { config, commits: 'transaction' });
+    {
+      await using one = transactional();
+      await readsAll(one, 20, 'v');
+    }
+    await topics.addPartitions(topic, 4);
+    await topics.fill(topic, 100, 'n');
+    {
+      await using again = transactional();
+      await until(() => again.failure !== undefined, 45 * SECONDS, 'the source fails');
+      expect(again.failure).toMatchObject({ code: 'unavailable', detail: 'partitions have no owner' });
+    }
+    await using successor = transactional();
+    await readsAll(successor, 100, 'n');
   });
 });

@@ -1,11 +1,14 @@
 import type { TopicState } from './group-queries.ts';
 import type { StartOffset } from './start-offsets.ts';
+import { UnownedPartitions } from './unowned-partitions.ts';
 
 /**
  * What this process knows about the topics that it consumes. It outlives a source, because the broker deletes the committed offsets of a
  * topic together with the topic: after a restart of the topology nothing else shows that a topic was recreated.
  */
 export class KnownTopics {
+  /** With a transaction, each attempt to get an owner restarts the topology: the next one must still come later. */
+  readonly unowned = new UnownedPartitions();
   readonly #firstSeen = new Map<string, number>();
   readonly #consumedIds = new Map<string, string>();
 

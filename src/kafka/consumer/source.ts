@@ -32,9 +32,8 @@ import { UnverifiedTopics } from './unverified-topics.ts';
 import { WatermarkTracker } from './watermark.ts';
 
 /**
- * Kafka topics as a source with backpressure: it consumes only within the limits of intake.ts. It commits, per partition, the offset
- * below which every record is acknowledged, with the done offsets above it. connection.ts joins the group, PollLoop emits records,
- * Rebalances answers rebalances, WatermarkTracker tracks acknowledgements, Committer commits.
+ * Kafka topics as a source with backpressure: it consumes only within the limits of intake.ts. It commits the watermark of each partition
+ * with the done offsets above it. joinGroup joins, PollLoop emits, Rebalances answers, WatermarkTracker tracks, Committer commits.
  */
 export class KafkaSource implements Source, Offsets {
   readonly name: string;
@@ -58,7 +57,7 @@ export class KafkaSource implements Source, Offsets {
   readonly #starts: StartQueries;
   readonly #readiness: Readiness;
   readonly #stalled = new StalledPartitions();
-  readonly #unowned = new UnownedPartitions();
+  readonly #unowned: UnownedPartitions;
   readonly #life = new Lifecycle();
   #consumer: NativeConsumer | undefined;
   /** Whether the client must be replaced by a new member of the group. */
@@ -86,6 +85,7 @@ export class KafkaSource implements Source, Offsets {
     this.#rebalances = this.#createRebalances();
     this.#readiness = new Readiness((problem) => this.#events.readiness?.(problem));
     this.#queries = new GroupQueries(options.config);
+    this.#unowned = options.knownTopics?.unowned ?? new UnownedPartitions();
     this.#starts = new StartQueries({
       queries: this.#queries,
       settings: options,
