@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Six suites. `unit` needs no servers. `embedded` starts librdkafka's mock broker and PGlite. `slow` needs no servers either, but its files
- * take 15 to 60 s each. `integration`, `faults` and `connect` need a real Kafka and PostgreSQL (testcontainers, or those of
+ * take 12 to 60 s each. `integration`, `faults` and `connect` need a real Kafka and PostgreSQL (testcontainers, or those of
  * `scripts/services.sh up`) and name what they skip.
  */
 const SLOW = 'test/**/*.slow.test.ts';
