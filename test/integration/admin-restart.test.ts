@@ -4,6 +4,28 @@ import { freshName } from '../../src/testing/fresh-database.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
+await describeWith(['kafka'], 'the offsets of a topic that is being created', ({ kafka }) => {
+  it('are listed as soon as it exists, although its partitions have no leaders yet', { timeout: 60_000 }, async () => {
+    const config = { 'bootstrap.servers': kafka.brokers };
+    const maker = createAdmin(config);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const topic = freshName('new');
+      const created = maker.createTopics([topic], 50);
+      let listed: readonly unknown[] = [];
+      while (listed.length === 0) {
+        // A new client each time: one that has asked before knows the topic already.
+        const admin = createAdmin(config);
+        listed = await admin.endOffsets(topic);
+        admin.close();
+      }
+      expect(listed).toHaveLength(50);
+      await created;
+      await maker.deleteTopics([topic]);
+    }
+    maker.close();
+  });
+});
+
 await describeWith(['kafka'], 'an admin client that outlives a restart of its broker', () => {
   it('lists offsets again, although the partitions have a new leader epoch', async () => {
     await using kafka = await OwnKafka.start([]);

@@ -60,7 +60,12 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
   const consumers = new Map<string, Promise<NativeConsumer>>();
   const admins = new WeakMap<NativeConsumer, RdKafka.IAdminClient>();
 
-  async function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
+  /** Repeats the query, with new metadata, while partitions have no leader: their topic is new, or a broker has just stopped or started. */
+  function listOffsets(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
+    return retryWhile(NO_LEADER, timeoutMs, () => listOffsetsOnce(topic, spec));
+  }
+
+  async function listOffsetsOnce(topic: string, spec: RdKafka.OffsetSpec): Promise<readonly PartitionOffset[]> {
     const asked = (await partitions(topic)).map((partition) => ({ topic, partition, offset: spec }));
     if (asked.length === 0) return [];
     // On the client whose metadata `partitions` has just refreshed: after a broker has restarted, it refuses the leader epochs that a client
@@ -107,7 +112,7 @@ export function createAdmin(config: NativeConfig, timeoutMs = 10_000): KafkaAdmi
     if (all.length === 0) return [];
     const consumer = await consumerOf(group);
     const asked = all.map((partition) => ({ topic, partition }));
-    const found = await untilLoaded(timeoutMs, () => committedOffsets(consumer, asked, timeoutMs));
+    const found = await retryWhile(LOADING, timeoutMs, () => committedOffsets(consumer, asked, timeoutMs));
     return [...found].sort((a, b) => a.partition - b.partition);
   }
 
@@ -230,24 +235,35 @@ const RETRY_MS = 100;
 /** The group of the consumer that asks for metadata. It never joins a group. */
 const METADATA_GROUP = 'wado-consumer-metadata';
 
-/** Errors of a coordinator that has just started or is taking over the group. */
-const LOADING: ReadonlySet<string> = new Set(
-  [
-    ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,
-    ERRORS.ERR_GROUP_COORDINATOR_NOT_AVAILABLE,
-    ERRORS.ERR_NOT_COORDINATOR_FOR_GROUP,
-  ].map((code) => errorName({ code })),
-);
+const namesOf = (codes: readonly number[]): ReadonlySet<string> => new Set(codes.map((code) => errorName({ code })));
 
-/** Retries while the coordinator loads the group, for at most `timeoutMs`. */
-async function untilLoaded<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T> {
+/** Errors of a coordinator that has just started or is taking over the group. */
+const LOADING = namesOf([
+  ERRORS.ERR_GROUP_LOAD_IN_PROGRESS,
+  ERRORS.ERR_GROUP_COORDINATOR_NOT_AVAILABLE,
+  ERRORS.ERR_NOT_COORDINATOR_FOR_GROUP,
+]);
+
+/** Errors of partitions whose leader isn't elected yet, doesn't know it yet, or isn't the one that the client's metadata names. */
+const NO_LEADER = namesOf([
+  // The client's answer when none of the partitions has a leader.
+  ERRORS.ERR__NOENT,
+  ERRORS.ERR_LEADER_NOT_AVAILABLE,
+  ERRORS.ERR_NOT_LEADER_FOR_PARTITION,
+  ERRORS.ERR_FENCED_LEADER_EPOCH,
+  ERRORS.ERR_UNKNOWN_LEADER_EPOCH,
+  ERRORS.ERR_OFFSET_NOT_AVAILABLE,
+]);
+
+/** Repeats a query while it fails with one of these errors, for at most `timeoutMs`. */
+async function retryWhile<T>(errors: ReadonlySet<string>, timeoutMs: number, query: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await ask();
+      return await query();
     } catch (error) {
-      const loading = error instanceof SourceError && LOADING.has(error.detail);
-      if (!loading || performance.now() > deadline) throw error;
+      const transient = error instanceof SourceError && errors.has(error.detail);
+      if (!transient || performance.now() > deadline) throw error;
       await sleep(RETRY_MS);
     }
   }
