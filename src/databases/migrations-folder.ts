@@ -37,3 +37,15 @@ export function readMigrations(dialect: string): readonly DatedMigration[] {
       .filter((statement) => statement !== ''),
   }));
 }
+
+/**
+ * What shows that the recorded migrations are still in effect: a column of each table, and those that were added to upstream's tables. If
+ * one is missing, somebody has dropped it, and all migrations are applied again: each of them can be repeated, and keeps what is there.
+ */
+export const MIGRATED_COLUMNS: readonly (readonly [table: string, column: string])[] = [
+  ['dicom_object_meta', 'trace_id'],
+  ['dicom_state_meta', 'source_time'],
+  ['dicom_state_meta', 'source_trace_id'],
+  ['dicom_image_meta', 'source_time'],
+  ['dicom_image_meta', 'source_trace_id'],
+];

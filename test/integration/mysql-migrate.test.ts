@@ -103,6 +103,22 @@ await describeMysqls('migrateMysql', ({ dsn: server }) => {
     await database.query(`drop user ${user}@'%'`);
   });
 
+  it.each([
+    ['a table', 'drop table dicom_image_meta'],
+    ['a column that it had added', 'alter table dicom_state_meta drop column source_trace_id'],
+  ])('makes %s again that somebody has dropped, and keeps the rows', async (_, drop) => {
+    await migrateMysql(database.dsn);
+    const before = (await catalog()).sort();
+    await withSink(async (sink) => expect(await sink.write(batchOf([{}]))).toEqual([]));
+    await database.query(drop);
+    expect(await migrateMysql(database.dsn, { dryRun: true })).toHaveLength(1);
+    expect(await migrateMysql(database.dsn)).toHaveLength(1);
+    expect((await catalog()).sort()).toEqual(before);
+    expect(await database.query('select count(*) as n from dicom_object_meta')).toMatchObject([{ n: 1 }]);
+    expect(await migrateMysql(database.dsn)).toEqual([]);
+    await withSink(async (sink) => expect(await sink.write(batchOf([{}]))).toEqual([]));
+  });
+
   it('is done once when several processes start together', async () => {
     const applied = await Promise.all(Array.from({ length: 5 }, () => migrateMysql(database.dsn)));
     expect(applied.map((each) => each.length).sort()).toEqual([0, 0, 0, 0, 1]);

@@ -102,6 +102,29 @@ await describeWith(['postgres'], 'migratePostgres', ({ postgres }) => {
     await database.query(`drop role ${role}`);
   });
 
+  it.each([
+    ['a table', 'drop table dicom_image_meta'],
+    ['a column that it had added', 'alter table dicom_state_meta drop column source_trace_id'],
+  ])('makes %s again that somebody has dropped, and keeps the rows', async (_, drop) => {
+    await migratePostgres(database.dsn);
+    const before = await catalog(database);
+    await writeOne();
+    await database.query(drop);
+    expect(await names(database.dsn, { dryRun: true })).toEqual([FIRST]);
+    expect(await names(database.dsn)).toEqual([FIRST]);
+    expect(await catalog(database)).toEqual(before);
+    expect(await database.query('select count(*)::int as n from dicom_object_meta')).toEqual([{ n: 1 }]);
+    expect(await names(database.dsn)).toEqual([]);
+    await writeOne();
+  });
+
+  it('does not apply its migrations again for a dropped column that is not theirs', async () => {
+    await database.query(UPSTREAM);
+    await migratePostgres(database.dsn);
+    await database.query('alter table dicom_state_meta drop column pregnancy_status');
+    expect(await names(database.dsn)).toEqual([]);
+  });
+
   it('says what it would apply, and changes nothing', async () => {
     const before = await catalog(database);
     const [migration] = await migratePostgres(database.dsn, { dryRun: true });

@@ -4,6 +4,7 @@ import type { Migration } from '../driver.ts';
 import { readMigrations } from '../migrations-folder.ts';
 import { DorisDsnError, type DorisTarget, readDorisDsn } from './dsn.ts';
 import { type DorisSession, openSession } from './session.ts';
+import { DORIS_TABLES } from './tables.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** For one statement: Doris creates the tablets of a table while it runs. */
@@ -28,7 +29,8 @@ export interface MigrateDorisOptions {
 }
 
 /**
- * Applies the missing migrations of `drizzle/doris` and resolves to them; a second run applies none. Doris has no lock and no transaction for
+ * Applies the missing migrations of `drizzle/doris` and resolves to them; all of them when somebody has dropped a table. A second run applies
+ * none. Doris has no lock and no transaction for
  * DDL: every statement has IF NOT EXISTS, so that several processes may run the same one. Rejects with a SinkError.
  */
 export async function migrateDoris(dsn: string, options: MigrateDorisOptions = {}): Promise<readonly Migration[]> {
@@ -58,15 +60,22 @@ async function applyAll(session: DorisSession, target: DorisTarget, missing: rea
 }
 
 async function pending(session: DorisSession, target: DorisTarget): Promise<readonly Migration[]> {
-  const [journal] = await session.query(
-    'select table_name as name from information_schema.tables where table_schema = ? and table_name = ?',
-    [target.database, JOURNAL],
-  );
-  const applied = journal === undefined ? [] : await session.query(`select \`name\` from \`${JOURNAL}\``);
-  const names = new Set(applied.map(({ name }) => String(name)));
+  const names = await appliedNames(session, target.database);
   return readMigrations('doris')
     .filter(({ name }) => !names.has(name))
     .map(({ name, statements }) => ({ name, statements: statements.map((statement) => filled(statement, target)) }));
+}
+
+/** The recorded migrations; none when somebody has dropped a table that they made, so that they are applied again. */
+async function appliedNames(session: DorisSession, database: string): Promise<ReadonlySet<string>> {
+  for (const table of [JOURNAL, ...DORIS_TABLES.map(({ name }) => name)]) {
+    const [found] = await session.query(
+      'select table_name as name from information_schema.tables where table_schema = ? and table_name = ?',
+      [database, table],
+    );
+    if (found === undefined) return new Set();
+  }
+  return new Set((await session.query(`select \`name\` from \`${JOURNAL}\``)).map(({ name }) => String(name)));
 }
 
 function filled(statement: string, { replicationNum }: DorisTarget): string {

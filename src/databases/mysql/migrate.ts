@@ -1,7 +1,7 @@
 /** Creates and updates the tables that the service needs. Several processes may do so concurrently. */
 import { SinkError } from '../../errors.ts';
 import type { Migration } from '../driver.ts';
-import { type DatedMigration, migrationsFolder, readMigrations } from '../migrations-folder.ts';
+import { type DatedMigration, MIGRATED_COLUMNS, migrationsFolder, readMigrations } from '../migrations-folder.ts';
 import { type MysqlConnection, openMysql } from './connection.ts';
 import { classifyMysqlError } from './errors.ts';
 
@@ -26,7 +26,8 @@ export interface MigrateMysqlOptions {
 }
 
 /**
- * Applies the missing migrations of `drizzle/mysql` and resolves to them. A second run applies none and needs only read privileges.
+ * Applies the missing migrations of `drizzle/mysql` and resolves to them; all of them when somebody has dropped a table or a column that
+ * they made. A second run applies none and needs only read privileges.
  * Works on an empty database and on the table that upstream's script creates (docs/contract.md, "Tables"). Rejects with a SinkError:
  * `conflict` when another session has locked the tables, `misconfigured` when a privilege is missing.
  */
@@ -63,11 +64,11 @@ async function migrateOn(
   );
   if (Number(lock?.held) !== 1) throw new SinkError(name, 'conflict', 'migration_lock', { operation: 'migrate' });
   const missing = await pending(connection);
-  if (missing.length > 0) await applyAll(connection, name);
+  if (missing.length > 0) await applyAll(connection, name, missing);
   return missing;
 }
 
-async function applyAll(connection: MysqlConnection, name: string): Promise<void> {
+async function applyAll(connection: MysqlConnection, name: string, missing: readonly DatedMigration[]): Promise<void> {
   // Loaded here, so that a service whose tables are up to date doesn't load it.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import('drizzle-orm/mysql2'),
@@ -75,6 +76,9 @@ async function applyAll(connection: MysqlConnection, name: string): Promise<void
   ]);
   const where = { migrationsFolder: migrationsFolder('mysql'), migrationsTable: TABLE };
   try {
+    // Drizzle applies what is newer than the last recorded migration.
+    if (await isRecorded(connection))
+      await connection.query(`delete from ${TABLE} where created_at >= ${Number(missing[0]?.at)}`);
     await migrate(drizzle({ client: connection.client }), where);
   } catch (error) {
     const { code, detail } = classifyMysqlError(error);
@@ -85,10 +89,23 @@ async function applyAll(connection: MysqlConnection, name: string): Promise<void
 // Checked first, because drizzle's migrate() always tries to create its table, for which the service may lack the privilege.
 async function pending(connection: MysqlConnection): Promise<readonly DatedMigration[]> {
   const migrations = readMigrations('mysql');
+  if (!(await isRecorded(connection)) || !(await isInEffect(connection))) return migrations;
+  const [last] = await connection.query(`select max(created_at) as at from ${TABLE}`);
+  return migrations.filter(({ at }) => at > Number(last?.at ?? 0));
+}
+
+async function isRecorded(connection: MysqlConnection): Promise<boolean> {
   const [there] = await connection.query(
     `select count(*) as tables from information_schema.tables where table_schema = database() and table_name = '${TABLE}'`,
   );
-  if (Number(there?.tables) === 0) return migrations;
-  const [last] = await connection.query(`select max(created_at) as at from ${TABLE}`);
-  return migrations.filter(({ at }) => at > Number(last?.at ?? 0));
+  return Number(there?.tables) > 0;
+}
+
+/** Whether the tables still have what the migrations made. */
+async function isInEffect(connection: MysqlConnection): Promise<boolean> {
+  const columns = MIGRATED_COLUMNS.map(([table, column]) => `('${table}', '${column}')`).join(', ');
+  const [found] = await connection.query(
+    `select count(*) as n from information_schema.columns where table_schema = database() and (table_name, column_name) in (${columns})`,
+  );
+  return Number(found?.n) === MIGRATED_COLUMNS.length;
 }

@@ -1,13 +1,14 @@
 /** Creates and updates the tables that the service needs. Several processes may do so concurrently. */
 import { SinkError } from '../../errors.ts';
 import type { Migration } from '../driver.ts';
-import { type DatedMigration, migrationsFolder, readMigrations } from '../migrations-folder.ts';
+import { type DatedMigration, MIGRATED_COLUMNS, migrationsFolder, readMigrations } from '../migrations-folder.ts';
 import { openPostgres, type PostgresConnection } from './connection.ts';
 import { classifyPostgresError } from './errors.ts';
 
 // Drizzle's default schema, and a table of our own.
 const SCHEMA = 'drizzle';
 const TABLE = 'wado_consumer_migrations';
+const RECORDS = `${SCHEMA}.${TABLE}`;
 
 // An arbitrary number for our advisory lock.
 const LOCK = '7737284116391274837';
@@ -31,7 +32,8 @@ export interface MigratePostgresOptions {
 }
 
 /**
- * Applies the missing migrations of `drizzle/pg` and resolves to them. A second run applies none and needs only read privileges.
+ * Applies the missing migrations of `drizzle/pg` and resolves to them; all of them when somebody has dropped a table or a column that they
+ * made. A second run applies none and needs only read privileges.
  * Works on an empty database and on one that upstream created (docs/contract.md, "Tables"). Rejects with a SinkError: `conflict` when
  * another session has locked the tables, `misconfigured` when a privilege is missing.
  */
@@ -67,13 +69,17 @@ async function migrateOn(
   // Other processes wait here until the lock is released, and then find no pending migration.
   await connection.query({ text: 'select pg_advisory_lock($1::bigint)', values: [LOCK] });
   const missing = await pending(connection);
-  if (missing.length > 0) await applyAll(connection, name);
+  if (missing.length > 0) await applyAll(connection, name, missing);
   // The end of the session would release it too, but PGlite's connections share one session.
   await connection.query({ text: 'select pg_advisory_unlock($1::bigint)', values: [LOCK] });
   return missing;
 }
 
-async function applyAll(connection: PostgresConnection, name: string): Promise<void> {
+async function applyAll(
+  connection: PostgresConnection,
+  name: string,
+  missing: readonly DatedMigration[],
+): Promise<void> {
   // Loaded here, so that a service whose tables are up to date doesn't load it.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import('drizzle-orm/node-postgres'),
@@ -81,6 +87,9 @@ async function applyAll(connection: PostgresConnection, name: string): Promise<v
   ]);
   const where = { migrationsFolder: migrationsFolder('pg'), migrationsSchema: SCHEMA, migrationsTable: TABLE };
   try {
+    // Drizzle applies what is newer than the last recorded migration.
+    if (await isRecorded(connection))
+      await connection.query({ text: `delete from ${RECORDS} where created_at >= $1`, values: [missing[0]?.at] });
     await migrate(drizzle({ client: connection.client }), where);
   } catch (error) {
     const { code, detail } = classifyPostgresError(error);
@@ -91,8 +100,21 @@ async function applyAll(connection: PostgresConnection, name: string): Promise<v
 // Checked first, because drizzle's migrate() always tries to create its schema, for which the service may lack the privilege.
 async function pending(connection: PostgresConnection): Promise<readonly DatedMigration[]> {
   const migrations = readMigrations('pg');
-  const [there] = await connection.query({ text: `select to_regclass('${SCHEMA}.${TABLE}') is not null as there` });
-  if (there?.there !== true) return migrations;
-  const [last] = await connection.query({ text: `select max(created_at) as at from ${SCHEMA}.${TABLE}` });
+  if (!(await isRecorded(connection)) || !(await isInEffect(connection))) return migrations;
+  const [last] = await connection.query({ text: `select max(created_at) as at from ${RECORDS}` });
   return migrations.filter(({ at }) => at > Number(last?.at ?? 0));
+}
+
+async function isRecorded(connection: PostgresConnection): Promise<boolean> {
+  const [there] = await connection.query({ text: `select to_regclass('${RECORDS}') is not null as there` });
+  return there?.there === true;
+}
+
+/** Whether the tables still have what the migrations made. to_regclass uses the search_path, like the statements of the sink. */
+async function isInEffect(connection: PostgresConnection): Promise<boolean> {
+  const columns = MIGRATED_COLUMNS.map(([table, column]) => `(to_regclass('${table}'), '${column}')`).join(', ');
+  const [found] = await connection.query({
+    text: `select count(*) as n from pg_attribute where (attrelid, attname) in (${columns}) and not attisdropped`,
+  });
+  return Number(found?.n) === MIGRATED_COLUMNS.length;
 }
