@@ -35,6 +35,7 @@ import {
   type SinkObservation,
 } from '../src/ops/observe.ts';
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
+import { stallLog } from '../src/ops/outage-log.ts';
 import { throttlingLog } from '../src/ops/throttling.ts';
 import type { Sink } from '../src/ports.ts';
 import type { Batch, BatchRecord } from '../src/records/records.ts';
@@ -223,6 +224,8 @@ function observers(config: Config, operations: Operations): OutputMap {
       metrics: operations.metrics.output(component),
       health: operations.health.component(component),
       recordsOf: recordsOf(component, config),
+      stalledAfterMs: patienceMs(config.databases.find((database) => database === component)),
+      onStalled: stallLog(operations.logger, name),
     };
   }
   return {
@@ -235,6 +238,16 @@ function observers(config: Config, operations: Operations): OutputMap {
       ),
   };
 }
+
+/** How long a working output may acknowledge nothing while a write is pending. A slow statement is made smaller after its timeout. */
+function patienceMs(database: DatabaseConfig | undefined): number | undefined {
+  if (database === undefined) return undefined;
+  const lingerMs = databaseDriver(database.driver).lingerMs?.(database.options) ?? 0;
+  return database.statementTimeoutMs + lingerMs + SMALLER_STATEMENT_MS;
+}
+
+/** For a statement that is made smaller to succeed. */
+const SMALLER_STATEMENT_MS = 10_000;
 
 /** What an output stores of a batch. */
 function recordsOf(component: Component, { topics }: Config): (batch: Batch<BatchRecord>) => number {

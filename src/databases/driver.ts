@@ -69,6 +69,8 @@ export interface DatabaseDriver<Options extends DriverOptions = DriverOptions> {
    * split safely, because it holds a password.
    */
   describe(dsn: string): string | undefined;
+  /** How long its sink may hold a batch back to write it together with others, in milliseconds. Default: not at all. */
+  lingerMs?(options: DriverOptionValues<Options>): number;
   /** Creates a sink; nothing connects yet. */
   createSink(options: DatabaseSinkOptions<Options>): Sink;
   /**

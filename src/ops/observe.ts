@@ -7,6 +7,7 @@ import { RefusedDeadLetters } from '../records/refusals.ts';
 import type { ComponentHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { OutputMetrics, ProcessorMetrics } from './metrics.ts';
+import { PendingWrites } from './pending-writes.ts';
 import type { RecordLedger } from './record-ledger.ts';
 
 /** Where a sink is observed. */
@@ -15,6 +16,10 @@ export interface SinkObservation<R extends BatchRecord = GroupedRecord> {
   readonly health: ComponentHealth;
   /** The number of the batch's records that this sink stores. */
   readonly recordsOf: (batch: Batch<R>) => number;
+  /** How long writes may be pending without any acknowledgement before the output isn't ready, in milliseconds [30000]. */
+  readonly stalledAfterMs?: number | undefined;
+  /** Called when that time has passed, and again after each further period. */
+  readonly onStalled?: (pendingMs: number) => void;
   /** The clock in milliseconds. Default: `performance.now()`. */
   readonly now?: () => number;
 }
@@ -22,18 +27,25 @@ export interface SinkObservation<R extends BatchRecord = GroupedRecord> {
 /** How long every write may end in a conflict before the output isn't ready. A lock on a single row isn't an outage. */
 const CONFLICTS_MS = 10_000;
 
+const STALLED_AFTER_MS = 30_000;
+
 /**
  * Measures what a sink stores, and tracks by its last connect or write whether it is connected. A sink isn't ready while its topic refuses
- * a dead letter, or when all of its writes have ended in conflicts for CONFLICTS_MS, e.g. because a table is locked.
+ * a dead letter, when all of its writes have ended in conflicts for CONFLICTS_MS, e.g. because a table is locked, or when it has
+ * acknowledged nothing for `stalledAfterMs` although a write is pending.
  */
 export function observeSink<R extends BatchRecord>(sink: Sink<R>, observation: SinkObservation<R>): Sink<R> {
-  const { watchConnect, watchWrite } = watcher(observation);
+  const { watchConnect, watchWrite, close } = watcher(observation);
   return {
     ...sink,
     connect: () => watchConnect(() => sink.connect()),
     // A write without records reaches no server, so it doesn't prove a connection.
     write: (batch) =>
       observation.recordsOf(batch) === 0 ? sink.write(batch) : watchWrite([batch], () => sink.write(batch)),
+    close: () => {
+      close();
+      return sink.close();
+    },
   };
 }
 
@@ -65,7 +77,10 @@ export function observeTransactions<R extends BatchRecord>(
       )();
     },
     admit: (origins) => transactions.admit(origins),
-    close: () => transactions.close(),
+    close: () => {
+      for (const { close } of watchers) close();
+      return transactions.close();
+    },
   };
 }
 
@@ -73,6 +88,8 @@ function watcher<R extends BatchRecord>({
   metrics,
   health,
   recordsOf,
+  stalledAfterMs = STALLED_AFTER_MS,
+  onStalled,
   now = () => performance.now(),
 }: SinkObservation<R>) {
   let up = false;
@@ -80,8 +97,20 @@ function watcher<R extends BatchRecord>({
   let conflictsSince: number | undefined;
   /** Dead letters that their topic has refused and not accepted since then, with the reason. */
   const refused = new Map<PoisonRecord, string>();
+  const disconnected = (reason: string) => {
+    if (up) metrics.connectionLost();
+    up = false;
+    health.failed(reason);
+  };
+  const stalled = (pendingMs: number) => {
+    onStalled?.(pendingMs);
+    // What a failed write has named says more.
+    if (up) disconnected('no acknowledgement');
+  };
+  const pending = new PendingWrites(stalledAfterMs, stalled, now);
   const succeeded = (batches: readonly Batch<R>[] = []) => {
     lastSuccess = now();
+    pending.acknowledged();
     conflictsSince = undefined;
     if (refused.size > 0) for (const record of batches.flatMap(({ poison }) => poison)) refused.delete(record);
     const [reason] = refused.values();
@@ -100,11 +129,10 @@ function watcher<R extends BatchRecord>({
       conflictsSince ??= Math.max(since, lastSuccess);
       if (now() - conflictsSince < CONFLICTS_MS) return;
     }
-    if (up) metrics.connectionLost();
-    up = false;
-    health.failed(error.detail);
+    disconnected(error.detail);
   };
   return {
+    close: () => pending.close(),
     async watchConnect(connect: () => Promise<void>): Promise<void> {
       const since = now();
       try {
@@ -119,6 +147,7 @@ function watcher<R extends BatchRecord>({
     async watchWrite<T>(batches: readonly Batch<R>[], write: () => Promise<T>): Promise<T> {
       const startedAt = performance.now();
       const since = now();
+      const ended = pending.begin();
       try {
         const result = await write();
         succeeded(batches);
@@ -129,6 +158,8 @@ function watcher<R extends BatchRecord>({
         metrics.error();
         failed(error, since);
         throw error;
+      } finally {
+        ended();
       }
     },
   };

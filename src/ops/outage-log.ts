@@ -61,6 +61,14 @@ export function createOutageLog(logger: Logger, now: () => number = () => perfor
   };
 }
 
+/** Logs that an output acknowledges nothing although it answers: each time that it is called. */
+export function stallLog(logger: Logger, sink: string): (pendingMs: number) => void {
+  return (pendingMs) => {
+    const text = `${sink} has acknowledged nothing for ${seconds(pendingMs)}, although a write is pending`;
+    logger.warn({ sink, pending_ms: Math.round(pendingMs) }, text);
+  };
+}
+
 const OPERATIONS = { connect: 'connecting to', write: 'writing to', migrate: 'migrating' } as const;
 
 function placeOf({ detail, address }: SinkError): string {

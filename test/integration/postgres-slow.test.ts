@@ -2,6 +2,9 @@ import { defer, from, lastValueFrom, mergeMap, toArray } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createPostgresSink, type PostgresSinkOptions } from '../../src/databases/postgres/sink.ts';
 import { retryTransient } from '../../src/operators/retry-transient.ts';
+import { createHealth } from '../../src/ops/health.ts';
+import { createMetrics } from '../../src/ops/metrics.ts';
+import { observeSink } from '../../src/ops/observe.ts';
 import type { Sink } from '../../src/ports.ts';
 import type { GroupedBatch } from '../../src/records/records.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
@@ -60,6 +63,37 @@ await describeWith(['postgres'], 'a statement that PostgreSQL does not finish in
       await database.query(`drop trigger slow on dicom_${table}_meta; drop function slow`);
       await sink.close();
     }
+  });
+
+  it('is not ready while its statements get smaller and not even one row is fast enough', async () => {
+    await connect({ statementTimeoutMs: 1_000 });
+    await database.query(
+      'create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(5); return new; end $$;' +
+        'create trigger slow before insert on dicom_state_meta for each row execute function slow()',
+    );
+    const component = { label: 'postgres', path: 'root.output' };
+    const health = createHealth();
+    const observed = observeSink(sink, {
+      metrics: createMetrics({ process: false }).output(component),
+      health: health.component(component),
+      recordsOf: ({ grouped }) => grouped.length,
+      stalledAfterMs: 2_000,
+    });
+    await observed.connect();
+    const [batch] = batches(1);
+    if (batch === undefined) throw new Error('no batch');
+    const written = observed.write(batch).then(
+      () => 'stored',
+      (error: unknown) => error,
+    );
+    const reason = () => health.readiness().body.statuses[0]?.error;
+    await vi.waitFor(() => expect(reason()).toBe('no acknowledgement'), { timeout: 4_000, interval: 50 });
+    // It has not failed yet: nothing else would have told.
+    expect(await Promise.race([written, Promise.resolve('pending')])).toBe('pending');
+    expect(await written).toMatchObject({ code: 'timeout', detail: '57014' });
+    await database.query('drop trigger slow on dicom_state_meta; drop function slow');
+    expect(await observed.write(batch)).toEqual([]);
+    expect(reason()).toBeUndefined();
   });
 
   it('stores all rows but the one that another session holds, and that one when it is free', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ParseError, SinkError } from '../../src/errors.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
@@ -113,5 +113,92 @@ describe('the readiness of an output', () => {
     expect(error()).toBe('55P03');
     await write(free);
     expect(error()).toBeUndefined();
+  });
+});
+
+describe('an output that is slow', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const SECOND = 1_000;
+
+  /** A sink whose writes last as long as the test decides. */
+  function slow() {
+    const health = createHealth();
+    const writes: { succeed(): void; fail(error: SinkError): void }[] = [];
+    const stalls: number[] = [];
+    const sink = observeSink(
+      {
+        name: 'db',
+        connect: async () => undefined,
+        write: () =>
+          new Promise<readonly never[]>((resolve, reject) => {
+            writes.push({ succeed: () => resolve([]), fail: reject });
+          }),
+        close: async () => undefined,
+      },
+      {
+        metrics: createMetrics({ process: false }).output(component),
+        health: health.component(component),
+        recordsOf: ({ poison }) => poison.length,
+        onStalled: (pendingMs) => stalls.push(pendingMs),
+      },
+    );
+    const write = () => {
+      sink.write(batchOf(poison())).catch(() => undefined);
+      const started = writes.at(-1);
+      if (started === undefined) throw new Error('the write has not reached the sink');
+      return started;
+    };
+    const error = () => health.readiness().body.statuses[0]?.error;
+    return { sink, write, error, stalls };
+  }
+
+  it('is not ready after 30 s without any acknowledgement while a write is pending, and ready again after the next one', async () => {
+    const { sink, write, error, stalls } = slow();
+    await sink.connect();
+    const pending = write();
+    await vi.advanceTimersByTimeAsync(29 * SECOND);
+    expect(error()).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2 * SECOND);
+    expect(error()).toBe('no acknowledgement');
+    await vi.advanceTimersByTimeAsync(60 * SECOND);
+    expect(stalls).toHaveLength(3);
+    pending.succeed();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(error()).toBeUndefined();
+  });
+
+  it('stays ready as long as other writes are acknowledged, or while none is pending', async () => {
+    const { sink, write, error, stalls } = slow();
+    await sink.connect();
+    const held = write();
+    for (let second = 0; second < 120; second += 20) {
+      const other = write();
+      await vi.advanceTimersByTimeAsync(20 * SECOND);
+      other.succeed();
+    }
+    await vi.advanceTimersByTimeAsync(20 * SECOND);
+    held.succeed();
+    await vi.advanceTimersByTimeAsync(120 * SECOND);
+    expect(error()).toBeUndefined();
+    expect(stalls).toEqual([]);
+  });
+
+  it('keeps the reason of a failed write, and reports nothing after it is closed', async () => {
+    const { sink, write, error, stalls } = slow();
+    await sink.connect();
+    write().fail(new SinkError('db', 'unavailable', 'ECONNREFUSED'));
+    write();
+    await vi.advanceTimersByTimeAsync(31 * SECOND);
+    expect(error()).toBe('ECONNREFUSED');
+    await sink.close();
+    const before = stalls.length;
+    await vi.advanceTimersByTimeAsync(120 * SECOND);
+    expect(stalls).toHaveLength(before);
   });
 });

@@ -29,6 +29,7 @@ export const doris: DatabaseDriver<typeof OPTIONS> = {
   options: OPTIONS,
   checkDsn: checkDorisDsn,
   describe: describeDorisDsn,
+  lingerMs: ({ load_period }) => load_period,
   createSink: ({ options, ...settings }) =>
     lazySink(settings.name, async () =>
       (await import('./sink.ts')).createDorisSink({
