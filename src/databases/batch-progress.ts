@@ -33,6 +33,23 @@ export class BatchProgress {
     return this.#pending.get(file);
   }
 
+  /**
+   * Those of its pending `files` that lack a row which a pending record outside of `files` may carry. They must not be stored before that
+   * record is: if it were refused then, their own row would be missing, or be refused although other rows of theirs are stored.
+   */
+  covered(files: ReadonlySet<StoredFile>): readonly StoredFile[] {
+    const others = [...this.#pending.values()].filter(({ file }) => !files.has(file));
+    const series = new Set(others.flatMap(({ state }) => state?.identity ?? []));
+    const hasImages = others.some(({ image }) => image !== null);
+    return this.pending.filter((file) => {
+      const record = this.#pending.get(file);
+      if (record === undefined || !files.has(file)) return false;
+      // Without an image row its series isn't known.
+      if (record.image === null) return hasImages || series.size > 0;
+      return record.state === null && series.has(seriesOf(record.image.identity));
+    });
+  }
+
   stored(file: StoredFile): void {
     this.#pending.delete(file);
   }
@@ -56,6 +73,11 @@ export class BatchProgress {
       if (this.#pending.has(record.file)) this.#pending.set(record.file, record);
     }
   }
+}
+
+/** The identity of an image's series: that of the image without its last part. */
+function seriesOf(image: string): string {
+  return image.slice(0, image.lastIndexOf('\0'));
 }
 
 /**

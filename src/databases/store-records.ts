@@ -43,6 +43,12 @@ class Division {
   readonly #before: Accepted;
   readonly #failures = new Map<BatchProgress, unknown>();
   readonly #refused: Refusal[] = [];
+  /** Whether some units are stored before others. Then a record may have to wait for one that carries a row which it lacks. */
+  #isDivided = false;
+  /** Whether nothing waits any longer, because what could be waited for is decided. */
+  #isLastAttempt = false;
+  /** The units that wait for such a record. */
+  #covered: Unit[] = [];
   /** Records that the server identified as bad. */
   #named = 0;
   /** Records that waited too long, each alone, without a record accepted between them. */
@@ -57,8 +63,10 @@ class Division {
 
   async run(units: readonly Unit[]): Promise<Failures> {
     const blocked = units.filter((unit) => this.#isHeldUp(unit));
+    this.#isDivided = blocked.length > 0;
     await this.#store(blocked.length === 0 ? units : units.filter((unit) => !blocked.includes(unit)));
     await this.#storeAlone(blocked);
+    await this.#storeCovered();
     // Last, when it is known whether the database accepted other rows.
     const failures = await judgeRefusals(this.#refused, this.#writer, this.#shared.breaker);
     for (const [progress, error] of failures) this.#failures.set(progress, error);
@@ -70,13 +78,38 @@ class Division {
     return record !== undefined && this.#shared.heldUp.touches(record);
   }
 
-  async #store(units: readonly Unit[]): Promise<void> {
+  /** Stores the records that waited for others which are stored or refused by now. The rest fails with the others of its batch. */
+  async #storeCovered(): Promise<void> {
+    for (let before = Number.POSITIVE_INFINITY; this.#covered.length < before; ) {
+      const waiting = this.#covered;
+      this.#covered = [];
+      before = waiting.length;
+      await this.#store(waiting);
+    }
+    this.#isLastAttempt = true;
+    await this.#store(this.#covered.filter(({ progress }) => !this.#failures.has(progress)));
+  }
+
+  /** The units that may be stored now. The others are kept until the records that cover them are stored or refused. */
+  #withoutCovered(units: readonly Unit[]): readonly Unit[] {
+    if (!this.#isDivided || this.#isLastAttempt) return units;
+    const files = new Set(units.map(({ file }) => file));
+    const batches = new Set(units.map(({ progress }) => progress));
+    const covered = new Set([...batches].flatMap((progress) => progress.covered(files)));
+    if (covered.size === 0) return units;
+    this.#covered.push(...units.filter(({ file }) => covered.has(file)));
+    return units.filter(({ file }) => !covered.has(file));
+  }
+
+  async #store(all: readonly Unit[]): Promise<void> {
     if (this.#waitedInARow >= MAX_WAITS) {
-      for (const { progress } of units) this.#failures.set(progress, this.#lastWait);
+      for (const { progress } of all) this.#failures.set(progress, this.#lastWait);
       return;
     }
+    const units = this.#withoutCovered(all);
     const error = await this.#tryAll(units);
     if (error === undefined) return;
+    this.#isDivided = true;
     if (error instanceof Map) await this.#storeOthers(units, error);
     else if (units.length === 1) {
       for (const unit of units) await this.#failed(unit, error);
@@ -152,6 +185,7 @@ class Division {
         this.#failures.set(unit.progress, this.#lastWait);
         continue;
       }
+      if (this.#withoutCovered([unit]).length === 0) continue;
       const outcome = await this.#tryAll([unit]);
       const error = outcome instanceof Map ? outcome.get(unit.file) : outcome;
       if (error === undefined) continue;

@@ -106,6 +106,46 @@ describe('storeRecords', () => {
     );
   });
 
+  it('stores a state row for every series with an accepted record, though its newest record was locked and then refused', async () => {
+    const facts = fc.record({ series: fc.nat(1), second: fc.nat(5), bad: fc.boolean(), lockedFor: fc.nat(2) });
+    await fc.assert(
+      fc.asyncProperty(
+        NAMES,
+        fc.array(facts, { minLength: 2, maxLength: 8 }),
+        fc.boolean(),
+        async (names, files, rereads) => {
+          const batch = batchOf(
+            files.map(({ series, second, bad }, n) => ({
+              trace_id: String(n).padStart(36, '0'),
+              created_time: `2026-01-01T00:00:0${second}`,
+              series_uid: `1.${series}`,
+              sop_uid: `1.${series}.${n}`,
+              state: bad ? { patient_name: 'BAD' } : {},
+            })),
+          );
+          let attempt = 0;
+          const place = new Map(batch.grouped.map(({ file }, n) => [file, n]));
+          const db = database((record) => {
+            if (attempt < (files[place.get(record.file) ?? 0]?.lockedFor ?? 0))
+              return new StatementError('db', 'conflict', '55P03');
+            return String(record.state?.json ?? '').includes('BAD') ? refusal() : undefined;
+          }, names);
+          const memory = memoryOf();
+          const progress = new BatchProgress(rereads ? batch : { grouped: batch.grouped });
+          for (; !progress.done && attempt < 50; attempt++) await storeRecords(unitsOf(progress), db.writer, memory);
+          const withRows = (await batch.withAllRows?.()) ?? [];
+          const good = withRows.filter(({ file }) => db.stored.has(file));
+          const states = (records: Iterable<GroupedRecord>) =>
+            coalesceRows([...records]).states.map(({ identity }) => identity);
+          expect(progress.done).toBe(true);
+          for (const { file } of progress.rejections) expect(db.stored.has(file)).toBe(false);
+          // A batch without `withAllRows` has no other rows to store.
+          if (rereads) expect(states(db.stored.values())).toEqual(states(good));
+        },
+      ),
+    );
+  });
+
   it('refuses no record for a rule of the table that ends while the statement is divided', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 2, max: 40 }), fc.integer({ min: 1, max: 100 }), async (count, refusals) => {
@@ -282,6 +322,32 @@ describe('storeRecords', () => {
     expect(await storeRecords(batches.flatMap(unitsOf), db.writer, memory)).toEqual(new Map());
     expect(db.statements() - before).toBe(1);
     expect(db.stored.size).toBe(200);
+  });
+
+  it('stores the other series of a batch while the row of one is locked, and nothing of that one', async () => {
+    const files = ['1', '2', '3'].flatMap((series) =>
+      Array.from({ length: 4 }, (_, n) => ({
+        trace_id: `${series}${n}`.padStart(36, '0'),
+        series_uid: series,
+        sop_uid: `${series}.${n}`,
+      })),
+    );
+    const batch = batchOf(files);
+    let isLocked = true;
+    const db = database((record) =>
+      isLocked && record.state?.identity.endsWith('\u00002')
+        ? new StatementError('db', 'conflict', '55P03')
+        : undefined,
+    );
+    const progress = new BatchProgress(batch);
+    const memory = memoryOf();
+    expect([...(await storeRecords(unitsOf(progress), db.writer, memory)).keys()]).toEqual([progress]);
+    const seriesOf = (records: Iterable<GroupedRecord>) =>
+      [...records].map(({ image }) => image?.identity.split('\0').at(-2)).sort();
+    expect(seriesOf(db.stored.values())).toEqual(['1', '1', '1', '1', '3', '3', '3', '3']);
+    isLocked = false;
+    expect(await storeRecords(unitsOf(progress), db.writer, memory)).toEqual(new Map());
+    expect(db.stored.size).toBe(12);
   });
 
   it('ends the attempt after a few statements when every record waits for a lock, as when the table is locked', async () => {
