@@ -19,10 +19,20 @@ const DEFAULT_THREADS = 4;
 
 /** The number of files that can be read at the same time in libuv's threads, by UV_THREADPOOL_SIZE: `wanted` at most. */
 export function readsThatFit(wanted: number, environment: Environment = readEnvironment()): number {
-  const threads = Number(environment.UV_THREADPOOL_SIZE);
-  const size = Number.isInteger(threads) && threads > 0 ? threads : DEFAULT_THREADS;
+  const size = threadsOf(environment);
   // Of a small pool, files get half.
   return Math.min(wanted, Math.max(1, Math.floor(size / 2), size - THREADS_NOT_FOR_FILES));
+}
+
+/** The number of storage roots whose checks may be pending at the same time: half of the threads that aren't for files, at least 2. */
+export function rootChecksThatFit(environment: Environment = readEnvironment()): number {
+  return threadsOf(environment) >= 2 * THREADS_NOT_FOR_FILES ? THREADS_NOT_FOR_FILES / 2 : 2;
+}
+
+/** The size of libuv's pool. */
+function threadsOf({ UV_THREADPOOL_SIZE }: Environment): number {
+  const threads = Number(UV_THREADPOOL_SIZE);
+  return Number.isInteger(threads) && threads > 0 ? threads : DEFAULT_THREADS;
 }
 
 /** What a terminal program may do to its output. */

@@ -1,7 +1,7 @@
 /** The processor `group_dicom_state` of Redpanda Connect: the operator of the same name, one batch per call. */
 import { Subject } from 'rxjs';
 import type { GroupConfig } from '../config/config.ts';
-import { readsThatFit } from '../config/environment.ts';
+import { readsThatFit, rootChecksThatFit } from '../config/environment.ts';
 import { type BatchProcessor, type ConnectMessage, type ConnectStruct, PluginError } from '../connect-plugin/index.ts';
 import { holdForRoots } from '../dicom/files/hold-for-roots.ts';
 import { createHeaderPool } from '../dicom/files/pool.ts';
@@ -40,6 +40,7 @@ function openReader(
   const storage = new StorageOutages({
     roots: config.storageRoots,
     limits: outageLimits(config),
+    maxPendingChecks: rootChecksThatFit(),
     onChange: storageRootEvents(config, metrics, createHealth(), logger),
   });
   const pool = createHeaderPool({

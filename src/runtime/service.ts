@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Delivery } from '../../topology/delivery.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
 import type { Config } from '../config/config.ts';
+import { rootChecksThatFit } from '../config/environment.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
 import { KnownTopics } from '../kafka/consumer/known-topics.ts';
@@ -79,6 +80,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const storage = new StorageOutages({
     roots: config.group.storageRoots,
     limits: outageLimits(config.group),
+    maxPendingChecks: rootChecksThatFit(),
     onChange: storageRootEvents(config.group, metrics, health, logger),
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readsThatFit } from '../../src/config/environment.ts';
+import { readsThatFit, rootChecksThatFit } from '../../src/config/environment.ts';
 
 describe('the files that are read at the same time', () => {
   const reads = (wanted: number, size?: string) =>
@@ -15,5 +15,12 @@ describe('the files that are read at the same time', () => {
 
   it('follow libuv’s default when the variable is no number', () => {
     expect([reads(128, ''), reads(128, 'many'), reads(128, '-5')]).toEqual([2, 2, 2]);
+  });
+});
+
+describe('the checks of storage roots that may be pending', () => {
+  it('are eight in the pool of the command, and two in a small one', () => {
+    const checks = (size?: string) => rootChecksThatFit(size === undefined ? {} : { UV_THREADPOOL_SIZE: size });
+    expect([checks('160'), checks('32'), checks('31'), checks()]).toEqual([8, 8, 2, 2]);
   });
 });

@@ -144,6 +144,18 @@ describe('the watch over storage roots', () => {
     await expect.poll(pendingRootProbes).toBe(0);
   });
 
+  it('checks the other roots while three do not answer, where that many checks may be pending', async () => {
+    const answers: (() => void)[] = [];
+    const probe: RootProbe = (root) =>
+      root === '/good' ? Promise.resolve(undefined) : new Promise((resolve) => answers.push(() => resolve(undefined)));
+    start(['/a', '/b', '/c', '/good'], { probe, timeoutMs: 20, maxPending: 8 });
+    await reported(4);
+    expect(changes.at(-1)).toEqual([3, undefined]);
+    watch?.close();
+    for (const each of answers) each();
+    await expect.poll(pendingRootProbes).toBe(0);
+  });
+
   it('never has more than two checks pending, whatever the number of dead roots', async () => {
     const answers: (() => void)[] = [];
     const probe: RootProbe = () => new Promise((resolve) => answers.push(() => resolve(undefined)));

@@ -14,6 +14,8 @@ export interface StorageOutagesOptions {
    * a bare system code, `not_mounted` or `files_missing`; undefined when it can.
    */
   readonly onChange: (index: number, code: string | undefined) => void;
+  /** The number of roots whose checks may be pending at the same time. Each pending check occupies a thread of libuv's pool [2]. */
+  readonly maxPendingChecks?: number;
   readonly probe?: RootProbe;
   /** Pause between two rounds of checks, in milliseconds [2000]. */
   readonly intervalMs?: number;
@@ -41,7 +43,8 @@ export class StorageOutages {
   readonly #retries: { since: number; left: number }[];
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ roots, limits, onChange, probe, intervalMs, now = () => performance.now() }: StorageOutagesOptions) {
+  constructor(options: StorageOutagesOptions) {
+    const { roots, limits, onChange, maxPendingChecks, probe, intervalMs, now = () => performance.now() } = options;
     this.#paths = new RootPaths(roots);
     this.#outcomes = roots.map(() => new RootOutcomes(limits, now));
     this.#codes = roots.map(() => undefined);
@@ -51,6 +54,7 @@ export class StorageOutages {
     this.#watch = new StorageRootWatch({
       roots,
       onChange: (index) => this.#report(index, true),
+      ...(maxPendingChecks === undefined ? {} : { maxPending: maxPendingChecks }),
       ...(probe === undefined ? {} : { probe }),
       ...(intervalMs === undefined ? {} : { intervalMs }),
     });

@@ -22,6 +22,11 @@ export interface StorageRootWatchOptions {
   readonly intervalMs?: number;
   /** A root that doesn't answer for this long is reported as ETIMEDOUT, in milliseconds [5000]. */
   readonly timeoutMs?: number;
+  /**
+   * The number of checks that may be pending at the same time [2]. A check of a dead mount blocks a thread of libuv's pool, which Kafka
+   * calls and DNS need too, until the storage answers.
+   */
+  readonly maxPending?: number;
   readonly probe?: RootProbe;
 }
 
@@ -29,10 +34,6 @@ const INTERVAL_MS = 2_000;
 const TIMEOUT_MS = 5_000;
 /** Missing files may be frequent, and a check costs about as much as reading a few files. */
 const LEAST_PAUSE_MS = 250;
-/**
- * A check of a dead mount blocks a thread of libuv's pool, which Kafka calls and DNS need too, until the storage
- * answers.
- */
 const MAX_PENDING = 2;
 const UNCHECKED = 'not_checked_yet';
 
@@ -47,6 +48,7 @@ export function pendingRootProbes(): number {
 export class StorageRootWatch {
   readonly #options: StorageRootWatchOptions;
   readonly #probe: RootProbe;
+  readonly #maxPending: number;
   readonly #codes: (string | undefined)[];
   readonly #pending = new Set<number>();
   /** The checks that haven't ended, by root. Unlike the pending ones, they end in time. */
@@ -61,6 +63,7 @@ export class StorageRootWatch {
   constructor(options: StorageRootWatchOptions) {
     this.#options = options;
     this.#probe = options.probe ?? createRootProbe();
+    this.#maxPending = options.maxPending ?? MAX_PENDING;
     this.#codes = options.roots.map(() => UNCHECKED);
     void this.#checkAll();
   }
@@ -100,7 +103,7 @@ export class StorageRootWatch {
   }
 
   #check(index: number): Promise<void> {
-    if (this.#closed || this.#pending.has(index) || this.#pending.size >= MAX_PENDING) return Promise.resolve();
+    if (this.#closed || this.#pending.has(index) || this.#pending.size >= this.#maxPending) return Promise.resolve();
     const check = this.#checkNow(index).finally(() => this.#running.delete(index));
     this.#running.set(index, check);
     return check;
