@@ -16,7 +16,7 @@ export {
   type Topology,
   type TransactionalFork,
 } from '../topology/compose.ts';
-export type { Delivery, ServiceNodes } from '../topology/delivery.ts';
+export type { Delivery, ExactlyOnceServiceNodes, ServiceNodes } from '../topology/delivery.ts';
 export { describe, toMermaid } from '../topology/describe.ts';
 export type { ProcessorNode, SinkNode, SourceNode, TopologyNode } from '../topology/nodes.ts';
 export { outlineOf } from '../topology/outline.ts';
@@ -82,4 +82,4 @@ export { Origin, rejectionOf, sourceOf } from './records/records.ts';
 export type { Version } from './records/version.ts';
 export { type Service, type ServiceMetrics, type ServiceOptions, startService } from './runtime/service.ts';
 export type { RestartPolicy, StopResult } from './runtime/supervise.ts';
-export type { RecordOf } from './sinks/publications.ts';
+export type { RecordOf, TransactionTopic } from './sinks/publications.ts';

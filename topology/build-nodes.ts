@@ -37,13 +37,13 @@ import {
 import { observeSource, sourceEvents } from '../src/ops/observe-source.ts';
 import { stallLog } from '../src/ops/outage-log.ts';
 import { throttlingLog } from '../src/ops/throttling.ts';
-import type { Sink } from '../src/ports.ts';
+import type { Sink, Transaction } from '../src/ports.ts';
 import type { Batch, BatchRecord } from '../src/records/records.ts';
 import { createDeadLetterSink } from '../src/sinks/dead-letter.ts';
-import { publications, type RecordOf } from '../src/sinks/publications.ts';
+import { publications, type RecordOf, rowRecord, type TransactionTopic } from '../src/sinks/publications.ts';
 import { createRecordSink, createTopicSink } from '../src/sinks/topic.ts';
 import type { OutputMap, Topology } from './compose.ts';
-import { checkDelivery, type Delivery, type ServiceNodes } from './delivery.ts';
+import { checkDelivery, type Delivery, type ExactlyOnceServiceNodes, type ServiceNodes } from './delivery.ts';
 import { databaseNode, deadLetterNode, sourceNode, topicNode, transactionNode } from './outline.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
@@ -123,12 +123,12 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   };
 
   if (options.exactlyOnce) {
-    const transaction = buildTransactions(config, operations, kafka);
+    const outputs = buildTransactions(config, operations, kafka);
     const compose = options.exactlyOnceTopology ?? exactlyOnceTopology;
     return {
       ...common,
-      compose: (settings) => observed(compose({ source, reader, databases, transaction }, settings)),
-      close: () => closeAll([transaction]),
+      compose: (settings) => observed(compose({ source, reader, databases, ...outputs }, settings)),
+      close: () => closeAll([]),
     };
   }
   const { topics, deadLetters, topic, producers } = buildTopics(config, operations);
@@ -193,27 +193,39 @@ function throttleListener({ metrics, logger }: Operations): ThrottleListener {
   };
 }
 
-function buildTransactions(config: Config, operations: Operations, kafka: KafkaSource) {
+/** Only the transaction that the topology uses is connected, so only that one is to be closed. */
+function buildTransactions(
+  config: Config,
+  operations: Operations,
+  kafka: KafkaSource,
+): Pick<ExactlyOnceServiceNodes, 'topics' | 'transaction' | 'transactionOf'> {
   const { state, image, deadLetter: dead, producer } = config.topics;
   const { consumerGroup, instanceId } = config.input;
-  return createTransactions({
-    ...transactionNode(config),
-    // A transaction has one producer for outputs and dead letters, so the higher limit applies to both.
-    config: deadLetterSettings(producer),
-    onThrottle: throttleListener(operations),
-    transactionalId: transactionalIdOf(consumerGroup, instanceId),
-    outputsOf: (batch) => [
-      ...publications(batch, state.topic, 'state').map(({ file, record }) => ({ record, source: file.source })),
-      ...publications(batch, image.topic, 'image').map(({ file, record }) => ({ record, source: file.source })),
-      ...batch.poison.map((poison) => ({
-        record: deadLetter(dead.topic, poison, originHeaders),
-        source: poison.source,
-        poison,
-      })),
-    ],
-    deadLetters: { name: nameOf(dead), topic: dead.topic },
-    source: kafka,
-  });
+  const transactionalId = transactionalIdOf(consumerGroup, instanceId);
+  const transactionOf = <R extends BatchRecord>(topics: readonly TransactionTopic<R>[]): Transaction<R> =>
+    createTransactions<R>({
+      ...transactionNode(topics, dead),
+      // A transaction has one producer for outputs and dead letters, so the higher limit applies to both.
+      config: deadLetterSettings(producer),
+      onThrottle: throttleListener(operations),
+      transactionalId,
+      outputsOf: (batch) => [
+        ...publications(batch, topics),
+        ...batch.poison.map((poison) => ({
+          record: deadLetter(dead.topic, poison, originHeaders),
+          source: poison.source,
+          poison,
+        })),
+      ],
+      deadLetters: { name: nameOf(dead), topic: dead.topic },
+      source: kafka,
+    });
+  const topics = [rowTopic(state, 'state'), rowTopic(image, 'image')];
+  return { topics, transaction: transactionOf(topics), transactionOf };
+}
+
+function rowTopic(config: TopicConfig, publishes: 'state' | 'image'): TransactionTopic {
+  return { name: nameOf(config), topic: config.topic, recordOf: rowRecord(publishes) };
 }
 
 /** Each output reports to metrics and health under its name: those of the configuration, and those of a custom topology. */

@@ -1,7 +1,7 @@
 /** What a custom topology gets from the service and from the TopologyTestDriver. */
-import type { DeadLetterSink, Sink } from '../src/ports.ts';
+import type { DeadLetterSink, Sink, Transaction } from '../src/ports.ts';
 import type { BatchRecord } from '../src/records/records.ts';
-import type { RecordOf } from '../src/sinks/publications.ts';
+import type { RecordOf, TransactionTopic } from '../src/sinks/publications.ts';
 import type { Topology } from './compose.ts';
 import type { ExactlyOnceNodes, Nodes, Settings } from './topology.ts';
 
@@ -17,6 +17,17 @@ export interface ServiceNodes extends Nodes {
   topic<R extends BatchRecord>(name: string, topic: string, recordOf: RecordOf<R>): Sink<R>;
 }
 
+/** The nodes of the configuration, for a custom exactly-once topology. */
+export interface ExactlyOnceServiceNodes extends ExactlyOnceNodes {
+  /** The state and the image topic: those of `transaction`. */
+  readonly topics: readonly TransactionTopic[];
+  /**
+   * Creates a transaction that publishes to these topics and to the dead-letter topic, to be used instead of `transaction`. A topology has
+   * one transaction: all of them have the same transactional id.
+   */
+  transactionOf<R extends BatchRecord>(topics: readonly TransactionTopic<R>[]): Transaction<R>;
+}
+
 /** The delivery guarantee, and a custom topology. Its function is called again after each failure, with new nodes. */
 export interface Delivery {
   /** Whether output records and offsets are committed in one Kafka transaction. Default false: at least once. */
@@ -24,7 +35,7 @@ export interface Delivery {
   /** Composes the at-least-once graph from the nodes of the configuration. Default: `topology` of topology.ts. */
   readonly topology?: (nodes: ServiceNodes, settings: Settings) => Topology;
   /** Composes the exactly-once graph. Default: `exactlyOnceTopology` of topology.ts. */
-  readonly exactlyOnceTopology?: (nodes: ExactlyOnceNodes, settings: Settings) => Topology;
+  readonly exactlyOnceTopology?: (nodes: ExactlyOnceServiceNodes, settings: Settings) => Topology;
 }
 
 /** Throws a TypeError when only the graph of the other guarantee was given: it would be ignored. */

@@ -3,6 +3,7 @@ import { NEVER } from 'rxjs';
 import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
 import type { OutputNode, Sink, Source } from '../src/ports.ts';
+import type { TransactionTopic } from '../src/sinks/publications.ts';
 import type { Topology } from './compose.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
@@ -13,7 +14,11 @@ export function outlineOf(config: Config, { exactlyOnce = false } = {}): Topolog
   const databases = config.databases.map(databaseNode).map(withoutClient);
   const { state, image, deadLetter } = config.topics;
   if (exactlyOnce) {
-    const transaction = { ...withoutClient(transactionNode(config)), commit: refuse, admit: refuseNow };
+    const transaction = {
+      ...withoutClient(transactionNode([named(state), named(image)], deadLetter)),
+      commit: refuse,
+      admit: refuseNow,
+    };
     return exactlyOnceTopology({ source, reader: NO_READER, databases, transaction }, settings);
   }
   const sinks = [...databases, withoutClient(topicNode(state)), withoutClient(topicNode(image))];
@@ -49,7 +54,7 @@ export function databaseNode(database: DatabaseConfig): OutputNode {
 
 /** The name of an output topic's sink, and the topic. */
 export function topicNode(topic: TopicConfig): OutputNode {
-  return { name: nameOf(topic), target: { kind: 'topic', name: topic.topic } };
+  return outputTopicNode(named(topic));
 }
 
 /** The name of the dead-letter sink, and its topic. */
@@ -58,8 +63,16 @@ export function deadLetterNode(topic: TopicConfig): OutputNode {
 }
 
 /** The name of the transaction, and what it publishes. */
-export function transactionNode({ topics: { state, image, deadLetter } }: Config) {
-  return { name: 'transaction', outputs: [topicNode(state), topicNode(image), deadLetterNode(deadLetter)] };
+export function transactionNode(topics: readonly Pick<TransactionTopic, 'name' | 'topic'>[], deadLetter: TopicConfig) {
+  return { name: 'transaction', outputs: [...topics.map(outputTopicNode), deadLetterNode(deadLetter)] };
+}
+
+function named(topic: TopicConfig) {
+  return { name: nameOf(topic), topic: topic.topic };
+}
+
+function outputTopicNode({ name, topic }: Pick<TransactionTopic, 'name' | 'topic'>): OutputNode {
+  return { name, target: { kind: 'topic', name: topic } };
 }
 
 function refuseNow(): never {

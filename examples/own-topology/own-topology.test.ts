@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SinkError } from 'wado-consumer';
 import { storeMeta, TopologyTestDriver } from 'wado-consumer/testing';
-import { createAuditSink, ownTopology } from './own-topology.ts';
+import { createAuditSink, ownTopology, withFileTopic } from './own-topology.ts';
 
 describe('the topology of one’s own', () => {
-  it('stores one tenant, acknowledges all, and tells the audit', async () => {
+  it('stores one tenant, acknowledges all, and writes to the audit', async () => {
     const audit = createAuditSink();
     const driver = new TopologyTestDriver({ topology: ownTopology('clinic', audit) });
     const input = driver.createInputTopic();
@@ -24,6 +24,20 @@ describe('the topology of one’s own', () => {
     expect(driver.committed()).toBeUndefined();
     await driver.release('audit');
     await driver.advanceTime(5_000);
+    expect(driver.committed()).toBe(1);
+  });
+});
+
+describe('a topic of one’s own with exactly once', () => {
+  it('gets its records in the transaction that commits their offsets', async () => {
+    await using driver = new TopologyTestDriver({ exactlyOnce: true, exactlyOnceTopology: withFileTopic('files') });
+    driver.hold('transaction');
+    await driver.createInputTopic().pipeInput(storeMeta({ tenant_id: 'clinic', file_path: '/data/1/2/3' }));
+    await driver.advanceTime(5_000);
+    const files = driver.createOutputTopic('files');
+    expect([files.size, driver.committed()]).toEqual([0, undefined]);
+    await driver.release('transaction');
+    expect(files.readKeyValue()).toEqual({ key: 'clinic', value: { path: '/data/1/2/3' } });
     expect(driver.committed()).toBe(1);
   });
 });

@@ -1,7 +1,15 @@
-/** The graph of the service with a processor before the fork and one more sink. */
-import { keepRecords, readHeaders, type ServiceNodes, type Settings, type Sink } from 'wado-consumer';
+/** The graph of the service with a processor before the fork and one more sink; and, exactly once, with one more topic. */
+import {
+  type ExactlyOnceServiceNodes,
+  keepRecords,
+  readHeaders,
+  type ServiceNodes,
+  type Settings,
+  type Sink,
+  type TransactionTopic,
+} from 'wado-consumer';
 
-/** Stores one tenant only, and tells `audit` about each stored batch. Records of other tenants are acknowledged and stored nowhere. */
+/** Stores one tenant only, and writes each batch to `audit`, too. Records of other tenants are acknowledged and stored nowhere. */
 export const ownTopology =
   (tenantId: string, audit: Sink) =>
   ({ source, reader, sinks, deadLetters, offsets }: ServiceNodes, settings: Settings) =>
@@ -27,3 +35,17 @@ export function createAuditSink(): Sink & { readonly images: ReadonlySet<string>
     close: async () => undefined,
   };
 }
+
+/** The graph of `wado-consumer run --exactly-once` with one more topic in its transaction: a record for each stored file. */
+export const withFileTopic =
+  (topic: string) =>
+  ({ source, reader, databases, topics, transactionOf }: ExactlyOnceServiceNodes, settings: Settings) => {
+    const files: TransactionTopic = {
+      name: 'file_topic',
+      topic,
+      recordOf: ({ file }) => ({ key: file.tenantId, value: JSON.stringify({ path: file.path }) }),
+    };
+    return readHeaders(source, reader, settings)
+      .forkTo({ sinks: databases }, settings)
+      .commitIn(transactionOf([...topics, files]));
+  };

@@ -4,9 +4,9 @@ import type { Topology } from '../../topology/compose.ts';
 import { checkDelivery, type Delivery } from '../../topology/delivery.ts';
 import { exactlyOnceTopology, type Settings, topology } from '../../topology/topology.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
-import type { AcknowledgedBatch, ConsumedRecord, GroupedRecord, PoisonRecord } from '../records/records.ts';
+import type { AcknowledgedBatch, BatchRecord, ConsumedRecord, PoisonRecord } from '../records/records.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
-import { rowRecord } from '../sinks/publications.ts';
+import { rowRecord, type TransactionTopic } from '../sinks/publications.ts';
 import { Faults } from './driver/faults.ts';
 import { faultyReader, faultySink, faultyTransaction, LOOKUPS, READER } from './driver/faulty-nodes.ts';
 import { MemorySource } from './driver/memory-source.ts';
@@ -42,7 +42,11 @@ export interface TestDriverOptions extends Delivery {
 }
 
 /** The topics of the service's own topology. */
-const TOPICS = { state: 'dicom_state_queue', image: 'dicom_image_queue', deadLetter: 'storage_queue.dlq' };
+const ROW_TOPICS: readonly TransactionTopic[] = [
+  { name: 'state_topic', topic: 'dicom_state_queue', recordOf: rowRecord('state') },
+  { name: 'image_topic', topic: 'dicom_image_queue', recordOf: rowRecord('image') },
+];
+const DEAD_LETTERS = { name: 'dead_letter_topic', topic: 'storage_queue.dlq' };
 /** The name of the commits in `hold` and `release`. */
 const COMMITS = 'commits';
 /**
@@ -79,7 +83,7 @@ export class TopologyTestDriver {
     this.#run = this.topology
       .mapOutputs({
         sink: (sink) => faultySink(sink, this.#faults, this.#rejects),
-        transaction: (transaction) => faultyTransaction(transaction, this.#faults),
+        transaction: (transaction) => faultyTransaction(transaction, this.#faults, this.#rejects),
       })
       .run()
       .subscribe({
@@ -99,25 +103,18 @@ export class TopologyTestDriver {
     const reader = faultyReader(this.#reader, this.#faults);
     const database = options.database ?? this.database;
     const settings = this.#settings(options);
-    const [state, image] = [rowRecord('state'), rowRecord('image')];
     const databases = [database, ...(options.sinks ?? [])];
-    const outputs = [topics.sink('state_topic', TOPICS.state, state), topics.sink('image_topic', TOPICS.image, image)];
-    const deadLetters = topics.deadLetterSink('dead_letter_topic', TOPICS.deadLetter);
+    const common = { source, reader, databases };
     if (options.exactlyOnce) {
-      const transaction = createMemoryTransaction<GroupedRecord>({
-        outputs: [...outputs, deadLetters].map(({ name, target = { kind: 'topic', name } }) => ({ name, target })),
-        source,
-        publish: (batch) => {
-          topics.publish(batch, TOPICS.state, state);
-          topics.publish(batch, TOPICS.image, image);
-          topics.publishDeadLetters(batch, TOPICS.deadLetter);
-        },
-      });
-      return (options.exactlyOnceTopology ?? exactlyOnceTopology)({ source, reader, databases, transaction }, settings);
+      const transactionOf = <R extends BatchRecord>(outputs: readonly TransactionTopic<R>[]) =>
+        createMemoryTransaction({ outputs, deadLetters: DEAD_LETTERS, topics, source });
+      const outputs = { topics: ROW_TOPICS, transaction: transactionOf(ROW_TOPICS), transactionOf };
+      return (options.exactlyOnceTopology ?? exactlyOnceTopology)({ ...common, ...outputs }, settings);
     }
-    const nodes = { source, reader, databases, topics: outputs, deadLetters, offsets: source };
-    const topic = topics.sink.bind(topics);
-    return (options.topology ?? topology)({ ...nodes, sinks: [...databases, ...outputs], topic }, settings);
+    const outputs = ROW_TOPICS.map(({ name, topic, recordOf }) => topics.sink(name, topic, recordOf));
+    const deadLetters = topics.deadLetterSink(DEAD_LETTERS.name, DEAD_LETTERS.topic);
+    const nodes = { ...common, topics: outputs, deadLetters, offsets: source, sinks: [...databases, ...outputs] };
+    return (options.topology ?? topology)({ ...nodes, topic: topics.sink.bind(topics) }, settings);
   }
 
   #settings(options: TestDriverOptions): Settings {
@@ -218,8 +215,9 @@ export class TopologyTestDriver {
     this.#faults.hold(name, calls);
   }
 
-  /** Ends `hold` and `fail`: the held calls are made. */
+  /** Ends `hold`, `fail` and `reject`: the held calls are made. */
   async release(name: string): Promise<void> {
+    this.#rejects.delete(name);
     this.#faults.release(name);
     if (name === COMMITS) this.#source.commit();
     await this.idle();
@@ -234,7 +232,7 @@ export class TopologyTestDriver {
     await this.idle();
   }
 
-  /** The sink rejects the records for which the function returns true, as records that it can never accept. */
+  /** The sink or the transaction rejects the records for which the function returns true, as records that it can never accept. */
   reject(name: string, isRejected: (source: ConsumedRecord) => boolean): void {
     this.#faults.check(name);
     this.#rejects.set(name, isRejected);

@@ -183,6 +183,17 @@ describe('the TopologyTestDriver', () => {
     expect(() => driver.reject('postgres', () => true)).toThrow(TypeError);
   });
 
+  it('rejects records until the node is released', async () => {
+    await using driver = new TopologyTestDriver({ batchCount: 1 });
+    const input = driver.createInputTopic();
+    driver.reject('memory', () => true);
+    await input.pipeInput(storeMeta());
+    expect(driver.deadLetters.map(({ error }) => error.code)).toEqual(['rejected']);
+    await driver.release('memory');
+    await input.pipeInput(storeMeta());
+    expect([driver.deadLetters.length, driver.table('dicom_object_meta').length]).toEqual([1, 1]);
+  });
+
   it('fails the next calls only as often as asked', async () => {
     await using driver = new TopologyTestDriver({ batchCount: 1 });
     await driver.fail('memory', DOWN, 2);

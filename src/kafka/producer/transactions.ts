@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { SinkError } from '../../errors.ts';
 import type { Offsets, OutputNode, Transaction } from '../../ports.ts';
-import type { ConsumedRecord, PoisonRecord, StoredBatch } from '../../records/records.ts';
+import type { Batch, BatchRecord, ConsumedRecord, PoisonRecord } from '../../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../../records/refusals.ts';
 import {
   connect,
@@ -22,15 +22,15 @@ import type { ProducerRecord } from './producer-record.ts';
 import { CALL_SLICE_MS, call, callRepeatedly, closeWhenIdle } from './transactional-calls.ts';
 
 /** The settings of the transactions. */
-export interface TransactionsOptions {
+export interface TransactionsOptions<R extends BatchRecord> {
   /** The node's name in errors. */
   readonly name: string;
   /** librdkafka's connection, security and producer settings (see settings.ts). */
   readonly config: NativeConfig;
   /** One id per process: a new process with the same id aborts the old one's open transaction and fences it. */
   readonly transactionalId: string;
-  /** Returns the records that a batch publishes, dead letters included. */
-  readonly outputsOf: (batch: StoredBatch) => readonly TransactionOutput[];
+  /** Returns the records that a batch publishes, dead letters included. When it throws, `commit` rejects with its error. */
+  readonly outputsOf: (batch: Batch<R>) => readonly TransactionOutput[];
   /** The source whose offsets are committed. */
   readonly source: TransactionSource;
   /** The names of the dead-letter output and its topic, for the error when the topic refuses a dead letter. */
@@ -71,7 +71,7 @@ const ALONE_MS = 60_000;
  * Publishes and commits in Kafka transactions (KIP-98, KIP-447): one at a time, aborted when a call in it fails. `connect` aborts the open
  * transaction of an earlier process with this id.
  */
-export function createTransactions(options: TransactionsOptions): Transaction {
+export function createTransactions<R extends BatchRecord>(options: TransactionsOptions<R>): Transaction<R> {
   let current: ProducerClient | undefined;
   let opening: Promise<ProducerClient> | undefined;
   let closed = false;
@@ -176,11 +176,11 @@ export function createTransactions(options: TransactionsOptions): Transaction {
 
   async function transact(
     client: ProducerClient,
-    batches: readonly StoredBatch[],
+    batches: readonly Batch<R>[],
+    outputs: readonly TransactionOutput[],
   ): Promise<readonly PartitionOffset[]> {
     const producer = client.native;
     await call(producer, 'beginTransaction', (done) => producer.beginTransaction(done));
-    const outputs = batches.flatMap(options.outputsOf);
     if (outputs.length > 0) await publish(client, outputs);
     const offsets = options.source.transactionOffsets.of(batches.flatMap(({ origins }) => origins));
     if (offsets === undefined) throw new SinkError(options.name, 'unavailable', 'partitions revoked');
@@ -206,10 +206,11 @@ export function createTransactions(options: TransactionsOptions): Transaction {
       await ready();
     },
     async commit(batches) {
+      const outputs = batches.flatMap(options.outputsOf);
       for (;;) {
         const client = await ready();
         try {
-          const offsets = await transact(client, batches);
+          const offsets = await transact(client, batches, outputs);
           const ranges = batches.map((batch) => options.source.ack(batch.origins));
           options.source.transactionOffsets.committed(offsets);
           return ranges;

@@ -2,6 +2,7 @@ import { SinkError } from '../../errors.ts';
 import { withoutRejected } from '../../operators/fork-to.ts';
 import type { HeaderReader, Sink, Transaction } from '../../ports.ts';
 import { type Batch, type BatchRecord, type ConsumedRecord, rejectionOf, sourceOf } from '../../records/records.ts';
+import { RefusedOutputs } from '../../records/refusals.ts';
 import type { Faults } from './faults.ts';
 
 /** Which records a sink rejects, by its name. */
@@ -29,10 +30,7 @@ export function faultySink<R extends BatchRecord>(sink: Sink<R>, faults: Faults,
         const rejected = batch.grouped.filter((record) => rejects.get(sink.name)?.(sourceOf(record)) === true);
         if (rejected.length === 0) return await sink.write(batch);
         const more = await sink.write(await accepted(sink, batch, rejected));
-        return [
-          ...rejected.map((record) => rejectionOf(record, new SinkError(sink.name, 'rejected', 'by the test'))),
-          ...more,
-        ];
+        return [...rejected.map((record) => rejectionOf(record, byTheTest(sink.name))), ...more];
       }),
   };
 }
@@ -48,9 +46,28 @@ async function accepted<R extends BatchRecord>(
   return { ...batch, grouped: batch.grouped.filter((record) => !rejected.includes(record)) };
 }
 
-/** A transaction whose commits can be held and failed. */
-export function faultyTransaction<R extends BatchRecord>(transaction: Transaction<R>, faults: Faults): Transaction<R> {
-  return { ...transaction, commit: (batches) => faults.call(transaction.name, () => transaction.commit(batches)) };
+/** A transaction whose commits can be held and failed. It rejects records as Kafka's does when a topic refuses their output. */
+export function faultyTransaction<R extends BatchRecord>(
+  transaction: Transaction<R>,
+  faults: Faults,
+  rejects: Rejects,
+): Transaction<R> {
+  const { name } = transaction;
+  return {
+    ...transaction,
+    commit: (batches) =>
+      faults.call(name, async () => {
+        const sources = batches.flatMap(({ grouped }) => grouped.map(sourceOf));
+        const refused = sources.filter((source) => rejects.get(name)?.(source) === true);
+        if (refused.length === 0) return await transaction.commit(batches);
+        const poison = refused.map((source) => ({ kind: 'poison' as const, source, error: byTheTest(name) }));
+        throw new RefusedOutputs(name, poison);
+      }),
+  };
+}
+
+function byTheTest(name: string): SinkError {
+  return new SinkError(name, 'rejected', 'by the test');
 }
 
 /** The names of a reader's calls in `hold`, `release` and `fail`. */

@@ -3,7 +3,7 @@ import { originHeaders } from '../../kafka/consumer/origin.ts';
 import type { ProducerRecord } from '../../kafka/producer/producer-record.ts';
 import type { DeadLetterSink, Sink } from '../../ports.ts';
 import type { Batch, BatchRecord, PoisonRecord } from '../../records/records.ts';
-import type { RecordOf } from '../../sinks/publications.ts';
+import { type Publication, publications, type RecordOf } from '../../sinks/publications.ts';
 import type { OutputRecord } from './test-topics.ts';
 
 /** The output topics in memory. */
@@ -27,11 +27,8 @@ export class MemoryTopics {
     return created;
   }
 
-  publish<R extends BatchRecord>({ grouped }: Batch<R>, topic: string, recordOf: RecordOf<R>): void {
-    for (const record of grouped) {
-      const output = recordOf(record);
-      if (output !== null) this.#append({ topic, ...output });
-    }
+  publish(records: readonly Publication[]): void {
+    for (const { record } of records) this.#append(record);
   }
 
   publishDeadLetters({ poison }: Batch<BatchRecord>, topic: string): void {
@@ -46,7 +43,7 @@ export class MemoryTopics {
       target: { kind: 'topic', name: topic },
       connect: async () => undefined,
       write: async (batch) => {
-        this.publish(batch, topic, recordOf);
+        this.publish(publications(batch, [{ name, topic, recordOf }]));
         return [];
       },
       close: async () => undefined,
