@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
+import { readTopic } from '../../src/kafka/admin/read-topic.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
+import { TestTopics } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
@@ -38,5 +40,27 @@ await describeWith(['kafka'], 'an admin client that outlives a restart of its br
       .poll(() => admin.beginOffsets(topic).catch(() => []), { timeout: 30_000 })
       .toEqual([{ topic, partition: 0, offset: 0 }]);
     admin.close();
+  });
+});
+
+await describeWith(['kafka'], 'reading a topic whose broker stops', () => {
+  it('ends with an error', { timeout: 60_000 }, async () => {
+    await using kafka = await OwnKafka.start([]);
+    const topics = new TestTopics(kafka.brokers);
+    const topic = freshName('stops');
+    await topics.create(topic);
+    await topics.fill(topic, 2_000, 'v'.repeat(1_000));
+    // Small fetches, so that most records are still on the broker when it stops.
+    const config = {
+      'bootstrap.servers': kafka.brokers,
+      'queued.max.messages.kbytes': 1,
+      'fetch.message.max.bytes': 20_000,
+    };
+    let read = 0;
+    const reading = (async () => {
+      for await (const _ of readTopic(config, topic, { idleMs: 2_000 })) if (read++ === 0) await kafka.stop();
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'unavailable', detail: 'ERR__TIMED_OUT' });
+    expect(read).toBeLessThan(2_000);
   });
 });

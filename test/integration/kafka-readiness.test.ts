@@ -105,6 +105,31 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     },
   );
 
+  it.skipIf(!canStart)('is lost when READ is denied while the member runs, and comes back with it', LONG, async () => {
+    await using own = await OwnKafka.start([
+      'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'allow.everyone.if.no.acl.found=true',
+    ]);
+    const others = new TestTopics(own.brokers);
+    const topic = freshName('revoked');
+    await others.create(topic, 2);
+    await using member = others.member(topic);
+    await until(() => member.problem === undefined, 90 * SECONDS, 'the member is ready');
+    for (const [resource, problem] of [
+      ['--topic', `ERR_TOPIC_AUTHORIZATION_FAILED:${topic}`],
+      ['--group', 'ERR_GROUP_AUTHORIZATION_FAILED'],
+    ] as const) {
+      const deny = ['--deny-principal', 'User:ANONYMOUS', '--operation', 'READ', resource, topic];
+      const before = member.seen.length;
+      await own.tool('tools.AclCommand', '--add', ...deny);
+      await until(() => member.problem === problem, 60 * SECONDS, `${problem} is named`);
+      await own.tool('tools.AclCommand', '--remove', '--force', ...deny);
+      await until(() => member.problem === undefined, 60 * SECONDS, 'the member is ready again');
+      await others.fill(topic, 20);
+      await until(() => member.seen.length === before + 20, 30 * SECONDS, 'the member reads again');
+    }
+  });
+
   it.skipIf(!canStart)('is missing while a broker advertises a name that does not resolve', LONG, async () => {
     await using own = await OwnKafka.start(['advertised.listeners=PLAINTEXT://kafka-0.invalid:9092']);
     const topic = freshName('unresolved');

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { SourceError } from '../../errors.ts';
 import type { RecordHeader } from '../../records/records.ts';
 import {
   connect,
   disconnect,
+  ERRORS,
+  errorName,
   type NativeConfig,
   type NativeConsumer,
   type NativeMessage,
@@ -20,6 +23,8 @@ export interface ReadTopicOptions {
   readonly to?: ReadonlyMap<number, number>;
   /** The only partition to read. Default: all. */
   readonly partition?: number;
+  /** How long the brokers may send nothing before the end is reached, in milliseconds [30000]. */
+  readonly idleMs?: number;
 }
 
 /** One record of a topic, with its partition and offset. */
@@ -32,12 +37,14 @@ export interface TopicRecord extends PartitionOffset {
 }
 
 const POLL_MS = 200;
+const IDLE_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
  * Reads a topic between two offsets (default: from its beginning to its current end) without joining a group, so that a running service
- * isn't disturbed. `config` holds librdkafka's settings; with `isolation.level: read_committed`, aborted records are not read.
+ * isn't disturbed. `config` holds librdkafka's settings; with `isolation.level: read_committed`, aborted records are not read. Rejects with
+ * a SourceError `unavailable` when the brokers don't answer, `ERR__TIMED_OUT` when they send nothing for `idleMs`.
  */
 export async function* readTopic(
   config: NativeConfig,
@@ -67,14 +74,19 @@ export async function* readTopic(
       if (offset >= (open.get(partition) ?? 0)) ended.add(partition);
     });
     consumer.assign(spans.map(({ partition, from }) => ({ topic, partition, offset: from })));
+    let progressAt = performance.now();
     while (open.size > 0) {
-      for (const message of await poll(consumer)) {
+      const messages = await poll(consumer);
+      for (const message of messages) {
         const end = open.get(message.partition);
         if (end === undefined) continue;
         if (message.offset < end) yield toTopicRecord(message);
         if (message.offset + 1 >= end) open.delete(message.partition);
       }
       for (const partition of ended) open.delete(partition);
+      if (messages.length > 0) progressAt = performance.now();
+      else if (open.size > 0 && performance.now() - progressAt > (options.idleMs ?? IDLE_MS))
+        throw new SourceError('unavailable', errorName({ code: ERRORS.ERR__TIMED_OUT }));
     }
   } finally {
     await disconnect(consumer, CLOSE_TIMEOUT_MS);

@@ -46,6 +46,11 @@ export class OwnKafka {
     await run(SCRIPT, ['restart', 'kafka'], { env: this.#env });
   }
 
+  /** Stops the broker. Its data stays. */
+  async stop(): Promise<void> {
+    await run(SCRIPT, ['stop', 'kafka'], { env: this.#env });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await run(SCRIPT, ['down'], { env: this.#env });
     rmSync(this.#folder, { recursive: true, force: true });
