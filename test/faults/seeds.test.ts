@@ -78,22 +78,32 @@ async function sequence(machine: Machine, seed: number, outcome: Outcome): Promi
       const happening = Promise.all(earlier).then(() => fault.happen(victim));
       happening.catch(() => undefined);
       for (const target of fault.targets) busy.set(target, happening);
-      if (!overlaps) await Promise.all(busy.values());
+      if (!overlaps) await within(90, 'a fault', Promise.all(busy.values()));
     }
-    await Promise.all(busy.values());
+    await within(90, 'a fault', Promise.all(busy.values()));
   } finally {
     // When one fault fails, wait for the others: they must not run into the next sequence.
     load.stop();
-    await Promise.allSettled([...busy.values(), load.done]);
+    await within(60, 'the load', Promise.allSettled([...busy.values(), load.done]));
   }
-  const problems = await run.verdict();
-  await victim.member.stop();
+  const problems = await within(120, 'the verdict', run.verdict());
+  await within(30, 'the shutdown of the member', victim.member.stop());
   outcome.records = load.records.length;
   outcome.peakRssMb = Math.round(run.peakRssMb);
   const all = [...problems, ...run.problems.filter((problem) => !problems.includes(problem))];
   if (run.peakRssMb > RSS_MB) all.push(`a member had ${outcome.peakRssMb} MiB of memory`);
   if (all.length > 0) run.keepLogs(`seed-${seed}`);
   return all;
+}
+
+/** Names the step that doesn't end, and lets the run be closed: the next sequence needs its ports. */
+async function within<T>(seconds: number, step: string, work: Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const deadline = sleep(seconds * 1_000, undefined, { signal: ended.signal }).then(() => {
+    throw new Error(`${step} did not end within ${seconds} s`);
+  });
+  deadline.catch(() => undefined);
+  return await Promise.race([work, deadline]).finally(() => ended.abort());
 }
 
 /** Only as the first fault: deleting the topic later would delete dead letters. */
