@@ -1,5 +1,16 @@
 /** Converts YAML nodes to plain values, and finds the node at a path in these values. */
-import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 
 export type Path = readonly (string | number)[];
 
@@ -74,7 +85,7 @@ export function find(document: Document, path: Path): Found {
     let key: unknown;
     let value: unknown;
     if (isMap(parent)) {
-      const pair = pairsOf(document, parent).find(([name]) => name === step)?.[1];
+      const pair = pairAt(document, parent, step);
       if (pair === undefined) return found;
       ({ key, value } = pair);
     } else if (isSeq(parent) && typeof step === 'number' && step < parent.items.length) {
@@ -96,26 +107,57 @@ export function resolveAlias(document: Document, node: Node | undefined): Node |
   return isAlias(node) ? node.resolve(document) : node;
 }
 
+const MOST_MERGES = 10;
+
 /** The pairs of a mapping, including those of merge keys (`<<`). The mapping's own pairs win. */
-function pairsOf(document: Document, map: Node, depth = 0): (readonly [string, Pair])[] {
+function pairsOf(document: Document, map: YAMLMap, depth = 0): (readonly [string, Pair])[] {
+  if (depth > MOST_MERGES) return [];
   const merged = new Map<string, Pair>();
-  const own = new Map<string, Pair>();
-  if (!isMap(map) || depth > 10) return [];
-  for (const pair of map.items) {
-    if (!isPair(pair)) continue;
-    const key = isScalar(pair.key) ? pair.key : undefined;
-    if (key === undefined) throw new TreeError('a key must be a single word or string', map);
-    if (key.source !== '<<' || key.type !== 'PLAIN') {
-      own.set(typeof key.value === 'string' ? key.value : (key.source ?? ''), pair);
-      continue;
-    }
+  for (const source of mergedMaps(document, map)) {
+    for (const [name, pair] of pairsOf(document, source, depth + 1)) if (!merged.has(name)) merged.set(name, pair);
+  }
+  const own = map.items.filter((pair) => !isMergeKey(keyOf(map, pair)));
+  return [...new Map([...merged, ...own.map((pair) => [nameOf(keyOf(map, pair)), pair] as const)])];
+}
+
+/** One of `pairsOf`, without the others: a report of each of thousands of fields finds its field. */
+function pairAt(document: Document, map: YAMLMap, name: string | number, depth = 0): Pair | undefined {
+  if (depth > MOST_MERGES) return undefined;
+  const own = map.items.findLast((pair) => {
+    const key = keyOf(map, pair);
+    return nameOf(key) === name && !isMergeKey(key);
+  });
+  if (own !== undefined) return own;
+  for (const source of mergedMaps(document, map)) {
+    const pair = pairAt(document, source, name, depth + 1);
+    if (pair !== undefined) return pair;
+  }
+  return undefined;
+}
+
+/** The mappings that a mapping's merge keys name, in their order. */
+function mergedMaps(document: Document, map: YAMLMap): readonly YAMLMap[] {
+  return map.items.flatMap((pair) => {
+    const key = keyOf(map, pair);
+    if (!isMergeKey(key)) return [];
     const target = resolveAlias(document, isNode(pair.value) ? pair.value : undefined);
-    const sources = isSeq(target) ? target.items : [target];
-    for (const source of sources) {
+    return (isSeq(target) ? target.items : [target]).map((source) => {
       const node = resolveAlias(document, isNode(source) ? source : undefined);
       if (!isMap(node)) throw new TreeError('a merge key (<<) needs a mapping, or a list of them', key);
-      for (const [name, inner] of pairsOf(document, node, depth + 1)) if (!merged.has(name)) merged.set(name, inner);
-    }
-  }
-  return [...new Map([...merged, ...own])];
+      return node;
+    });
+  });
+}
+
+function keyOf(map: YAMLMap, pair: Pair): Scalar {
+  if (!isScalar(pair.key)) throw new TreeError('a key must be a single word or string', map);
+  return pair.key;
+}
+
+function isMergeKey(key: Scalar): boolean {
+  return key.source === '<<' && key.type === 'PLAIN';
+}
+
+function nameOf({ value, source }: Scalar): string {
+  return typeof value === 'string' ? value : (source ?? '');
 }
