@@ -3,7 +3,7 @@ import { withDatabase } from '../../src/cli/database-errors.ts';
 import { DATABASE_DRIVER_NAMES, databaseDriver } from '../../src/databases/registry.ts';
 import { SinkError } from '../../src/errors.ts';
 import { minimalWith, writeText } from '../config/fixture.ts';
-import { runCommand } from '../support/command.ts';
+import { callCommand, runCommand } from '../support/command.ts';
 
 const DATABASE = { driver: databaseDriver('postgres'), dsn: 'postgres://u:secret@db:5432/dicom' };
 
@@ -78,10 +78,10 @@ describe('migrate', { timeout: 60_000 }, () => {
     const failed = (name: string, port: number) =>
       `migrating ${name} (127.0.0.1:${port}/${name}) failed: ECONNREFUSED: nothing answers there; check host, port and firewall\n`;
     const only = ['--database', 'one', '--database', 'two'];
-    const { code, stderr } = await runCommand(['migrate', config, '--dry-run', ...only], {});
+    const { code, stderr } = await callCommand(['migrate', config, '--dry-run', ...only]);
     expect(code).toBe(3);
     expect(stderr).toBe(`wado-consumer: ${failed('one', 1)}${failed('two', 2)}`);
-    const other = await runCommand(['migrate', config, '--database', 'three'], {});
+    const other = await callCommand(['migrate', config, '--database', 'three']);
     expect(other.code).toBe(1);
     expect(other.stderr).toBe(
       'wado-consumer: --database three: not in the configuration, which has root.output.reject_errored.broker.outputs.0, one, two\n',

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callCommand, type Ended } from '../support/command.ts';
 import { findConnect } from '../support/connect.ts';
 
 const COMMAND = fileURLToPath(new URL('../../dist/src/cli/wado-consumer.cjs', import.meta.url));
@@ -22,21 +23,16 @@ write('empty.env', '');
 const BOTH = { input: { redpanda: { seed_brokers: ['b:1'], topics: ['t'], consumer_group: 'g' } } };
 const OUTPUT = { redpanda: { seed_brokers: ['b:1'], topic: 't' } };
 
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+/** Names of files are relative to the folder. */
+const started = process.cwd();
+beforeAll(() => process.chdir(folder));
+afterAll(() => process.chdir(started));
 
-function run(command: string, args: readonly string[]): Result {
-  const { status, stdout, stderr } = spawnSync(command, args, {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env },
-  });
+function run(command: string, args: readonly string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }
-const ours = (...args: readonly string[]) => run(process.execPath, [COMMAND, 'lint', ...args]);
+const ours = (...args: readonly string[]) => callCommand(['lint', ...args]);
 
 /** The files and lines that are reported; each line of stderr must have the form `file(line,column) message`. */
 function reported(stderr: string): readonly string[] {
@@ -46,7 +42,8 @@ function reported(stderr: string): readonly string[] {
 
 describe('lint', { timeout: 60_000 }, () => {
   it('prints every finding of every file to stderr, nothing to stdout, and exits with 1', () => {
-    const { code, stdout, stderr } = ours('broken.yaml', 'below/broken.yml', 'missing.yaml');
+    const args = ['lint', 'broken.yaml', 'below/broken.yml', 'missing.yaml'];
+    const { code, stdout, stderr } = run(process.execPath, [COMMAND, ...args]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(new Set(reported(stderr))).toEqual(
       new Set(['broken.yaml(1', 'broken.yaml(2', 'below/broken.yml(1', 'below/broken.yml(2', 'missing.yaml(1']),
@@ -66,20 +63,21 @@ describe('lint', { timeout: 60_000 }, () => {
     expect(String(Buffer.concat(chunks)).match(/bogus_field/g)).toHaveLength(3_000);
   });
 
-  it('checks every .yaml and .yml file below a folder, each once', () => {
-    const { code, stdout } = ours('--verbose', 'below/...', 'below/broken.yml', 'broken.yaml');
+  it('checks every .yaml and .yml file below a folder, each once', async () => {
+    const { code, stdout } = await ours('--verbose', 'below/...', 'below/broken.yml', 'broken.yaml');
     expect({ code, stdout }).toEqual({ code: 1, stdout: 'below/broken.yml: FAILED\nbroken.yaml: FAILED\n' });
   });
 
-  it('says so when the folder cannot be read', () => {
-    expect(ours('nowhere/...')).toMatchObject({ code: 1, stderr: 'wado-consumer: nowhere/ cannot be read (ENOENT)\n' });
+  it('says so when the folder cannot be read', async () => {
+    const stderr = 'wado-consumer: nowhere/ cannot be read (ENOENT)\n';
+    expect(await ours('nowhere/...')).toMatchObject({ code: 1, stderr });
   });
 
-  it('prints nothing for a valid file, and its result with --verbose', () => {
+  it('prints nothing for a valid file, and its result with --verbose', async () => {
     const shipped = fileURLToPath(new URL('../../redpanda.yaml', import.meta.url));
-    expect(ours(shipped)).toEqual({ code: 0, stdout: '', stderr: '' });
-    expect(ours('--verbose', shipped)).toEqual({ code: 0, stdout: `${shipped}: OK\n`, stderr: '' });
-    expect(ours('--labels', '--deprecated', '--skip-env-var-check', shipped).code).toBe(1);
+    expect(await ours(shipped)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await ours('--verbose', shipped)).toEqual({ code: 0, stdout: `${shipped}: OK\n`, stderr: '' });
+    expect((await ours('--labels', '--deprecated', '--skip-env-var-check', shipped)).code).toBe(1);
   });
 });
 
@@ -96,19 +94,19 @@ describe.skipIf(connect === undefined)('lint beside a real Redpanda Connect', { 
     ['two files', ['group.yaml', 'not-yaml.yaml']],
     ['every file below a folder', ['--verbose', 'below/...']],
     ['a missing file of variables', ['-e', 'missing.env', 'group.yaml']],
-  ])('uses the same streams, exit code and files for %s', (_, args) => {
-    const [we, they] = [ours(...args), run(connect ?? '', ['lint', ...args])];
-    const files = ({ stderr }: Result) => new Set(reported(stderr).map((each) => each.replace(/\(\d+$/, '')));
+  ])('uses the same streams, exit code and files for %s', async (_, args) => {
+    const [we, they] = [await ours(...args), run(connect ?? '', ['lint', ...args])];
+    const files = ({ stderr }: Ended) => new Set(reported(stderr).map((each) => each.replace(/\(\d+$/, '')));
     expect({ code: we.code, stdout: we.stdout }).toEqual({ code: they.code, stdout: they.stdout });
     if (they.stderr.startsWith('failed to read dotenv file')) expect(reported(we.stderr)).toEqual(['missing.env(1']);
     else expect(files(we)).toEqual(files(they));
   });
 
-  it('refuses a string in place of a list of brokers or topics, as it does', () => {
-    const of = ({ stderr }: Result) => new Set(reported(stderr));
+  it('refuses a string in place of a list of brokers or topics, as it does', async () => {
+    const of = ({ stderr }: Ended) => new Set(reported(stderr));
     const they = of(run(connect ?? '', ['lint', 'scalar.yaml']));
     const refused = ['scalar.yaml(4', 'scalar.yaml(5'];
     expect([...they]).toEqual(expect.arrayContaining(refused));
-    expect([...of(ours('scalar.yaml'))]).toEqual(expect.arrayContaining(refused));
+    expect([...of(await ours('scalar.yaml'))]).toEqual(expect.arrayContaining(refused));
   });
 });
