@@ -155,15 +155,23 @@ describe('no message repeats a secret', () => {
     `x # ${CANARY}`,
   ];
 
-  function everythingSaid(text: string, env: Record<string, string>, sets: readonly string[] = []): string {
-    const file = writeText(text, 'secret.yaml');
-    const said = lintConfig(file, { env, sets }).map(formatConfigIssue);
+  interface Given {
+    readonly env: Record<string, string>;
+    readonly sets?: readonly string[];
+  }
+
+  /** What a run says: the configuration that it shows, or its error. */
+  function saidByLoading(file: string, given: Given): string {
     try {
-      said.push(inspect(loadConfig(file, { env, sets }), { depth: 20 }));
+      return inspect(loadConfig(file, given), { depth: 20 });
     } catch (error) {
-      said.push(inspect(error, { depth: 20 }), String(error), JSON.stringify(error));
+      return [inspect(error, { depth: 20 }), String(error), JSON.stringify(error)].join('\n');
     }
-    return said.join('\n');
+  }
+
+  function everythingSaid(text: string, given: Given): string {
+    const file = writeText(text, 'secret.yaml');
+    return [...lintConfig(file, given).map(formatConfigIssue), saidByLoading(file, given)].join('\n');
   }
 
   // Where a text is not a secret in a configuration that loads, the configuration shows it, as it must.
@@ -175,7 +183,7 @@ describe('no message repeats a secret', () => {
         const file = writeText(text, 'secret.yaml');
         const said = lintConfig(file, { env }).map(formatConfigIssue).join('\n');
         expect(said).not.toContain(CANARY);
-        if (!open.has(name) && said !== '') expect(everythingSaid(text, env)).not.toContain(CANARY);
+        if (!open.has(name) && said !== '') expect(saidByLoading(file, { env })).not.toContain(CANARY);
       }
     }
   });
@@ -184,7 +192,7 @@ describe('no message repeats a secret', () => {
     for (const value of hostile) {
       const said = everythingSaid(
         withSasl(`{ mechanism: PLAIN, username: u, password: ${value.replaceAll('\n', ' ')}`),
-        {},
+        { env: {} },
       );
       expect(said).not.toContain(`"${CANARY}`);
       expect(said.split('\n').filter((line) => line.includes(CANARY) && !line.includes('unknown field'))).toEqual([]);
@@ -193,8 +201,8 @@ describe('no message repeats a secret', () => {
 
   it('from the half that a comma splits off', () => {
     const text = withSasl(`{ mechanism: PLAIN, username: u, password: abc, ${CANARY} }`);
-    expect(everythingSaid(text, {})).toContain('(7,57) unknown field in input.redpanda.sasl.0');
-    expect(everythingSaid(text, {})).not.toContain(CANARY);
+    expect(everythingSaid(text, { env: {} })).toContain('(7,57) unknown field in input.redpanda.sasl.0');
+    expect(everythingSaid(text, { env: {} })).not.toContain(CANARY);
   });
 
   it('from --set', () => {
@@ -204,7 +212,7 @@ describe('no message repeats a secret', () => {
       `input.redpanda.sasl=[{mechanism: PLAIN, password: "${CANARY}`,
       `http.address=${CANARY}`,
     ];
-    for (const set of sets) expect(everythingSaid(MINIMAL, {}, [set])).not.toContain(CANARY);
+    for (const set of sets) expect(everythingSaid(MINIMAL, { env: {}, sets: [set] })).not.toContain(CANARY);
   });
 
   it('from any characters', () => {
