@@ -94,8 +94,8 @@ export function createPartitionMetrics(
   };
 }
 
-/** The age of the oldest record in seconds; NaN when its timestamp is unknown. */
-function lagSeconds({ oldest }: PartitionProgress, now: number): number {
+/** The age of the oldest record in seconds at `now`, in milliseconds since the epoch; NaN when its timestamp is unknown. */
+export function lagSeconds({ oldest }: Pick<PartitionProgress, 'oldest'>, now: number): number {
   if (oldest === undefined) return 0;
   return oldest.timestamp === undefined ? Number.NaN : Math.max(0, now - oldest.timestamp) / MS_PER_SECOND;
 }

@@ -23,6 +23,8 @@ export interface ConsumedRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly RecordHeader[];
+  /** In milliseconds since the epoch, as the topic has it; undefined when the record has none. */
+  readonly timestamp?: number | undefined;
 }
 
 /** A record that can never be processed, with the error: it goes to the dead-letter topic. */

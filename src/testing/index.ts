@@ -32,7 +32,15 @@ export { type Authority, type Certificate, type CertificateOptions, createAuthor
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
 export { type CorpusOptions, dicomCorpus } from './dicom-corpus.ts';
 export { mutant } from './dicom-mutants.ts';
-export { type InputOptions, type OutputRecord, TestInputTopic, TestOutputTopic } from './driver/test-topics.ts';
+export {
+  type InputOptions,
+  type InputRecord,
+  type InputTime,
+  type InputValue,
+  type OutputRecord,
+  TestInputTopic,
+  TestOutputTopic,
+} from './driver/test-topics.ts';
 export { differences, type EndState, expectedState } from './end-state.ts';
 export { type FreshDatabase, freshDatabase, freshName } from './fresh-database.ts';
 export { type ExpectedKeys, type LoadOptions, type LoadRecord, makeLoad } from './load.ts';

@@ -3,6 +3,7 @@ import type { Subscription } from 'rxjs';
 import type { Topology } from '../../topology/compose.ts';
 import { checkDelivery, type Delivery } from '../../topology/delivery.ts';
 import { exactlyOnceTopology, type Settings, topology } from '../../topology/topology.ts';
+import { lagSeconds } from '../ops/partition-metrics.ts';
 import type { HeaderReader, Sink } from '../ports.ts';
 import type { AcknowledgedBatch, BatchRecord, ConsumedRecord, PoisonRecord } from '../records/records.ts';
 import { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
@@ -12,7 +13,13 @@ import { faultyReader, faultySink, faultyTransaction, LOOKUPS, READER } from './
 import { MemorySource } from './driver/memory-source.ts';
 import { MemoryTopics } from './driver/memory-topics.ts';
 import { createMemoryTransaction } from './driver/memory-transaction.ts';
-import { type InputOptions, type OutputRecord, TestInputTopic, TestOutputTopic } from './driver/test-topics.ts';
+import {
+  type InputDriver,
+  type InputTime,
+  type OutputRecord,
+  TestInputTopic,
+  TestOutputTopic,
+} from './driver/test-topics.ts';
 import { VirtualClock } from './driver/virtual-clock.ts';
 import { createMemoryReader } from './memory-reader.ts';
 
@@ -27,6 +34,8 @@ export interface TestDriverOptions extends Delivery {
   readonly inOrder?: boolean;
   /** A batch is also closed as soon as no other record is in flight. Default false. */
   readonly flushWhenIdle?: boolean;
+  /** The time of the clock at the beginning, in milliseconds since the epoch. Default 0. */
+  readonly startTime?: number;
   /** Limits the records that are resumed; default 2,048. Nothing limits those that are piped in. */
   readonly checkpointLimit?: number;
   /** Default 60,000, as in the service. */
@@ -63,7 +72,7 @@ export class TopologyTestDriver {
   /** The error of the topology when it has failed. */
   error: unknown;
   completed = false;
-  readonly #clock = new VirtualClock();
+  readonly #clock: VirtualClock;
   readonly #topics = new MemoryTopics(() => this.#clock.frame);
   readonly #rejects = new Map<string, (source: ConsumedRecord) => boolean>();
   readonly #source: MemorySource;
@@ -74,7 +83,8 @@ export class TopologyTestDriver {
   #held = 0;
 
   constructor(options: TestDriverOptions = {}) {
-    const { inputTopics = ['storage_queue'], checkpointLimit = 2_048, callTimeoutMs = 20_000 } = options;
+    const { inputTopics = ['storage_queue'], startTime = 0, checkpointLimit = 2_048, callTimeoutMs = 20_000 } = options;
+    this.#clock = new VirtualClock(startTime);
     this.#callTimeoutMs = callTimeoutMs;
     this.#source = new MemorySource(inputTopics, checkpointLimit, () => this.#faults.isHeld(COMMITS));
     checkDelivery(options);
@@ -133,16 +143,18 @@ export class TopologyTestDriver {
     };
   }
 
-  /** A topic to pipe records into. Default: the first of `inputTopics`. Throws a TypeError when the topology doesn't consume it. */
-  createInputTopic(topic = this.#source.topics[0] ?? ''): TestInputTopic {
+  /**
+   * A topic to pipe records into, and their timestamps. Default: the first of `inputTopics`, and the driver's clock. Throws a TypeError when
+   * the topology doesn't consume the topic.
+   */
+  createInputTopic(topic = this.#source.topics[0] ?? '', time: InputTime = {}): TestInputTopic {
     if (!this.#source.topics.includes(topic)) throw new TypeError(`the topology does not consume ${topic}`);
-    const pipe = (value: Buffer | null, { key = null, headers = [], partition = 0 }: InputOptions) =>
-      this.#source.emit(topic, partition, {
-        key: typeof key === 'string' ? Buffer.from(key) : key,
-        value,
-        headers,
-      });
-    return new TestInputTopic(pipe, () => this.idle());
+    const driver: InputDriver = {
+      pipe: (record, partition) => this.#source.emit(topic, partition, record),
+      idle: () => this.idle(),
+      now: () => this.now,
+    };
+    return new TestInputTopic(driver, time);
   }
 
   /** A topic to read what was published to it. `deserialize` gets a value that is not null; default: JSON. */
@@ -190,7 +202,15 @@ export class TopologyTestDriver {
     return this.#source.committed(topic, partition)?.offset;
   }
 
-  /** The virtual time in milliseconds, from 0. */
+  /**
+   * The age of the oldest unacknowledged record of a partition by its timestamp, in seconds: what `wado_lag_seconds` shows. 0 when there is no such
+   * record, NaN when it has no timestamp.
+   */
+  lagSeconds(partition = 0, topic = this.#source.topics[0] ?? ''): number {
+    return lagSeconds(this.#source.progress(topic, partition) ?? {}, this.now);
+  }
+
+  /** The virtual time in milliseconds since the epoch, from `startTime`. */
   get now(): number {
     return this.#clock.frame;
   }

@@ -88,11 +88,11 @@ export function watch(native: NativeProducer, onThrottle?: ThrottleListener): Pr
     get lastError() {
       return lastError;
     },
-    produce({ topic, key, value, headers }, report) {
+    produce({ topic, key, value, headers, timestamp }, report) {
       const nativeHeaders = headers === undefined ? undefined : toNativeHeaders(headers);
       unreported.add(report);
       try {
-        native.produce(topic, null, toNativeBytes(value), toNativeBytes(key), null, report, nativeHeaders);
+        native.produce(topic, null, toNativeBytes(value), toNativeBytes(key), timestamp ?? null, report, nativeHeaders);
         return true;
       } catch (error) {
         unreported.delete(report);

@@ -6,4 +6,6 @@ export interface ProducerRecord {
   readonly key: string | Buffer | null;
   readonly value: string | Buffer | null;
   readonly headers?: readonly RecordHeader[];
+  /** In milliseconds since the epoch. Default: the time when the client queues the record. */
+  readonly timestamp?: number | undefined;
 }

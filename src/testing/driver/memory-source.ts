@@ -2,7 +2,7 @@ import { Subject } from 'rxjs';
 import { CommitEncoder } from '../../kafka/consumer/commit-encoder.ts';
 import { Intake } from '../../kafka/consumer/intake.ts';
 import { KafkaOrigin, kafkaOrigin, offsetRanges } from '../../kafka/consumer/origin.ts';
-import type { CommittableOffset } from '../../kafka/consumer/partition-offsets.ts';
+import type { CommittableOffset, PartitionProgress } from '../../kafka/consumer/partition-offsets.ts';
 import { TrackedWaiting } from '../../kafka/consumer/tracked-waiting.ts';
 import { TransactionOffsets } from '../../kafka/consumer/transaction-offsets.ts';
 import { WatermarkTracker } from '../../kafka/consumer/watermark.ts';
@@ -39,7 +39,8 @@ export class MemorySource implements Source, Offsets {
     this.#nextOffsets.set(name, offset + 1);
     if (!this.#tracker.isAssigned(topic, partition)) this.#tracker.assign([{ topic, partition, log: LOG }]);
     const at = { topic, partition, offset };
-    const assignment = this.#tracker.track(at);
+    const { timestamp = -1 } = record;
+    const assignment = this.#tracker.track({ ...at, timestamp });
     const emitted = { ...record, origin: new KafkaOrigin(at, assignment === 'done' ? undefined : assignment) };
     this.#records.next(emitted);
     return emitted;
@@ -72,6 +73,11 @@ export class MemorySource implements Source, Offsets {
   /** The offset below which every record is acknowledged; undefined before the first record. */
   watermark(topic: string, partition: number): number | undefined {
     return this.#tracker.preview({ topic, partition }, new Set())?.offset;
+  }
+
+  /** How far the processing of a partition is; undefined before the first record. */
+  progress(topic: string, partition: number): PartitionProgress | undefined {
+    return this.#tracker.progress().find((each) => each.topic === topic && each.partition === partition);
   }
 
   /** The number of records that are neither acknowledged nor waiting. */

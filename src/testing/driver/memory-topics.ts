@@ -13,7 +13,7 @@ export class MemoryTopics {
   /** The dead-lettered records of all topologies, with their errors. */
   readonly poison: PoisonRecord[] = [];
 
-  /** `now` returns the timestamp of published records in milliseconds. */
+  /** `now` returns the timestamp of published records that have none of their own, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -64,8 +64,8 @@ export class MemoryTopics {
     };
   }
 
-  #append({ topic, key, value, headers = [] }: ProducerRecord): void {
-    this.of(topic).push({ key: bytes(key), value: bytes(value), headers, timestamp: this.#now() });
+  #append({ topic, key, value, headers = [], timestamp = this.#now() }: ProducerRecord): void {
+    this.of(topic).push({ key: bytes(key), value: bytes(value), headers, timestamp });
   }
 }
 

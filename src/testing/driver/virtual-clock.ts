@@ -1,9 +1,10 @@
 import { VirtualTimeScheduler } from 'rxjs';
 
-/** A clock that only tests advance, in milliseconds from 0. */
+/** A clock that only tests advance, in milliseconds since the epoch. */
 export class VirtualClock extends VirtualTimeScheduler {
-  constructor() {
-    super(undefined, 0);
+  constructor(start: number) {
+    super(undefined, start);
+    this.frame = start;
   }
 
   /** The time of the next scheduled action; undefined when there is none. */
