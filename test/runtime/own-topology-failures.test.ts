@@ -21,7 +21,8 @@ const options = {
   restarts: { maxFailures: 2, windowMs: 60_000, initialDelayMs: 1, maxDelayMs: 1 },
 };
 
-describe('a service whose topology function throws', () => {
+// Concurrent, because stopping a service whose broker is unreachable takes three seconds.
+describe.concurrent('a service whose topology function throws', () => {
   it('is restarted as after any failure, closes the clients each time, and ends with the error', async () => {
     const readers: HeaderReader[] = [];
     const service = await startService(config, {
@@ -52,7 +53,7 @@ describe('a service whose topology function throws', () => {
   });
 });
 
-describe('a service with a sink whose close throws', () => {
+describe.concurrent('a service with a sink whose close throws', () => {
   it('closes all other sinks and clients, and ends as usual', async () => {
     const closed: string[] = [];
     let reader: HeaderReader | undefined;
