@@ -41,6 +41,8 @@ export type {
   KafkaConnectionConfig,
   LoggerConfig,
   LogLevel,
+  PartialConfig,
+  PartialTopicsConfig,
   ProducerConfig,
   SaslConfig,
   TlsConfig,
@@ -48,7 +50,7 @@ export type {
   TopicsConfig,
 } from './config/config.ts';
 export type { Environment } from './config/environment.ts';
-export { type LoadOptions, lintConfig, loadConfig } from './config/load.ts';
+export { type LoadOptions, lintConfig, loadConfig, loadPartialConfig } from './config/load.ts';
 export type { Secret } from './config/secret.ts';
 export type { DriverOption, DriverOptions, DriverOptionValue, DriverOptionValues } from './databases/driver-options.ts';
 export type { DatabaseDriverName } from './databases/registry.ts';

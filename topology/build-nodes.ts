@@ -1,7 +1,7 @@
 /**
  * Builds the nodes of the topology from the configuration: the only place that knows both the topology and the clients.
  */
-import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
+import { type DatabaseConfig, nameOf, type PartialConfig, type TopicConfig } from '../src/config/config.ts';
 import { readsThatFit } from '../src/config/environment.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
 import { deadLetter } from '../src/dead-letters/format.ts';
@@ -45,6 +45,7 @@ import { createRecordSink, createTopicSink } from '../src/sinks/topic.ts';
 import type { OutputMap, Topology } from './compose.ts';
 import { checkDelivery, type Delivery, type ExactlyOnceServiceNodes, type ServiceNodes } from './delivery.ts';
 import { databaseNode, deadLetterNode, sourceNode, topicNode, transactionNode } from './outline.ts';
+import { present } from './present.ts';
 import { exactlyOnceTopology, type Settings, topology } from './topology.ts';
 
 /** The metrics, health and logs that the nodes report to, and what the process knows about storage roots and topics. */
@@ -82,8 +83,11 @@ export interface RunnableTopology {
  */
 const DRAIN_MARGIN_MS = 5_000;
 
-/** Creates the clients and wraps them with metrics and health. Nothing connects yet. */
-export function buildNodes(config: Config, operations: Operations, options: NodeOptions): RunnableTopology {
+/**
+ * Creates the clients and wraps them with metrics and health. Nothing connects yet. A topology that takes a node which the configuration
+ * lacks fails with a TypeError when it is composed.
+ */
+export function buildNodes(config: PartialConfig, operations: Operations, options: NodeOptions): RunnableTopology {
   checkDelivery(options);
   const { metrics, logger } = operations;
   const kafka = buildSource(config, operations, options);
@@ -92,15 +96,21 @@ export function buildNodes(config: Config, operations: Operations, options: Node
   metrics.held.source({ progress: () => kafka.progress(), placeOf: kafkaOrigin });
   const source = observeSource(kafka, metrics);
   const processor = metrics.processor(config.group);
-  const pool = createHeaderPool({
-    ...config.group,
-    readsInFlight: readsThatFit(config.group.readsInFlight),
-    onWorkerLost: reportWorkerLoss(processor, logger),
-  });
-  const reader = holdForRoots(observeReader(pool, processor), operations.storage, {
-    judgeMissing: config.group.missingFiles === 'wait',
-  });
-  const databases = config.databases.map(buildDatabase);
+  const pool =
+    config.group.storageRoots.length === 0
+      ? undefined
+      : createHeaderPool({
+          ...config.group,
+          readsInFlight: readsThatFit(config.group.readsInFlight),
+          onWorkerLost: reportWorkerLoss(processor, logger),
+        });
+  const reader =
+    pool &&
+    holdForRoots(observeReader(pool, processor), operations.storage, {
+      judgeMissing: config.group.missingFiles === 'wait',
+    });
+  const clients = config.databases.map(buildDatabase);
+  const databases = clients.length === 0 ? undefined : clients;
   let written: readonly Pick<Sink, 'close'>[] = [];
   const observed = (composed: Topology): Topology => {
     written = composed.outputs;
@@ -111,30 +121,62 @@ export function buildNodes(config: Config, operations: Operations, options: Node
     waiting: () => kafka.waiting.count,
     stop: () => source.stop(),
   };
-  const closeAll = async (clients: readonly Pick<Sink, 'close'>[]) => {
+  const closeAll = async (producers: readonly Pick<Sink, 'close'>[]) => {
     // The source is closed first, because a pending revocation still waits for the sinks.
     try {
       await kafka.close();
     } finally {
-      const others = new Set([...databases, ...written, ...clients, pool]);
+      const others = new Set([...clients, ...written, ...producers, ...(pool === undefined ? [] : [pool])]);
       // A custom sink may throw instead of rejecting. The others are closed all the same.
       await Promise.allSettled([...others].map(async (node) => node.close()));
     }
   };
 
   if (options.exactlyOnce) {
-    const outputs = buildTransactions(config, operations, kafka);
+    const { topics, transactionOf } = buildTransactions(config, operations, kafka);
     const compose = options.exactlyOnceTopology ?? exactlyOnceTopology;
+    const nodes: ExactlyOnceServiceNodes = {
+      source,
+      get reader() {
+        return present('reader', reader);
+      },
+      get databases() {
+        return present('databases', databases);
+      },
+      get topics() {
+        return present('topics', topics);
+      },
+      get transaction() {
+        return transactionOf(present('topics', topics, 'transaction'));
+      },
+      transactionOf,
+    };
     return {
       ...common,
-      compose: (settings) => observed(compose({ source, reader, databases, ...outputs }, settings)),
+      compose: (settings) => observed(compose(nodes, settings)),
       close: () => closeAll([]),
     };
   }
   const { topics, deadLetters, topic, producers } = buildTopics(config, operations);
   const compose = options.topology ?? topology;
-  const outputs = { databases, topics, sinks: [...databases, ...topics], deadLetters, topic };
-  const nodes: ServiceNodes = { source, reader, ...outputs, offsets: kafka };
+  const nodes: ServiceNodes = {
+    source,
+    get reader() {
+      return present('reader', reader);
+    },
+    get databases() {
+      return present('databases', databases);
+    },
+    get topics() {
+      return present('topics', topics);
+    },
+    get sinks() {
+      return [...present('databases', databases, 'sinks'), ...present('topics', topics, 'sinks')];
+    },
+    deadLetters,
+    topic,
+    offsets: kafka,
+  };
   return {
     ...common,
     compose: (settings) => observed(compose(nodes, settings)),
@@ -143,7 +185,7 @@ export function buildNodes(config: Config, operations: Operations, options: Node
 }
 
 function buildSource(
-  config: Config,
+  config: PartialConfig,
   operations: Operations,
   { groupProtocol, exactlyOnce = false }: NodeOptions,
 ): KafkaSource {
@@ -164,7 +206,7 @@ function buildSource(
 }
 
 function buildTopics(
-  { topics: { state, image, deadLetter: dead, producer: settings } }: Config,
+  { topics: { state, image, deadLetter: dead, producer: settings } }: PartialConfig,
   operations: Operations,
 ) {
   const onThrottle = throttleListener(operations);
@@ -177,7 +219,7 @@ function buildTopics(
     producers: [producer, letters],
     topic: <R extends BatchRecord>(name: string, target: string, recordOf: RecordOf<R>) =>
       createRecordSink({ name, topic: target, recordOf, producer }),
-    topics: [topic(state, 'state'), topic(image, 'image')],
+    topics: state && image && [topic(state, 'state'), topic(image, 'image')],
     deadLetters: recordDeadLetters(
       createDeadLetterSink({ ...deadLetterNode(dead), topic: dead.topic, producer: letters, originHeaders }),
       operations.metrics.records,
@@ -194,11 +236,7 @@ function throttleListener({ metrics, logger }: Operations): ThrottleListener {
 }
 
 /** Only the transaction that the topology uses is connected, so only that one is to be closed. */
-function buildTransactions(
-  config: Config,
-  operations: Operations,
-  kafka: KafkaSource,
-): Pick<ExactlyOnceServiceNodes, 'topics' | 'transaction' | 'transactionOf'> {
+function buildTransactions(config: PartialConfig, operations: Operations, kafka: KafkaSource) {
   const { state, image, deadLetter: dead, producer } = config.topics;
   const { consumerGroup, instanceId } = config.input;
   const transactionalId = transactionalIdOf(consumerGroup, instanceId);
@@ -220,8 +258,7 @@ function buildTransactions(
       deadLetters: { name: nameOf(dead), topic: dead.topic },
       source: kafka,
     });
-  const topics = [rowTopic(state, 'state'), rowTopic(image, 'image')];
-  return { topics, transaction: transactionOf(topics), transactionOf };
+  return { topics: state && image && [rowTopic(state, 'state'), rowTopic(image, 'image')], transactionOf };
 }
 
 function rowTopic(config: TopicConfig, publishes: 'state' | 'image'): TransactionTopic {
@@ -229,7 +266,7 @@ function rowTopic(config: TopicConfig, publishes: 'state' | 'image'): Transactio
 }
 
 /** Each output reports to metrics and health under its name: those of the configuration, and those of a custom topology. */
-function observers(config: Config, operations: Operations): OutputMap {
+function observers(config: PartialConfig, operations: Operations): OutputMap {
   function observation(name: string): SinkObservation<BatchRecord> {
     const component = componentOf(config, name);
     return {
@@ -262,7 +299,7 @@ function patienceMs(database: DatabaseConfig | undefined): number | undefined {
 const SMALLER_STATEMENT_MS = 10_000;
 
 /** What an output stores of a batch. */
-function recordsOf(component: Component, { topics }: Config): (batch: Batch<BatchRecord>) => number {
+function recordsOf(component: Component, { topics }: PartialConfig): (batch: Batch<BatchRecord>) => number {
   const rows = (publishes: 'state' | 'image') => (batch: Batch<BatchRecord>) =>
     batch.grouped.filter((record) => hasRows(record) && record[publishes] !== null).length;
   if (component === topics.state) return rows('state');

@@ -1,6 +1,12 @@
 /** The topology of a configuration without clients: what `wado-consumer describe` prints. */
 import { NEVER } from 'rxjs';
-import { type Config, type DatabaseConfig, nameOf, type TopicConfig } from '../src/config/config.ts';
+import {
+  type Config,
+  type DatabaseConfig,
+  nameOf,
+  type PartialConfig,
+  type TopicConfig,
+} from '../src/config/config.ts';
 import { databaseDriver } from '../src/databases/registry.ts';
 import type { OutputNode, Sink, Source } from '../src/ports.ts';
 import type { TransactionTopic } from '../src/sinks/publications.ts';
@@ -27,7 +33,7 @@ export function outlineOf(config: Config, { exactlyOnce = false } = {}): Topolog
 }
 
 /** The settings of the configuration. `inFlight` returns the number of records that are neither acknowledged nor waiting. */
-export function settingsOf({ input: { batching, inOrder }, group }: Config, inFlight: () => number): Settings {
+export function settingsOf({ input: { batching, inOrder }, group }: PartialConfig, inFlight: () => number): Settings {
   return {
     batchCount: batching.count,
     ...(batching.byteSize === undefined ? {} : { batchBytes: batching.byteSize }),
@@ -40,7 +46,7 @@ export function settingsOf({ input: { batching, inOrder }, group }: Config, inFl
 }
 
 /** The name of the source, and its topics. */
-export function sourceNode({ input }: Config): Pick<Source, 'name' | 'topics'> {
+export function sourceNode({ input }: PartialConfig): Pick<Source, 'name' | 'topics'> {
   return { name: nameOf(input), topics: input.topics };
 }
 

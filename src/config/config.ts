@@ -32,6 +32,20 @@ export interface Config {
   readonly topics: TopicsConfig;
 }
 
+/**
+ * A configuration for a custom topology, which may lack what the topology doesn't use: `databases` and `group.storageRoots` may be empty,
+ * and the state and the image topic may both be missing. Every `Config` is one.
+ */
+export interface PartialConfig extends Omit<Config, 'topics'> {
+  readonly topics: PartialTopicsConfig;
+}
+
+/** The topics of a `PartialConfig`. */
+export interface PartialTopicsConfig extends Pick<TopicsConfig, 'producer' | 'deadLetter'> {
+  readonly state?: TopicConfig | undefined;
+  readonly image?: TopicConfig | undefined;
+}
+
 /** `http`: the admin endpoints. */
 export interface HttpConfig {
   readonly enabled: boolean;

@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { ConfigError, type ConfigIssue, systemCode } from '../errors.ts';
 import { isMapping } from './component.ts';
-import type { Config, GroupConfig } from './config.ts';
+import type { Config, GroupConfig, PartialConfig } from './config.ts';
 import { ConfigDocument, type DocumentOptions } from './document.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { onlyDefault } from './fields.ts';
@@ -48,13 +48,28 @@ const topLevel: Readonly<Record<string, z.ZodType>> = {
  */
 export function loadConfig(file: string, options: Omit<LoadOptions, 'skipUnset'> = {}): Config {
   const { config, issues } = read(file, options);
+  if (issues.length > 0 || config === undefined || !isComplete(config)) throw new ConfigError(issues);
+  return config;
+}
+
+/**
+ * Reads a configuration file for a custom topology. The file may lack what the topology doesn't use: the databases, `pipeline`, and the
+ * state and image topics. Throws a ConfigError with all other problems.
+ */
+export function loadPartialConfig(file: string, options: Omit<LoadOptions, 'skipUnset'> = {}): PartialConfig {
+  const { config, issues } = read(file, options, { partial: true });
   if (issues.length > 0 || config === undefined) throw new ConfigError(issues);
   return config;
 }
 
+/** Without `partial`, a part that is missing is an issue, so this only narrows the type. */
+function isComplete(config: PartialConfig): config is Config {
+  return config.topics.state !== undefined && config.topics.image !== undefined;
+}
+
 /** All problems of a configuration file, in the order of its lines; empty when it is valid. */
 export function lintConfig(file: string, options: LoadOptions = {}): readonly ConfigIssue[] {
-  return read(file, options, readTestCases).issues;
+  return read(file, options, { others: readTestCases }).issues;
 }
 
 /** The tests in a file, and what is wrong with them. The file may have nothing else. Variables are not replaced in it. */
@@ -96,16 +111,18 @@ function readVariables(options: LoadOptions, issues: ConfigIssue[]): Environment
 }
 
 interface Reading {
-  readonly config?: Config;
+  readonly config?: PartialConfig;
   readonly issues: readonly ConfigIssue[];
 }
 
-/** `others` reads parts of the file that a running service ignores. */
-function read(
-  file: string,
-  options: LoadOptions,
-  others: (document: ConfigDocument) => unknown = () => undefined,
-): Reading {
+interface ReadingOptions {
+  /** Whether the file may lack what `PartialConfig` may. */
+  readonly partial?: boolean;
+  /** Reads parts of the file that a running service ignores. */
+  readonly others?: (document: ConfigDocument) => unknown;
+}
+
+function read(file: string, options: LoadOptions, { partial = false, others }: ReadingOptions = {}): Reading {
   const issues: ConfigIssue[] = [];
   const env = readVariables(options, issues);
   const written = readText(file, issues);
@@ -124,9 +141,9 @@ function read(
   }
   const service = readService(document);
   const input = readInput(document);
-  const group = readPipeline(document);
-  const output = readOutput(document);
-  others(document);
+  const group = readPipeline(document, { partial });
+  const output = readOutput(document, { partial });
+  others?.(document);
   if (!service || !input || !group || !output) return { issues: document.issues };
   return { config: { file, ...service, input, group, ...output }, issues: document.issues };
 }

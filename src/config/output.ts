@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { isMapping, readComponent } from './component.ts';
-import type { DatabaseConfig, TopicsConfig } from './config.ts';
+import type { DatabaseConfig, PartialTopicsConfig } from './config.ts';
 import { readDatabase } from './database.ts';
 import type { ConfigDocument } from './document.ts';
 import { list, mapping, nonEmptyText, oneOf, onlyDefault } from './fields.ts';
@@ -27,10 +27,11 @@ const switchSchema = mapping({
 
 export interface OutputConfig {
   readonly databases: readonly DatabaseConfig[];
-  readonly topics: TopicsConfig;
+  readonly topics: PartialTopicsConfig;
 }
 
-export function readOutput(document: ConfigDocument): OutputConfig | undefined {
+/** With `partial`, there may be no database, and the dead-letter topic alone. */
+export function readOutput(document: ConfigDocument, { partial = false } = {}): OutputConfig | undefined {
   const outer = readComponent(document, ['output'], 'output', ['reject_errored']);
   const broker = outer && readComponent(document, outer.body, 'output', ['broker']);
   const fields = broker && document.check(brokerSchema, broker.body);
@@ -52,18 +53,18 @@ export function readOutput(document: ConfigDocument): OutputConfig | undefined {
       else databases.push(database);
     }
   }
-  if (complete && stores === 0) document.report(outputs, 'expected at least one dicom_store');
+  if (complete && stores === 0 && !partial) document.report(outputs, 'expected at least one dicom_store');
   const [first, second] = switches;
   if (second !== undefined) document.report(second, 'expected only one switch');
   if (first === undefined) {
     if (complete) document.report(outputs, 'expected a switch over the topics');
     return undefined;
   }
-  const topics = readSwitch(document, first);
+  const topics = readSwitch(document, first, partial);
   return topics === undefined ? undefined : { databases, topics };
 }
 
-function readSwitch(document: ConfigDocument, path: Path): TopicsConfig | undefined {
+function readSwitch(document: ConfigDocument, path: Path, partial: boolean): PartialTopicsConfig | undefined {
   const fields = document.check(switchSchema, path);
   if (fields === undefined) return undefined;
   const found = new Map<RecordType, TopicOutput | undefined>();
@@ -80,11 +81,15 @@ function readSwitch(document: ConfigDocument, path: Path): TopicsConfig | undefi
       if (type !== undefined) found.set(type, topic);
     }
   });
-  const missing = RECORD_TYPES.filter((type) => !found.has(type));
+  const onlyDeadLetters = partial && !found.has('state') && !found.has('image');
+  const required = RECORD_TYPES.filter((type) => type === 'dead_letter' || !onlyDeadLetters);
+  const missing = required.filter((type) => !found.has(type));
   if (missing.length > 0)
     document.report([...path, 'cases'], `no case for ${missing.join(', ')} (@record_type == "…")`);
   const [state, image, deadLetter] = RECORD_TYPES.map((type) => found.get(type));
-  if (state === undefined || image === undefined || deadLetter === undefined) return undefined;
+  if (deadLetter === undefined) return undefined;
+  if (onlyDeadLetters) return combineTopics(document, { dead_letter: deadLetter });
+  if (state === undefined || image === undefined) return undefined;
   return combineTopics(document, { state, image, dead_letter: deadLetter });
 }
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { isMapping, readComponent } from './component.ts';
-import type { GroupConfig } from './config.ts';
+import type { ComponentConfig, GroupConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import {
   byteSize,
@@ -35,11 +35,13 @@ const groupSchema = mapping({
   missing_identity: oneOf(['use_message', 'dead_letter']).default('use_message'),
 });
 
-/** Reads `pipeline`: one processor, `group_dicom_state`. */
-export function readPipeline(document: ConfigDocument): GroupConfig | undefined {
+/** Reads `pipeline`: one processor, `group_dicom_state`. With `partial`, there may be none, and then no storage roots. */
+export function readPipeline(document: ConfigDocument, { partial = false } = {}): GroupConfig | undefined {
   const processors = ['pipeline', 'processors'];
+  if (partial && document.at(['pipeline']) === undefined) return withoutProcessor(-1);
   const pipeline = document.check(pipelineSchema, ['pipeline']);
   if (pipeline === undefined) return undefined;
+  if (partial && pipeline.processors.length === 0) return withoutProcessor(pipeline.threads);
   if (pipeline.processors.length !== 1) {
     document.report(processors, 'expected exactly one processor, group_dicom_state');
     for (let index = 1; index < pipeline.processors.length; index++) {
@@ -52,11 +54,25 @@ export function readPipeline(document: ConfigDocument): GroupConfig | undefined 
   const component = readComponent(document, [...processors, 0], 'processor', ['group_dicom_state']);
   const fields = component && document.check(groupSchema, component.body);
   if (component === undefined || fields === undefined) return undefined;
+  return toGroup(component, fields, pipeline.threads);
+}
+
+/** The defaults, without storage roots. */
+function withoutProcessor(threads: number): GroupConfig {
+  const fields = groupSchema.parse({ storage_roots: ['/'] });
+  return { ...toGroup({ label: '', path: 'root.pipeline' }, fields, threads), storageRoots: [] };
+}
+
+function toGroup(
+  { label, path: place }: ComponentConfig,
+  fields: z.output<typeof groupSchema>,
+  threads: number,
+): GroupConfig {
   return {
-    label: component.label,
-    path: component.path,
+    label,
+    path: place,
     storageRoots: fields.storage_roots.map((root) => path.normalize(root)),
-    concurrency: pipeline.threads === -1 ? fields.concurrency : Math.min(pipeline.threads, fields.concurrency),
+    concurrency: threads === -1 ? fields.concurrency : Math.min(threads, fields.concurrency),
     workers: fields.workers,
     readsInFlight: fields.reads_in_flight,
     fileWaitMs: fields.file_wait,

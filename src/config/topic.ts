@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { Component } from './component.ts';
-import type { Compression, ProducerConfig, TopicConfig, TopicsConfig } from './config.ts';
+import type { Compression, PartialTopicsConfig, ProducerConfig, TopicConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import {
   bool,
@@ -90,18 +90,22 @@ export function readTopic(
   return { component, fields };
 }
 
-/** Combines the three outputs, which share their producer settings. */
+/** Combines the outputs, which share their producer settings. */
 export function combineTopics(
   document: ConfigDocument,
-  outputs: Readonly<Record<RecordType, TopicOutput>>,
-): TopicsConfig {
-  const { state } = outputs;
-  for (const other of [outputs.image, outputs.dead_letter]) reportDifferences(document, state, other);
+  {
+    state,
+    image,
+    dead_letter,
+  }: Partial<Readonly<Record<RecordType, TopicOutput>>> & { readonly dead_letter: TopicOutput },
+): PartialTopicsConfig {
+  const first = state ?? dead_letter;
+  for (const other of [image, dead_letter]) if (other !== undefined) reportDifferences(document, first, other);
   return {
-    producer: toProducer(document, state),
-    state: toTopic(outputs.state),
-    image: toTopic(outputs.image),
-    deadLetter: toTopic(outputs.dead_letter),
+    producer: toProducer(document, first),
+    state: state && toTopic(state),
+    image: image && toTopic(image),
+    deadLetter: toTopic(dead_letter),
   };
 }
 

@@ -32,7 +32,7 @@ export interface Readiness {
 export interface Health {
   /** Adds an input or output. It counts as not connected until its first `connected()`. */
   component(component: Component): ComponentHealth;
-  /** Adds components of which one connected one is enough to be ready. The body always lists all of them. */
+  /** Adds components of which one connected one is enough to be ready; without any, none is needed. The body always lists all of them. */
   alternatives(components: readonly Component[]): readonly ComponentHealth[];
   /** Marks the service as shutting down, so that it is no longer ready. */
   stopping(): void;
@@ -72,7 +72,7 @@ export function createHealth(): Health {
   return {
     component,
     alternatives: (components) => {
-      alternatives.push(components.map(keyOf));
+      if (components.length > 0) alternatives.push(components.map(keyOf));
       return components.map(component);
     },
     stopping: () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import type { Delivery } from '../../topology/delivery.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
-import type { Config } from '../config/config.ts';
+import type { PartialConfig } from '../config/config.ts';
 import { rootChecksThatFit } from '../config/environment.ts';
 import { StorageOutages } from '../dicom/files/storage-outages.ts';
 import type { GroupProtocol } from '../kafka/client/settings.ts';
@@ -65,7 +65,7 @@ export interface Service {
 /**
  * Starts the service. Rejects only if the admin server can't listen; unavailable brokers and databases are retried.
  */
-export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
+export async function startService(config: PartialConfig, options: ServiceOptions = {}): Promise<Service> {
   const logger = options.logger ?? createLogger(config.logger);
   const metrics = createMetrics();
   const health = createHealth();
@@ -145,7 +145,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
 }
 
 /** What the dashboard shows of the configuration. */
-function shownOf(config: Config): Pick<DashboardOptions, 'group' | 'storageRoots' | 'componentOf'> {
+function shownOf(config: PartialConfig): Pick<DashboardOptions, 'group' | 'storageRoots' | 'componentOf'> {
   return {
     group: config.input.consumerGroup,
     storageRoots: storageRootsOf(config.group),

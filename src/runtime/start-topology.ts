@@ -14,7 +14,7 @@ import { buildNodes, type NodeOptions, type Operations, type RunnableTopology } 
 import type { Output, Topology } from '../../topology/compose.ts';
 import type { TopologyNode } from '../../topology/nodes.ts';
 import { settingsOf } from '../../topology/outline.ts';
-import type { Config } from '../config/config.ts';
+import type { PartialConfig } from '../config/config.ts';
 import { DEFAULT_RETRY, type RetryPolicy, retryTransient } from '../operators/retry-transient.ts';
 import { createBatchLog } from '../ops/batch-log.ts';
 import { createOutageLog } from '../ops/outage-log.ts';
@@ -36,7 +36,11 @@ export interface RunningTopology {
 export type ServiceOperations = Omit<Operations, 'batchLog'>;
 
 /** Connects every output, with retries, and then starts consumption. */
-export function startTopology(config: Config, operations: ServiceOperations, options: NodeOptions): RunningTopology {
+export function startTopology(
+  config: PartialConfig,
+  operations: ServiceOperations,
+  options: NodeOptions,
+): RunningTopology {
   const { metrics, logger } = operations;
   const batchLog = createBatchLog(logger);
   const nodes = buildNodes(config, { ...operations, batchLog }, options);
