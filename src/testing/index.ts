@@ -33,6 +33,7 @@ export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
 export { type CorpusOptions, dicomCorpus } from './dicom-corpus.ts';
 export { mutant } from './dicom-mutants.ts';
 export {
+  type InputDriver,
   type InputOptions,
   type InputRecord,
   type InputTime,

@@ -40,6 +40,7 @@ export interface InputTime {
 export interface InputDriver {
   /** Emits a record at the next offset of its partition. */
   pipe(record: Omit<ConsumedRecord, 'origin'>, partition: number): ConsumedRecord;
+  /** Resolves when the topology has nothing left to do before the clock advances. */
   idle(): Promise<void>;
   /** The driver's clock in milliseconds since the epoch. */
   now(): number;
