@@ -26,6 +26,8 @@ export interface SinkContractOptions {
   readonly outage?: Outage;
   /** Groups that this sink is not asked for, with the reason: `{ refusals: 'its columns have no limits' }`. They are reported as skipped. */
   readonly without?: Readonly<Partial<Record<ContractGroup, string>>>;
+  /** How long each case may take, in milliseconds. Default 120,000: vitest's own limit of 5 s is too short on a busy machine. */
+  readonly timeoutMs?: number;
 }
 
 /** Where a server listens. */
@@ -46,11 +48,13 @@ export interface Outage {
  * Call it at the top of a test file of vitest. It needs the packages vitest and fast-check.
  */
 export function describeSinkContract(title: string, options: SinkContractOptions): void {
-  const { outage, without = {} } = options;
+  const { outage, without = {}, timeoutMs = 120_000 } = options;
   const missing: Partial<Record<ContractGroup, string>> = { ...without };
   if (outage === undefined) missing.network ??= 'it needs `outage`';
   if (outage?.process === undefined) missing.server ??= 'it needs `outage.process`';
-  describe(title, () => itKeepsTheSinkContract(() => opened(options), CONTRACT_GROUPS, missing));
+  describe(title, { timeout: timeoutMs }, () =>
+    itKeepsTheSinkContract(() => opened(options), CONTRACT_GROUPS, missing),
+  );
 }
 
 /**
