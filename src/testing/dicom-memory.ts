@@ -3,6 +3,7 @@
 import type { FileAnswer, FileCall } from '../dicom/files/file-calls.ts';
 import { allocateWindow, FileHeader } from '../dicom/files/file-header.ts';
 import { DEFAULT_WINDOWS, type WindowSizes } from '../dicom/files/read-file.ts';
+import type { DicomHeader } from '../dicom/rows/header.ts';
 import { type MessageIdentity, NO_MESSAGE, readIdentity } from '../dicom/rows/identity.ts';
 import { imageMetaJson } from '../dicom/rows/image-meta.ts';
 import { stateMetaJson } from '../dicom/rows/state-meta.ts';
@@ -30,13 +31,7 @@ export class MemoryReader {
   read(bytes: Uint8Array, tenantId = 'tenant1', message: MessageIdentity | null = NO_MESSAGE): MemoryReading {
     const reads: { offset: number; length: number }[] = [];
     try {
-      const reading = this.#file.read(opened());
-      let step = reading.next();
-      while (step.done !== true) {
-        if (step.value.call === 'read') reads.push({ offset: step.value.offset, length: step.value.length });
-        step = reading.next(answer(step.value, bytes));
-      }
-      const { header } = this.#file;
+      const header = this.header(bytes, (offset, length) => reads.push({ offset, length }));
       const identity = readIdentity(header, message);
       return {
         error: undefined,
@@ -48,6 +43,17 @@ export class MemoryReader {
       if (!(error instanceof DicomReadError)) throw error;
       return { error, state: '', image: '', reads };
     }
+  }
+
+  /** The header, until the next call. `onRead` is called with each read. Throws a DicomReadError. */
+  header(bytes: Uint8Array, onRead: (offset: number, length: number) => void = () => undefined): DicomHeader {
+    const reading = this.#file.read(opened());
+    let step = reading.next();
+    while (step.done !== true) {
+      if (step.value.call === 'read') onRead(step.value.offset, step.value.length);
+      step = reading.next(answer(step.value, bytes));
+    }
+    return this.#file.header;
   }
 }
 

@@ -32,6 +32,7 @@ export { type Authority, type Certificate, type CertificateOptions, createAuthor
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
 export { type CorpusOptions, dicomCorpus } from './dicom-corpus.ts';
 export { mutant } from './dicom-mutants.ts';
+export { createDicomReader, type DicomReaderOptions } from './dicom-reader.ts';
 export {
   type InputDriver,
   type InputOptions,
