@@ -10,8 +10,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createProducer } from '../src/kafka/producer/producer.ts';
+import { startDatabaseProxy } from '../src/testing/database-proxy.ts';
 import { Pipeline } from '../src/testing/pipeline.ts';
-import { startTcpProxy } from '../src/testing/proxy.ts';
 import { markdown } from './markdown.ts';
 
 const FILES = 1_000;
@@ -69,11 +69,9 @@ async function memory(source: Pipeline, name: Case, seconds: number): Promise<{ 
     brokers: source.brokers,
     dsn: process.env.WADO_TEST_POSTGRES_DSN ?? '',
   });
-  const server = new URL(target.dsn);
-  const proxy = await startTcpProxy({ target: { host: server.hostname, port: Number(server.port) } });
-  server.port = String(proxy.port);
+  const proxy = await startDatabaseProxy(target.dsn);
   const service = target.start({
-    POSTGRES_DSN: server.href,
+    POSTGRES_DSN: proxy.dsn,
     STORAGE_TOPIC: source.topics.input,
     STORAGE_ROOT: source.store,
     // As in the image.

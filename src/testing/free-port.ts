@@ -20,11 +20,6 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** `host:port` of this machine, the port free now. */
-export async function freeAddress(): Promise<string> {
-  return `127.0.0.1:${await freePort()}`;
-}
-
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -30,6 +30,7 @@ export {
 export { createMemoryDatabase, type MemoryDatabase } from '../sinks/memory.ts';
 export { type Authority, type Certificate, type CertificateOptions, createAuthority } from './certificates.ts';
 export { consumedRecord, MemoryOrigin } from './consumed-record.ts';
+export { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts';
 export { type CorpusOptions, dicomCorpus } from './dicom-corpus.ts';
 export { mutant } from './dicom-mutants.ts';
 export { createDicomReader, type DicomReaderOptions } from './dicom-reader.ts';
@@ -57,6 +58,7 @@ export {
   type TcpProxyOptions,
 } from './proxy.ts';
 export { type Exit, type ServiceProcess, type ServiceProcessOptions, startServiceProcess } from './service-process.ts';
+export type { ServiceState } from './service-state.ts';
 export type { StackOptions } from './stack/options.ts';
 export type { Leftovers } from './stack/reaper.ts';
 export { StackError } from './stack/server.ts';
@@ -64,4 +66,6 @@ export type { Line, Part, Stack, TopicName } from './stack/stack.ts';
 export { startStack } from './stack/start-stack.ts';
 export { storeMeta } from './store-meta.ts';
 export { type StoredKeys, storedKeys } from './stored-keys.ts';
+export { createTopicAdmin, type TopicAdmin } from './topic-admin.ts';
 export { type TestDriverOptions, TopologyTestDriver } from './topology-test-driver.ts';
+export { until } from './until.ts';

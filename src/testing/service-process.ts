@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readEnvironment } from '../config/environment.ts';
 import { packageFile } from './package-file.ts';
+import { type ServiceState, serviceState } from './service-state.ts';
 
 /** The command, the configuration and the log of a service process. */
 export interface ServiceProcessOptions {
@@ -23,7 +24,7 @@ export interface Exit {
 }
 
 /** The service as a child process, so that it can be killed. */
-export interface ServiceProcess {
+export interface ServiceProcess extends ServiceState {
   /** -1 if the process could not be started. */
   readonly pid: number;
   /** Resolves when the process has ended and its whole output is in the log. */
@@ -42,6 +43,7 @@ const COMMAND = packageFile('dist/src/cli/wado-consumer.cjs');
 /** Starts the service. It ends with `signal`, or with its configuration's error; `exited` says how. */
 export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
   const log = openSync(options.log, 'a');
+  const written = fstatSync(log).size;
   const [program = process.execPath, ...before] = options.command ?? [process.execPath, COMMAND];
   const child = spawn(program, [...before, 'run', options.config, ...(options.args ?? [])], {
     env: { ...inherited(), ...options.env },
@@ -51,6 +53,7 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
   closeSync(log);
   const exited = exitOf(child);
   return {
+    ...serviceState(options.log, written),
     pid: child.pid ?? -1,
     exited,
     signal(signal) {

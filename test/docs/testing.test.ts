@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as testing from '../../src/testing/index.ts';
@@ -61,6 +63,18 @@ describe('docs/testing.md', () => {
     expect(missing).toEqual([]);
     const matchers = [...markdown.matchAll(/\)\.(to(?:Have|Be)(?:Study|DeadLettered|CommittedTo))\(/g)];
     expect(new Set(matchers.map(([, name]) => name))).toEqual(new Set(Object.keys(vitestParts.matchers)));
+  });
+
+  it('names calls of a service process, and further functions, that exist', async () => {
+    const listed = firstColumn('Real servers that several suites share');
+    expect(listed.filter((name) => !(name in testing))).toEqual([]);
+    const log = join(mkdtempSync(join(tmpdir(), 'docs-testing-')), 'log');
+    const service = testing.startServiceProcess({ config: 'none', log, command: ['/does/not/exist'] });
+    await service.exited;
+    const used = [...markdown.matchAll(/\bservice\.(\w+)/g)].map(([, name = '']) => name);
+    expect(used.length).toBeGreaterThan(5);
+    expect(used.filter((name) => !(name in service))).toEqual([]);
+    rmSync(dirname(log), { recursive: true });
   });
 
   it('begins with five lines that are true', async () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, it, vi } from 'vitest';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
@@ -10,12 +11,12 @@ import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { buildDicomFile } from '../../src/samples/dicom-file.ts';
 import { seededRandom } from '../../src/samples/seeded-random.ts';
 import { differences, expectedState } from '../../src/testing/end-state.ts';
-import { freeAddress } from '../../src/testing/free-port.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { storeMeta } from '../../src/testing/store-meta.ts';
 import { runCommand } from '../support/command.ts';
-import { balanceOf, readMetrics } from '../support/metrics.ts';
+import { balanceOf } from '../support/metrics.ts';
 import { freshPostgres } from './postgres-database.ts';
 import { describeWith } from './support/services.ts';
 
@@ -68,44 +69,48 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       .filter(({ expected }, n) => expected !== undefined && n % 50 === 3)
       .map(({ value }) => pathOf(value));
     for (const path of late) renameSync(path, `${path}.part`);
-    const origins = [`http://${await freeAddress()}`, `http://${await freeAddress()}`];
-    const looks = new Map(origins.map((origin) => [origin, 0]));
+    const services: ServiceProcess[] = [];
+    const looks = new Map<ServiceProcess, number>();
     const seen = { waiting: 0, inFlight: 0, released: 0 };
     const wrong: string[] = [];
     let looking = true;
-    const look = async (origin: string) => {
-      const metrics = await readMetrics(origin);
-      if (metrics === null) return;
+    const look = async (service: ServiceProcess) => {
+      const metrics = await service.metrics();
+      if (metrics === undefined) return;
       const { consumed, booked } = balanceOf(metrics);
       if (consumed !== booked) wrong.push(`consumed ${consumed}, booked ${booked}`);
-      if (consumed > 0) looks.set(origin, (looks.get(origin) ?? 0) + 1);
+      if (consumed > 0) looks.set(service, (looks.get(service) ?? 0) + 1);
       seen.waiting = Math.max(seen.waiting, metrics.get('wado_records_waiting') ?? 0);
       seen.inFlight = Math.max(seen.inFlight, metrics.get('wado_records_in_flight') ?? 0);
       seen.released = Math.max(seen.released, metrics.get('wado_records_released') ?? 0);
     };
     const watching = (async () => {
-      while (looking) for (const origin of origins) await look(origin);
+      while (looking) {
+        for (const service of services) await look(service);
+        await sleep(5);
+      }
     })();
-    const [first, second] = origins.map((origin) => ({
-      HTTP_ADDRESS: origin.slice('http://'.length),
-      FILE_WAIT: '30s',
-    }));
-    const service = pipeline.start(first);
+    const start = () => {
+      const service = pipeline.start({ FILE_WAIT: '30s' });
+      services.push(service);
+      return service;
+    };
+    const service = start();
     await vi.waitFor(() => expect(seen.waiting).toBeGreaterThan(0), { timeout: 20 * SECONDS });
     // Another member takes partitions over, and with them records that the first one holds.
-    pipeline.start(second);
+    start();
     await vi.waitFor(() => expect(seen.released).toBeGreaterThan(0), { timeout: 20 * SECONDS });
     for (const path of late) renameSync(`${path}.part`, path);
     await pipeline.untilCommitted(100 * SECONDS);
-    await vi.waitFor(() => expect([...looks.values()].every((times) => times >= 5)).toBe(true), {
+    await vi.waitFor(() => expect(services.every((each) => (looks.get(each) ?? 0) >= 5)).toBe(true), {
       timeout: 20 * SECONDS,
     });
     looking = false;
     await watching;
     expect(wrong).toEqual([]);
     expect(seen.inFlight).toBeGreaterThan(0);
-    for (const origin of origins) {
-      const metrics = (await readMetrics(origin)) ?? new Map<string, number>();
+    for (const each of services) {
+      const metrics = (await each.metrics()) ?? new Map<string, number>();
       expect(metrics.get('wado_records_in_flight')).toBe(0);
       expect(metrics.get('wado_records_waiting')).toBe(0);
     }
@@ -122,14 +127,13 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     }, async () => {
       await using pipeline = await create();
       await pipeline.publish({ count: 20_000 });
-      const origin = `http://${await freeAddress()}`;
       const agrees = async (least: number) => {
-        const shown = (await readMetrics(origin))?.get('redpanda_lag') ?? Number.NaN;
+        const shown = (await service.metrics())?.get('redpanda_lag') ?? Number.NaN;
         const real = await pipeline.lag();
         expect(real).toBeGreaterThanOrEqual(least);
         expect(Math.abs(shown - real), `shown ${shown}, real ${real}`).toBeLessThanOrEqual(real / 100);
       };
-      const service = pipeline.start({ HTTP_ADDRESS: origin.slice('http://'.length) }, args);
+      const service = pipeline.start({}, args);
       await pipeline.untilAtWork(60 * SECONDS);
       const client = new pg.Client(pipeline.dsn);
       client.on('error', () => undefined);
@@ -151,7 +155,6 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
     timeout: 60 * SECONDS,
   }, async () => {
     await using pipeline = await create(1);
-    const origin = `http://${await freeAddress()}`;
     const meta = storeMeta({ file_path: image(pipeline, 'a.dcm', { SOPInstanceUID: '1.2.3.1.1' }) });
     const { patient_id: _, ...without } = meta;
     await send(pipeline, [
@@ -160,11 +163,11 @@ await describeWith(['kafka', 'postgres'], 'the books of the built service', ({ k
       JSON.stringify({ ...meta, file_size: 'SECRET' }),
       JSON.stringify({ ...meta, created_time: 'SECRET', number_of_frames: 1.5 }),
     ]);
-    const service = pipeline.start({ HTTP_ADDRESS: origin.slice('http://'.length) });
+    const service = pipeline.start();
     await pipeline.untilCommitted(30 * SECONDS);
     expect([...(await pipeline.endState()).objects]).toEqual([meta.trace_id]);
-    expect((await readMetrics(origin))?.get('wado_unknown_fields')).toBe(3);
-    expect((await readMetrics(origin))?.get('wado_records_need_transfer')).toBe(1);
+    expect((await service.metrics())?.get('wado_unknown_fields')).toBe(3);
+    expect((await service.metrics())?.get('wado_records_need_transfer')).toBe(1);
     const messages = await deadLetterMessages(pipeline);
     expect(messages).toHaveLength(3);
     expect(messages[0]).toBe('file_size: expected a whole number, got a string');

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { startDatabaseProxy } from '../../src/testing/database-proxy.ts';
 import { differences, expectedState } from '../../src/testing/end-state.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
-import { startTcpProxy } from '../../src/testing/proxy.ts';
-import { urlOf } from './support/readiness.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -15,17 +15,14 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
   }, async () => {
     await using pipeline = await Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
     const load = await pipeline.publish({ count: 8_000 });
-    const dsn = new URL(pipeline.dsn);
-    const line = await startTcpProxy({ target: { host: dsn.hostname, port: Number(dsn.port || 5432) } });
-    dsn.hostname = '127.0.0.1';
-    dsn.port = String(line.port);
-    const service = pipeline.start({ POSTGRES_DSN: dsn.href });
+    const line = await startDatabaseProxy(pipeline.dsn);
+    const service = pipeline.start({ POSTGRES_DSN: line.dsn });
     await pipeline.untilAtWork(60 * SECONDS);
-    const url = urlOf(pipeline);
+    const url = service.url();
     // A suspended database: its machine acknowledges the bytes, but the server doesn't answer.
     line.blackHole(true);
     await sleep(2 * SECONDS);
-    const held = await inFlight(url);
+    const held = await inFlight(service);
     expect(held).toBeGreaterThan(0);
     for (const path of PATHS) {
       const times: number[] = [];
@@ -40,7 +37,7 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
       expect(Math.min(...times), path).toBeLessThan(100);
     }
     // It did hang all the while, or the answers prove nothing.
-    expect(await inFlight(url)).toBeGreaterThanOrEqual(held);
+    expect(await inFlight(service)).toBeGreaterThanOrEqual(held);
     line.blackHole(false);
     await pipeline.untilCommitted(90 * SECONDS);
     expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
@@ -49,7 +46,6 @@ await describeWith(['kafka', 'postgres'], 'the admin endpoints of a service in f
   });
 });
 
-async function inFlight(url: string | undefined): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^wado_records_in_flight (\d+)/m.exec(metrics)?.[1]);
+async function inFlight(service: ServiceProcess): Promise<number> {
+  return (await service.metrics())?.get('wado_records_in_flight') ?? Number.NaN;
 }

@@ -7,7 +7,8 @@ import { kafkaOrigin } from '../../src/kafka/consumer/origin.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import type { Origin } from '../../src/records/records.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { type MemberOptions, TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { type MemberOptions, TestTopics } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
@@ -29,11 +30,11 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
   async function consume(topic: string, waiting: (offset: number) => boolean, options: MemberOptions = {}) {
     const member = topics.member(topic, { acknowledges: () => false, ...options });
     const acked: Origin[] = [];
-    await until(() => member.seen.length > 0, 30 * SECONDS, 'records are consumed');
+    await until('records are consumed', () => member.seen.length > 0, 30 * SECONDS);
     return {
       member,
       async ackUntil(count: number) {
-        await until(() => member.seen.length >= count, 30 * SECONDS, `${count} records are consumed`);
+        await until(`${count} records are consumed`, () => member.seen.length >= count, 30 * SECONDS);
         const ready = member.origins.filter(
           (origin) => !waiting(kafkaOrigin(origin).offset) && !acked.includes(origin),
         );
@@ -61,9 +62,9 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       const { member, ackUntil } = await consume(topic, (offset) => waits.has(offset));
       await ackUntil(1_000);
       await until(
+        'the commit with the done offsets',
         async () => (await committed(topic, topic)).done?.at(-1) === 1_000,
         10 * SECONDS,
-        'the commit with the done offsets',
       );
       // Nothing else is committed: it ends as if it was killed.
       await member[Symbol.asyncDispose]();
@@ -77,11 +78,11 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       },
     });
     await topics.fill(topic, 5, 'w');
-    await until(() => next.values('w') === 5, 30 * SECONDS, 'the new records are consumed');
+    await until('the new records are consumed', () => next.values('w') === 5, 30 * SECONDS);
     expect(offsets(next.seen).slice(0, 2)).toEqual([10, 500]);
     expect(next.seen).toHaveLength(7);
     expect(skipped).toBe(988);
-    await until(async () => (await committed(topic, topic)).offset === 1_005, 10 * SECONDS, 'the end is committed');
+    await until('the end is committed', async () => (await committed(topic, topic)).offset === 1_005, 10 * SECONDS);
   });
 
   it(
@@ -91,13 +92,13 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       const topic = await topicOf(20);
       const { member, ackUntil } = await consume(topic, (offset) => offset === 10);
       await ackUntil(20);
-      await until(async () => (await committed(topic, topic)).done?.length === 2, 10 * SECONDS, 'the commit');
+      await until('the commit', async () => (await committed(topic, topic)).done?.length === 2, 10 * SECONDS);
       await member[Symbol.asyncDispose]();
       const plain = await committed(topic, topic);
       // What another program commits has no such metadata.
       await alterGroupOffsets(connection, topic, [{ topic, partition: 0, offset: plain.offset ?? -1 }]);
       await using next = topics.member(topic);
-      await until(() => next.seen.length === 10, 30 * SECONDS, 'all records from the committed offset on');
+      await until('all records from the committed offset on', () => next.seen.length === 10, 30 * SECONDS);
       expect(offsets(next.seen)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
     },
   );
@@ -107,7 +108,7 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
     await alterGroupOffsets(connection, topic, [{ topic, partition: 0, offset: 5, metadata: 'bVFLCMyBAA==' }]);
     const ignored: string[] = [];
     await using next = topics.member(topic, { events: { metadataIgnored: (_, reason) => ignored.push(reason) } });
-    await until(() => next.seen.length === 15, 30 * SECONDS, 'all records from the committed offset on');
+    await until('all records from the committed offset on', () => next.seen.length === 15, 30 * SECONDS);
     expect(ignored).toEqual(['foreign']);
   });
 
@@ -140,7 +141,7 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       acknowledges: () => false,
       events: { metadataRefused: (bytes) => refused.push(bytes) },
     });
-    await until(() => member.seen.length === 4_000, 30 * SECONDS, 'all records are consumed');
+    await until('all records are consumed', () => member.seen.length === 4_000, 30 * SECONDS);
     const transactions = createTransactions({
       name: 'test',
       config: { 'bootstrap.servers': own.brokers },
@@ -192,13 +193,13 @@ await describeWith(['kafka'], 'records acknowledged above the committed offset',
       acknowledges: () => false,
       events: { metadataRefused: (bytes) => refused.push(bytes) },
     });
-    await until(() => member.seen.length === 4_000, 30 * SECONDS, 'all records are consumed');
+    await until('all records are consumed', () => member.seen.length === 4_000, 30 * SECONDS);
     // Every fifth record waits, from 10 on: this needs more than 300 bytes.
     member.source.ack(member.origins.filter((_, offset) => offset < 10 || offset % 5 !== 0));
     const queries = new GroupQueries({ 'bootstrap.servers': own.brokers, 'group.id': topic });
     const found = async () => (await queries.committed([{ topic, partition: 0 }]))[0];
-    await until(async () => (await found())?.offset === 10, 10 * SECONDS, 'the watermark is committed');
-    await until(async () => ((await found())?.metadata ?? '').includes('done'), 10 * SECONDS, 'a list that fits');
+    await until('the watermark is committed', async () => (await found())?.offset === 10, 10 * SECONDS);
+    await until('a list that fits', async () => ((await found())?.metadata ?? '').includes('done'), 10 * SECONDS);
     const metadata = decodeMetadata((await found())?.metadata);
     const done = metadata === undefined ? [] : (doneRangesOf(metadata, 10) ?? []);
     expect(done.slice(0, 2)).toEqual([11, 15]);

@@ -6,6 +6,7 @@ import { KafkaSource } from '../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
+import { until } from '../../src/testing/until.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -54,9 +55,9 @@ await describeWith(['kafka', 'postgres'], 'the monitoring of a source', ({ kafka
     const logs = ['survivor', 'killed'].map((name) => `${pipeline.folder}/${name}.log`);
     const [, killed] = logs.map((log) => pipeline.start({}, [], { log }));
     // Both are members, and no partition was ever committed.
-    await until(() => logs.every((log) => assignedIn(log) === 3), 60 * SECONDS);
+    await until('each has half of the partitions', () => logs.every((log) => assignedIn(log) === 3), 60 * SECONDS);
     await killed?.signal('SIGKILL');
-    await until(() => logs.slice(0, 1).every((log) => assignedIn(log) === 6), 30 * SECONDS);
+    await until('one has all partitions', () => logs.slice(0, 1).every((log) => assignedIn(log) === 6), 30 * SECONDS);
     const producer = createProducer({ name: 'test', config: connection, deadlineMs: 30_000 });
     await producer.send(
       Array.from({ length: 120 }, (_, n) => ({ topic: pipeline.topics.input, key: `${n}`, value: '{}' })),
@@ -101,12 +102,4 @@ function assignedIn(log: string): number {
     }
   }
   return assigned.size;
-}
-
-async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition was not met in time');
-    await sleep(50);
-  }
 }

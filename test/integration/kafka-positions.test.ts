@@ -6,7 +6,8 @@ import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { KnownTopics } from '../../src/kafka/consumer/known-topics.ts';
 import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { TestTopics } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -26,7 +27,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
   async function consumed(topic: string, config: object = {}): Promise<void> {
     await using member = topics.member(topic, { config: { ...config } });
     const end = (await topics.ends(topic)).reduce((sum, { offset }) => sum + offset, 0);
-    await until(() => member.seen.length === end, 30 * SECONDS, 'everything is consumed');
+    await until('everything is consumed', () => member.seen.length === end, 30 * SECONDS);
   }
 
   it.each(['earliest', 'latest', 'error'])(
@@ -38,7 +39,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
       await topics.fill(topic, 30, 'w');
       await topics.deleteRecordsBelow(topic, 25);
       await using member = topics.member(topic, { config: { 'auto.offset.reset': reset } });
-      await until(() => member.seen.length >= 15, 30 * SECONDS, 'what still exists is consumed');
+      await until('what still exists is consumed', () => member.seen.length >= 15, 30 * SECONDS);
       expect(member.seen[0]?.place).toBe('0:25');
       expect(member.moved).toEqual([{ reason: 'retention', skipped: 15 }]);
       expect(member.starts.get('0')).toEqual({ offset: 25, reason: 'retention' });
@@ -54,12 +55,12 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
       config: { 'queued.min.messages': 1, 'max.partition.fetch.bytes': 1, 'fetch.max.bytes': 1_000_000 },
       acknowledges: () => acknowledges,
     });
-    await until(() => member.seen.length === 1, 30 * SECONDS, 'the first record is consumed');
+    await until('the first record is consumed', () => member.seen.length === 1, 30 * SECONDS);
     for (let n = 0; n < 20; n++) await topics.fill(topic, 1, `w${n}-`);
     await topics.deleteRecordsBelow(topic, 15);
     acknowledges = true;
     member.source.ack(member.origins);
-    await until(() => member.values('w19') === 1, 30 * SECONDS, 'the last record is consumed');
+    await until('the last record is consumed', () => member.values('w19') === 1, 30 * SECONDS);
     const [moved] = member.moved;
     expect(moved?.reason).toBe('retention');
     // Records 1 to 14 at most, without the prefetched ones.
@@ -71,14 +72,14 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     await consumed(topic);
     await alterGroupOffsets({ 'bootstrap.servers': kafka.brokers }, topic, [{ topic, partition: 0, offset: 400 }]);
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-    await until(() => member.seen.length === 40, 30 * SECONDS, 'the whole log is consumed');
+    await until('the whole log is consumed', () => member.seen.length === 40, 30 * SECONDS);
     expect(member.moved).toEqual([{ reason: 'truncated', skipped: 0 }]);
   });
 
   it('breaks the source under start_offset committed when the group has no offset', LONG, async () => {
     const topic = await topicOf(5);
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'error' } });
-    await until(() => member.failure !== undefined, 30 * SECONDS, 'the source fails');
+    await until('the source fails', () => member.failure !== undefined, 30 * SECONDS);
     expect(member.failure).toMatchObject({ code: 'no_committed_offset', detail: `${topic}/0` });
     expect(member.seen).toEqual([]);
   });
@@ -88,30 +89,30 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     {
       await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
       await until(
+        'the start offset is committed',
         async () => (await topics.committed(topic, topic)).length === 1,
         30 * SECONDS,
-        'the start offset is committed',
       );
       expect(member.seen).toEqual([]);
     }
     await topics.fill(topic, 3, 'w');
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-    await until(() => member.values('w') === 3, 30 * SECONDS, 'the records since are consumed');
+    await until('the records since are consumed', () => member.values('w') === 3, 30 * SECONDS);
     expect(member.seen).toHaveLength(3);
   });
 
   it('starts a topic over that was recreated while it was consumed, though the new log is longer', LONG, async () => {
     const topic = await topicOf(600);
     await using member = topics.member(topic, { config: { 'topic.metadata.refresh.interval.ms': 300_000 } });
-    await until(() => member.seen.length === 600, 30 * SECONDS, 'the old log is consumed');
+    await until('the old log is consumed', () => member.seen.length === 600, 30 * SECONDS);
     await topics.recreate(topic);
     await topics.fill(topic, 2_000, 'new');
-    await until(() => member.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
+    await until('the whole new log is consumed', () => member.values('new') === 2_000, 60 * SECONDS);
     expect(member.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
     await until(
+      'the end of the new log is committed',
       async () => (await topics.committed(topic, topic))[0]?.offset === 2_000,
       10 * SECONDS,
-      'the end of the new log is committed',
     );
   });
 
@@ -126,7 +127,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
       { topic, partition: 0, offset: 600, metadata },
     ]);
     await using late = topics.member(topic);
-    await until(() => late.values('new') === 2_000, 60 * SECONDS, 'the whole new log is consumed');
+    await until('the whole new log is consumed', () => late.values('new') === 2_000, 60 * SECONDS);
     expect(late.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
   });
 
@@ -140,12 +141,12 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
       const knownTopics = new KnownTopics();
       {
         await using member = topics.member(topic, { config, knownTopics });
-        await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+        await until('the member is ready', () => member.problem === undefined, 30 * SECONDS);
       }
       await topics.recreate(topic);
       await topics.fill(topic, 20, 'new');
       await using restarted = topics.member(topic, { config, knownTopics });
-      await until(() => restarted.values('new') === 20, 60 * SECONDS, 'the whole new log is consumed');
+      await until('the whole new log is consumed', () => restarted.values('new') === 20, 60 * SECONDS);
       expect(restarted.moved).toEqual([{ reason: 'recreated', skipped: 0 }]);
     },
   );
@@ -154,7 +155,7 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     const topic = await topicOf(10);
     {
       await using member = topics.member(topic, { commits: 'transaction', acknowledges: () => false });
-      await until(() => member.seen.length === 10, 30 * SECONDS, 'the records are consumed');
+      await until('the records are consumed', () => member.seen.length === 10, 30 * SECONDS);
       const transactions = createTransactions({
         name: 'test',
         config: { 'bootstrap.servers': kafka.brokers },
@@ -166,12 +167,12 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
       });
       await transactions.commit([{ origins: member.origins, grouped: [], poison: [], closedAt: 0 }]);
       await transactions.close();
-      await until(() => member.lags.get(0) === 0, 15 * SECONDS, 'the marker is no lag');
+      await until('the marker is no lag', () => member.lags.get(0) === 0, 15 * SECONDS);
     }
     const queries = new GroupQueries({ 'bootstrap.servers': kafka.brokers, 'group.id': topic });
     const [described] = await queries.topics([topic]);
     const offsetsOf = () => queries.committed([{ topic, partition: 0 }]);
-    await until(async () => (await offsetsOf())[0]?.offset === 10, 30 * SECONDS, 'the transaction is committed');
+    await until('the transaction is committed', async () => (await offsetsOf())[0]?.offset === 10, 30 * SECONDS);
     const [committed] = await offsetsOf();
     await queries.close();
     expect(decodeMetadata(committed?.metadata)).toEqual({ topicId: described?.id, firstPartitions: 1 });
@@ -180,10 +181,10 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
   it('starts partitions at their beginning that are added while the group runs, also under latest', LONG, async () => {
     const topic = await topicOf(10);
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-    await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+    await until('the member is ready', () => member.problem === undefined, 30 * SECONDS);
     await topics.addPartitions(topic, 3);
     await topics.fill(topic, 300, 'w');
-    await until(() => member.values('w') === 300, 40 * SECONDS, 'every record of the new partitions is consumed');
+    await until('every record of the new partitions is consumed', () => member.values('w') === 300, 40 * SECONDS);
     expect(member.seen).toHaveLength(300);
   });
 
@@ -191,22 +192,22 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
     const topic = await topicOf(10);
     {
       await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-      await until(async () => (await topics.committed(topic, topic)).length === 1, 30 * SECONDS, 'a first commit');
+      await until('a first commit', async () => (await topics.committed(topic, topic)).length === 1, 30 * SECONDS);
       expect(member.seen).toEqual([]);
     }
     await topics.addPartitions(topic, 3);
     await topics.fill(topic, 300, 'w');
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-    await until(() => member.values('w') === 300, 40 * SECONDS, 'every record is consumed');
+    await until('every record is consumed', () => member.values('w') === 300, 40 * SECONDS);
   });
 
   it('starts a topic at its beginning that is created after the process, also under latest', LONG, async () => {
     const topic = freshName('positions-late');
     await using member = topics.member(topic, { config: { 'auto.offset.reset': 'latest' } });
-    await until(() => member.problem?.endsWith(`:${topic}`) === true, 30 * SECONDS, 'the topic is missed');
+    await until('the topic is missed', () => member.problem?.endsWith(`:${topic}`) === true, 30 * SECONDS);
     await topics.create(topic, 2);
     await topics.fill(topic, 100);
-    await until(() => member.values('v') === 100, 40 * SECONDS, 'every record is consumed');
+    await until('every record is consumed', () => member.values('v') === 100, 40 * SECONDS);
     expect(member.problem).toBeUndefined();
   });
 
@@ -216,23 +217,23 @@ await describeWith(['kafka'], 'the position of a group', ({ kafka }) => {
   ] as const)('moves behind %s (%s)', LONG, async (_, isolation, end) => {
     const topic = await topicOf(3);
     await using member = topics.member(topic, { config: { 'isolation.level': isolation } });
-    await until(() => member.seen.length === 3, 30 * SECONDS, 'the first records are consumed');
+    await until('the first records are consumed', () => member.seen.length === 3, 30 * SECONDS);
     await topics.transaction(topic, 20, end);
-    await until(async () => (await topics.ends(topic))[0]?.offset === 24, 10 * SECONDS, 'the marker is written');
+    await until('the marker is written', async () => (await topics.ends(topic))[0]?.offset === 24, 10 * SECONDS);
     await until(
+      'the position behind the marker is committed',
       async () => (await topics.committed(topic, topic))[0]?.offset === 24,
       15 * SECONDS,
-      'the position behind the marker is committed',
     );
-    await until(() => member.lags.get(0) === 0, 15 * SECONDS, 'the lag is 0');
+    await until('the lag is 0', () => member.lags.get(0) === 0, 15 * SECONDS);
   });
 
   it('stays below a record that is not acknowledged, whatever control records follow', LONG, async () => {
     const topic = await topicOf(3);
     await using member = topics.member(topic, { acknowledges: () => false });
-    await until(() => member.seen.length === 3, 30 * SECONDS, 'the records are consumed');
+    await until('the records are consumed', () => member.seen.length === 3, 30 * SECONDS);
     await topics.transaction(topic, 1, 'commit');
-    await until(() => member.seen.length === 4, 30 * SECONDS, 'the record of the transaction is consumed');
+    await until('the record of the transaction is consumed', () => member.seen.length === 4, 30 * SECONDS);
     await sleep(3 * SECONDS);
     expect(await topics.committed(topic, topic)).toEqual([{ topic, partition: 0, offset: 0 }]);
   });

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../src/kafka/admin/admin.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { TestTopics } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
@@ -16,9 +17,9 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('ready');
     await topics.create(topic, 6);
     await using member = topics.member(topic);
-    await until(() => member.problem === undefined, 90 * SECONDS, 'the member is ready');
+    await until('the member is ready', () => member.problem === undefined, 90 * SECONDS);
     expect(member.starts.size).toBe(6);
-    await until(() => member.lags.size === 6, 10 * SECONDS, 'there are six lags');
+    await until('there are six lags', () => member.lags.size === 6, 10 * SECONDS);
     expect([...member.lags.values()]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
@@ -26,9 +27,9 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('ready');
     await topics.create(topic, 1);
     await using first = topics.member(topic);
-    await until(() => first.problem === undefined, 90 * SECONDS, 'the first member is ready');
+    await until('the first member is ready', () => first.problem === undefined, 90 * SECONDS);
     await using second = topics.member(topic);
-    await until(() => second.problem === undefined && first.problem === undefined, 90 * SECONDS, 'both are ready');
+    await until('both are ready', () => second.problem === undefined && first.problem === undefined, 90 * SECONDS);
     expect(first.starts.size + second.starts.size).toBeGreaterThanOrEqual(1);
   });
 
@@ -36,9 +37,9 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('not-there');
     await using member = topics.member(topic);
     await until(
+      'the topic is named as missing',
       () => member.problem === `ERR_UNKNOWN_TOPIC_OR_PART:${topic}`,
       90 * SECONDS,
-      'the topic is named as missing',
     );
   });
 
@@ -47,11 +48,11 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await topics.create(topic, 1);
     const config = { 'group.instance.id': 'the-same' };
     await using first = topics.member(topic, { config });
-    await until(() => first.problem === undefined, 90 * SECONDS, 'the first member is ready');
+    await until('the first member is ready', () => first.problem === undefined, 90 * SECONDS);
     await using second = topics.member(topic, { config });
-    await until(() => first.failure !== undefined, 90 * SECONDS, 'the first member is fenced');
+    await until('the first member is fenced', () => first.failure !== undefined, 90 * SECONDS);
     expect(first.failure).toMatchObject({ code: 'fenced', detail: 'ERR_FENCED_INSTANCE_ID' });
-    await until(() => second.problem === undefined, 90 * SECONDS, 'the second member is ready');
+    await until('the second member is ready', () => second.problem === undefined, 90 * SECONDS);
   });
 
   it.skipIf(!canStart)('is missing while the group has no coordinator', LONG, async () => {
@@ -61,9 +62,9 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     await others.create(topic, 1);
     await using member = others.member(topic);
     await until(
+      'the missing coordinator is named',
       () => member.problem === 'ERR_COORDINATOR_NOT_AVAILABLE',
       90 * SECONDS,
-      'the missing coordinator is named',
     );
   });
 
@@ -85,11 +86,11 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
       await own.tool('tools.AclCommand', ...deny, '--topic', hidden);
       await using member = others.member(topic);
       await using other = others.member(hidden);
-      await until(() => member.problem === 'ERR_GROUP_AUTHORIZATION_FAILED', 90 * SECONDS, 'the denied group is named');
+      await until('the denied group is named', () => member.problem === 'ERR_GROUP_AUTHORIZATION_FAILED', 90 * SECONDS);
       await until(
+        'the denied topic is named',
         () => other.problem === `ERR_TOPIC_AUTHORIZATION_FAILED:${hidden}`,
         90 * SECONDS,
-        'the denied topic is named',
       );
       const admin = createAdmin({ 'bootstrap.servers': own.brokers });
       await expect(admin.partitions(hidden)).rejects.toMatchObject({
@@ -100,8 +101,8 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
       const remove = ['--remove', '--force', ...deny.slice(1)];
       await own.tool('tools.AclCommand', ...remove, '--group', topic);
       await own.tool('tools.AclCommand', ...remove, '--topic', hidden);
-      await until(() => member.problem === undefined, 60 * SECONDS, 'the granted group is joined');
-      await until(() => other.problem === undefined, 60 * SECONDS, 'the granted topic is consumed');
+      await until('the granted group is joined', () => member.problem === undefined, 60 * SECONDS);
+      await until('the granted topic is consumed', () => other.problem === undefined, 60 * SECONDS);
     },
   );
 
@@ -114,7 +115,7 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('revoked');
     await others.create(topic, 2);
     await using member = others.member(topic);
-    await until(() => member.problem === undefined, 90 * SECONDS, 'the member is ready');
+    await until('the member is ready', () => member.problem === undefined, 90 * SECONDS);
     for (const [resource, problem] of [
       ['--topic', `ERR_TOPIC_AUTHORIZATION_FAILED:${topic}`],
       ['--group', 'ERR_GROUP_AUTHORIZATION_FAILED'],
@@ -122,11 +123,11 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
       const deny = ['--deny-principal', 'User:ANONYMOUS', '--operation', 'READ', resource, topic];
       const before = member.seen.length;
       await own.tool('tools.AclCommand', '--add', ...deny);
-      await until(() => member.problem === problem, 60 * SECONDS, `${problem} is named`);
+      await until(`${problem} is named`, () => member.problem === problem, 60 * SECONDS);
       await own.tool('tools.AclCommand', '--remove', '--force', ...deny);
-      await until(() => member.problem === undefined, 60 * SECONDS, 'the member is ready again');
+      await until('the member is ready again', () => member.problem === undefined, 60 * SECONDS);
       await others.fill(topic, 20);
-      await until(() => member.seen.length === before + 20, 30 * SECONDS, 'the member reads again');
+      await until('the member reads again', () => member.seen.length === before + 20, 30 * SECONDS);
     }
   });
 
@@ -135,18 +136,18 @@ await describeWith(['kafka'], 'the readiness of a source', ({ kafka }) => {
     const topic = freshName('unresolved');
     await using member = new TestTopics(own.brokers).member(topic);
     await until(
+      'the advertised name is named',
       () => member.problem === 'advertised_host_unresolved:kafka-0.invalid:9092',
       90 * SECONDS,
-      'the advertised name is named',
     );
   });
 
   it('is missing while a configured broker does not resolve', LONG, async () => {
     await using member = new TestTopics('kafka-0.invalid:9092').member('any');
     await until(
+      'the configured name is named',
       () => member.problem === 'host_unresolved:kafka-0.invalid:9092',
       90 * SECONDS,
-      'the configured name is named',
     );
   });
 });

@@ -7,7 +7,7 @@ import { type Authority, type Certificate, createAuthority } from '../../src/tes
 import { differences, expectedState } from '../../src/testing/end-state.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
 import type { ServiceProcess } from '../../src/testing/service-process.ts';
-import { untilError, untilNoError, urlOf } from './support/readiness.ts';
+import { untilError, untilNoError } from './support/readiness.ts';
 import { type Listener, PLAIN_USER, type SecureKafka, startSecureKafka } from './support/secure-kafka.ts';
 import { describeWith } from './support/services.ts';
 
@@ -119,8 +119,8 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
     await pipeline.publish({ count: 20 });
     const credentials = client();
     const service = start(pipeline, listener, credentials);
-    await untilError(pipeline, reason);
-    const ready = await (await fetch(`${urlOf(pipeline)}/ready`)).text();
+    await untilError(service, reason);
+    const ready = await (await fetch(`${service.url()}/ready`)).text();
     await sleep(2 * SECONDS);
     const log = pipeline.logText();
     expect(await pipeline.lag()).toBe(20);
@@ -148,7 +148,7 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
     const service = start(pipeline, 'sasl', { mechanism: 'SCRAM-SHA-256', ...user }, args);
     await pipeline.untilCommitted(60 * SECONDS);
     kafka.setScramPassword('SCRAM-SHA-256', user.user, 'third-S3cret');
-    await untilError(pipeline, 'sasl_failed');
+    await untilError(service, 'sasl_failed');
     await sleep(2 * kafka.reauthenticateMs);
     expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
@@ -172,7 +172,7 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
 
       kafka.setScramPassword(mechanism, user.user, 'third-S3cret');
       // The broker asks again every few seconds (KIP-368).
-      await untilError(pipeline, 'sasl_failed');
+      await untilError(service, 'sasl_failed');
       // That is one of its connections; the others are served until their time has come as well.
       await sleep(2 * kafka.reauthenticateMs);
       const after = await pipeline.publish({ count: 200, seed: 2 });
@@ -183,13 +183,13 @@ await describeWith(['postgres'], 'a broker that wants TLS or a log-in', ({ postg
 
       writeFileSync(passwordFile(pipeline), 'third-S3cret\n');
       await pipeline.untilCommitted(60 * SECONDS);
-      await untilNoError(pipeline);
+      await untilNoError(service);
 
       // And once more while there is nothing to do.
       kafka.setScramPassword(mechanism, user.user, 'fourth-S3cret');
-      await untilError(pipeline, 'sasl_failed');
+      await untilError(service, 'sasl_failed');
       writeFileSync(passwordFile(pipeline), 'fourth-S3cret\n');
-      await untilNoError(pipeline);
+      await untilNoError(service);
       expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
       expect(differences(await pipeline.endState(), expectedState([...before, ...after]))).toEqual([]);
       const log = pipeline.logText();

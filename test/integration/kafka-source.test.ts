@@ -9,7 +9,10 @@ import { KafkaSource } from '../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../src/kafka/producer/producer.ts';
 import type { ConsumedRecord } from '../../src/records/records.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
+import { until } from '../../src/testing/until.ts';
 import { describeWith } from './support/services.ts';
+
+const MINUTE = 60_000;
 
 await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
   const connection = { 'bootstrap.servers': kafka.brokers };
@@ -84,11 +87,11 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     const source = sourceOf(topic, topic, { limit: 100 });
     const seen: ConsumedRecord[] = [];
     const subscription = source.records$.subscribe((record) => seen.push(record));
-    await until(() => seen.length === 100);
+    await until('100 records are consumed', () => seen.length === 100, MINUTE);
     await sleep(500);
     expect(seen).toHaveLength(100);
     source.ack(origins(seen.slice(0, 50)));
-    await until(() => seen.length === 150);
+    await until('150 records are consumed', () => seen.length === 150, MINUTE);
     subscription.unsubscribe();
     await source.close();
   });
@@ -103,15 +106,19 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     });
     const seen: ConsumedRecord[] = [];
     source.records$.subscribe((record) => seen.push(record));
-    await until(() => seen.length === 100);
+    await until('100 records are consumed', () => seen.length === 100, MINUTE);
     await sleep(12_000);
     expect(revoked).toEqual([]);
     let acked = 0;
-    await until(() => {
-      source.ack(origins(seen.slice(acked)));
-      acked = seen.length;
-      return seen.length === 500;
-    });
+    await until(
+      'all records are consumed',
+      () => {
+        source.ack(origins(seen.slice(acked)));
+        acked = seen.length;
+        return seen.length === 500;
+      },
+      MINUTE,
+    );
     await source.close();
     expect(seen.map(offsetOf)).toEqual(Array.from({ length: 500 }, (_, i) => i));
   });
@@ -121,7 +128,7 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     const source = sourceOf(topic, topic);
     const seen: ConsumedRecord[] = [];
     const subscription = source.records$.subscribe((record) => seen.push(record));
-    await until(() => seen.length === 10);
+    await until('10 records are consumed', () => seen.length === 10, MINUTE);
     source.ack(origins(seen.filter((record) => offsetOf(record) !== 4)));
     subscription.unsubscribe();
     await source.close();
@@ -170,13 +177,13 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
       return { source, subscription };
     };
     const first = startMember();
-    await until(() => seen.size > 300);
+    await until('more than 300 records are consumed', () => seen.size > 300, MINUTE);
     const second = startMember();
-    await until(() => seen.size > 1_500);
+    await until('more than 1,500 records are consumed', () => seen.size > 1_500, MINUTE);
     await second.source.close();
-    await until(() => seen.size > 2_500);
+    await until('more than 2,500 records are consumed', () => seen.size > 2_500, MINUTE);
     const third = startMember();
-    await until(() => seen.size === records);
+    await until('all records are consumed', () => seen.size === records, MINUTE);
     const admin = createAdmin(connection);
     await vi.waitFor(
       async () => expect(await admin.committedOffsets(topic, topic)).toEqual(await admin.endOffsets(topic)),
@@ -232,11 +239,3 @@ await describeWith(['kafka'], 'the Kafka source', ({ kafka }) => {
     ]);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition was not met within a minute');
-    await sleep(20);
-  }
-}

@@ -3,7 +3,8 @@ import { connect, disconnect, newProducer } from '../../src/kafka/client/client.
 import { nativeCall } from '../../src/kafka/client/native-calls.ts';
 import { GroupQueries } from '../../src/kafka/consumer/group-queries.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { TestTopics } from './support/kafka-topics.ts';
 import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
@@ -22,13 +23,13 @@ await describeWith(['kafka'], 'a partition whose leader epoch goes back', () => 
       await using member = topics.member(topic, {
         config: { 'partition.assignment.strategy': strategy, 'auto.offset.reset': 'latest' },
       });
-      await until(() => member.problem === undefined, 30 * SECONDS, 'the member is ready');
+      await until('the member is ready', () => member.problem === undefined, 30 * SECONDS);
       await kafka.restart();
       await topics.fill(topic, 1, 'restarted');
-      await until(() => member.values('restarted') === 1, 60 * SECONDS, 'the restarted broker is consumed');
+      await until('the restarted broker is consumed', () => member.values('restarted') === 1, 60 * SECONDS);
       await topics.recreate(topic);
       await topics.fill(topic, 30, 'new');
-      await until(() => member.values('new') === 30, 120 * SECONDS, 'the whole new log is consumed');
+      await until('the whole new log is consumed', () => member.values('new') === 30, 120 * SECONDS);
       expect(member.failure).toBeUndefined();
     },
   );

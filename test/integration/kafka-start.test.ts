@@ -2,9 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Pipeline } from '../../src/testing/pipeline.ts';
-import { readMetrics } from '../support/metrics.ts';
-import { TestTopics, until } from './support/kafka-topics.ts';
-import { urlOf } from './support/readiness.ts';
+import { TestTopics } from './support/kafka-topics.ts';
+import { untilError } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -49,7 +48,7 @@ await describeWith(['kafka', 'postgres'], 'a service that starts', ({ kafka, pos
     await first.signal('SIGTERM');
     await topics.fill(pipeline.topics.input, 20);
     await topics.deleteRecordsBelow(pipeline.topics.input, 25);
-    start(pipeline, 'latest');
+    const second = start(pipeline, 'latest');
     await pipeline.untilCommitted(60 * SECONDS);
     const lines = pipeline
       .logText()
@@ -59,9 +58,7 @@ await describeWith(['kafka', 'postgres'], 'a service that starts', ({ kafka, pos
     expect(lines).toContainEqual(
       expect.objectContaining({ level: 'warn', reason: 'retention', from: 10, to: 25, skipped: 15 }),
     );
-    const { url } = lines.findLast(({ msg }) => msg === 'started') ?? {};
-    const metrics = await readMetrics(String(url));
-    expect(metrics?.get('wado_records_skipped')).toBe(15);
+    expect((await second.metrics())?.get('wado_records_skipped')).toBe(15);
     const assigned = lines.filter(({ msg }) => msg === 'partitions assigned').map(({ offsets }) => offsets);
     expect(assigned).toEqual([{ [`${pipeline.topics.input}/0`]: 10 }, { [`${pipeline.topics.input}/0`]: 25 }]);
   });
@@ -69,16 +66,8 @@ await describeWith(['kafka', 'postgres'], 'a service that starts', ({ kafka, pos
   it('is not ready, and names the topic, while its topic does not exist', { timeout: 120 * SECONDS }, async () => {
     await using pipeline = await create();
     const topic = `${pipeline.topics.input}.not-there`;
-    pipeline.start({ STORAGE_TOPIC: topic });
-    const answer = async () => {
-      const url = urlOf(pipeline);
-      return url === undefined ? '' : await (await fetch(`${url}/ready`)).text();
-    };
-    await until(
-      async () => (await answer()).includes(`"error":"ERR_UNKNOWN_TOPIC_OR_PART:${topic}"`),
-      60 * SECONDS,
-      '/ready names the topic',
-    );
+    const service = pipeline.start({ STORAGE_TOPIC: topic });
+    await untilError(service, `ERR_UNKNOWN_TOPIC_OR_PART:${topic}`);
     expect(pipeline.logText()).toContain(`there is no topic ${topic}, trying again`);
   });
 });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { type TestMember, TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { type TestMember, TestTopics } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -19,7 +20,7 @@ await describeWith(['kafka'], 'a member with an instance id', ({ kafka }) => {
       },
     });
   const readsAll = (from: TestMember, count: number, prefix: string) =>
-    until(() => from.values(prefix) === count, 45 * SECONDS, `all ${count} records, ${from.values(prefix)} now`);
+    until(`all ${count} records, ${from.values(prefix)} now`, () => from.values(prefix) === count, 45 * SECONDS);
 
   async function topicOf(records: number): Promise<string> {
     const topic = freshName('static');
@@ -56,7 +57,7 @@ await describeWith(['kafka'], 'a member with an instance id', ({ kafka }) => {
       await readsAll(one, 20, 'v');
     }
     await using again = member(topic);
-    await until(() => again.problem === undefined, 30 * SECONDS, 'it is ready');
+    await until('it is ready', () => again.problem === undefined, 30 * SECONDS);
     await sleep(3_000);
     await topics.addPartitions(topic, 4);
     await topics.fill(topic, 100, 'n');
@@ -75,7 +76,7 @@ await describeWith(['kafka'], 'a member with an instance id', ({ kafka }) => {
     await topics.fill(topic, 100, 'n');
     {
       await using again = transactional();
-      await until(() => again.failure !== undefined, 45 * SECONDS, 'the source fails');
+      await until('the source fails', () => again.failure !== undefined, 45 * SECONDS);
       expect(again.failure).toMatchObject({ code: 'unavailable', detail: 'partitions have no owner' });
     }
     await using successor = transactional();

@@ -4,7 +4,8 @@ import { createTransactions } from '../../src/kafka/producer/transactions.ts';
 import type { PoisonRecord, StoredBatch } from '../../src/records/records.ts';
 import { RefusedDeadLetters } from '../../src/records/refusals.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
-import { TestTopics, until } from './support/kafka-topics.ts';
+import { until } from '../../src/testing/until.ts';
+import { TestTopics } from './support/kafka-topics.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -23,7 +24,7 @@ await describeWith(['kafka'], 'a transaction', ({ kafka }) => {
     await topics.create(letters);
     await topics.fill(input, 100);
     await using member = topics.member(input, { commits: 'transaction', acknowledges: () => false });
-    await until(() => member.seen.length === 100, 30 * SECONDS, 'all records are consumed');
+    await until('all records are consumed', () => member.seen.length === 100, 30 * SECONDS);
     const sources = member.origins.map((origin) => ({ origin, key: null, value: null, headers: [] }));
     const [first, ...rest] = sources;
     if (first === undefined) throw new Error('no record');

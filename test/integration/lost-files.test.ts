@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import { differences, type EndState, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { BindMount, canMount } from '../support/mounts.ts';
-import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -16,9 +16,8 @@ function withDeadLetters(stored: readonly LoadRecord[], lost: readonly LoadRecor
   return { ...expectedState(stored), deadLetters: new Set(lost.map(({ key }) => key)) };
 }
 
-async function waiting(pipeline: Pipeline): Promise<number> {
-  const text = await (await fetch(`${urlOf(pipeline)}/metrics`)).text();
-  return Number(/^wado_records_waiting (\d+)/m.exec(text)?.[1]);
+async function waiting(service: ServiceProcess): Promise<number | undefined> {
+  return (await service.metrics())?.get('wado_records_waiting');
 }
 
 await describeWith(['kafka', 'postgres'], 'a storage root whose files are missing', ({ kafka, postgres }) => {
@@ -33,15 +32,13 @@ await describeWith(['kafka', 'postgres'], 'a storage root whose files are missin
       const load = await pipeline.publish({ count: 600 });
       nas.unmount();
       const service = pipeline.start({ FILE_WAIT: '6s' });
-      await expect
-        .poll(async () => (pipeline.hasStarted() ? await waiting(pipeline) : 0), { timeout: 60 * SECONDS })
-        .toBe(load.length);
+      await expect.poll(() => waiting(service), { timeout: 60 * SECONDS }).toBe(load.length);
       // Twice file_wait.
       await new Promise((resolve) => setTimeout(resolve, 12 * SECONDS));
-      const answer = await fetch(`${urlOf(pipeline)}/ready`);
+      const answer = await fetch(`${service.url()}/ready`);
       expect(answer.status).toBe(503);
       expect(await answer.text()).toMatch(/storage_roots\.0","connected":false,"error":"files_missing","since":"20/);
-      expect(await waiting(pipeline)).toBe(load.length);
+      expect(await waiting(service)).toBe(load.length);
       expect(pipeline.logText()).toContain('nearly all recent files of the storage root are missing');
       nas.mount();
       await pipeline.untilCommitted(30 * SECONDS);
@@ -75,8 +72,8 @@ await describeWith(['kafka', 'postgres'], 'a storage root whose files are missin
       .poll(async () => (await pipeline.endState()).objects.size, { timeout: 60 * SECONDS })
       .toBe(second.length);
     await new Promise((resolve) => setTimeout(resolve, 8 * SECONDS));
-    expect(await waiting(pipeline)).toBe(first.length);
-    expect((await fetch(`${urlOf(pipeline)}/ready`)).status).toBe(200);
+    expect(await waiting(service)).toBe(first.length);
+    expect((await fetch(`${service.url()}/ready`)).status).toBe(200);
     move(elsewhere, pipeline.store);
     await pipeline.untilCommitted(30 * SECONDS);
     expect((await service.signal('SIGTERM')).code).toBe(0);

@@ -1,5 +1,6 @@
 import mysql from 'mysql2/promise';
 import { freshName } from '../../src/testing/fresh-database.ts';
+import { readRows } from '../../src/testing/read-rows.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
 
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
@@ -44,7 +45,7 @@ export async function freshMysql(server: string, options = 'character set utf8mb
         connection.destroy();
       }
     },
-    rows: async (table) => (await query(`select * from dicom_${table}_meta`)).map(onTheWire),
+    rows: (table) => readRows(url.href, table),
     as: (user, password) => {
       const other = new URL(url);
       other.username = user;
@@ -65,14 +66,4 @@ async function statement(dsn: string, sql: string): Promise<void> {
   } finally {
     await connection.end();
   }
-}
-
-/** `2026-01-01 00:00:00.123456` → `2026-01-01T00:00:00.123456`; other values unchanged. */
-function onTheWire(row: Record<string, unknown>): StoredRow {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      typeof value === 'string' && name.endsWith('_time') ? value.replace(/^(\d{4}-\d\d-\d\d) /, '$1T') : value,
-    ]),
-  );
 }

@@ -1,5 +1,5 @@
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
-import { startTcpProxy } from '../../src/testing/proxy.ts';
+import { startDatabaseProxy } from '../../src/testing/database-proxy.ts';
 import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
 import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
@@ -25,16 +25,13 @@ for (const [name, title] of [
       async () => {
         const database = await freshMysql(address);
         const before = await deadlocks(database);
-        const { hostname: host, port } = new URL(database.dsn);
-        const network = await startTcpProxy({ target: { host, port: Number(port) } });
-        const through = new URL(database.dsn);
-        through.host = `127.0.0.1:${network.port}`;
+        const network = await startDatabaseProxy(database.dsn);
         const connect = async (dsn: string, migrate: boolean) => {
           const sink = createMysqlSink({ name: 'mysql', dsn: () => dsn, migrate, statementTimeoutMs: 5_000 });
           await sink.connect();
           return sink;
         };
-        const sink = await connect(through.href, true);
+        const sink = await connect(network.dsn, true);
         return {
           sink,
           rows: database.rows,

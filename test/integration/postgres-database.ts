@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { freshDatabase } from '../../src/testing/fresh-database.ts';
+import { readRows } from '../../src/testing/read-rows.ts';
 import type { StoredRow, TableName } from '../../src/testing/sink-contract.ts';
 
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
@@ -31,8 +32,7 @@ export async function freshPostgres(server: string): Promise<PostgresDatabase> {
         client.release(true);
       }
     },
-    rows: async (table) =>
-      (await query(`select to_jsonb(t) as row from dicom_${table}_meta t`)).map(({ row }) => row as StoredRow),
+    rows: (table) => readRows(dsn, table),
     drop: async () => {
       await pool.end();
       await drop();

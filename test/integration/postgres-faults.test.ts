@@ -3,10 +3,10 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createPostgresSink, type PostgresSinkOptions } from '../../src/databases/postgres/sink.ts';
 import { SinkError } from '../../src/errors.ts';
 import type { Sink } from '../../src/ports.ts';
+import { startDatabaseProxy } from '../../src/testing/database-proxy.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshPostgres, type PostgresDatabase } from './postgres-database.ts';
-import { proxyBefore } from './postgres-proxy.ts';
 import { describeWith } from './support/services.ts';
 
 await describeWith(['postgres'], 'when PostgreSQL is in trouble', ({ postgres }) => {
@@ -216,7 +216,7 @@ await describeWith(['postgres'], 'when PostgreSQL is in trouble', ({ postgres })
   });
 
   it('notices a black hole by its own deadline, when writing and when connecting', async () => {
-    const proxy = await proxyBefore(database.dsn);
+    const proxy = await startDatabaseProxy(database.dsn);
     const sink = await connected({ dsn: () => proxy.dsn, statementTimeoutMs: 1_000, connectTimeoutMs: 1_500 });
     await sink.write(oneSeries());
     proxy.blackHole(true);
@@ -226,21 +226,21 @@ await describeWith(['postgres'], 'when PostgreSQL is in trouble', ({ postgres })
     expect(performance.now() - started).toBeLessThan(10_000);
     proxy.blackHole(false);
     expect(await sink.write(oneSeries())).toEqual([]);
-    await proxy.shut();
+    await proxy.close();
   });
 
   it('comes back after resets and refused connections', async () => {
-    const proxy = await proxyBefore(database.dsn);
+    const proxy = await startDatabaseProxy(database.dsn);
     const sink = await connected({ dsn: () => proxy.dsn });
     await sink.write(oneSeries());
-    await proxy.shut();
+    await proxy.refuse(true);
     await vi.waitFor(
       () => expect(sink.write(oneSeries())).rejects.toMatchObject({ code: 'unavailable', detail: 'ECONNREFUSED' }),
       15_000,
     );
-    await proxy.open();
+    await proxy.refuse(false);
     expect(await sink.write(oneSeries(later))).toEqual([]);
-    await proxy.shut();
+    await proxy.close();
   });
 
   it('closes at once though a statement hangs', async () => {

@@ -33,14 +33,14 @@ await describeWith(['kafka', 'postgres'], 'a database that no longer takes the p
     await admin.query(`alter role ${role} password 'second-S3cret'`);
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
     const after = await pipeline.publish({ count: 200, seed: 2 });
-    await untilError(pipeline, '28P01');
+    await untilError(service, '28P01');
     await sleep(2 * SECONDS);
     expect(await pipeline.lag()).toBe(200);
     expect((await pipeline.endState()).deadLetters.size).toBe(0);
 
     rotateFile('second-S3cret');
     await pipeline.untilCommitted(60 * SECONDS);
-    await untilNoError(pipeline);
+    await untilNoError(service);
     expect(await service.signal('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(differences(await pipeline.endState(), expectedState([...before, ...after]))).toEqual([]);
     const log = pipeline.logText();

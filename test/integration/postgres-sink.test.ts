@@ -1,5 +1,5 @@
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
-import { startTcpProxy } from '../../src/testing/proxy.ts';
+import { startDatabaseProxy } from '../../src/testing/database-proxy.ts';
 import { CONTRACT_GROUPS } from '../../src/testing/sink-contract.ts';
 import { itKeepsTheSinkContract } from '../../src/testing/vitest/sink-contract.ts';
 import { freshPostgres } from './postgres-database.ts';
@@ -13,17 +13,13 @@ await describeWith(['postgres'], 'the PostgreSQL sink', async ({ postgres }) => 
   itKeepsTheSinkContract(
     async () => {
       const database = await freshPostgres(postgres.dsn);
-      const { hostname: host, port, pathname } = new URL(database.dsn);
-      const network = await startTcpProxy({ target: { host, port: Number(port) } });
-      const through = new URL(database.dsn);
-      through.host = `127.0.0.1:${network.port}`;
-      through.pathname = pathname;
+      const network = await startDatabaseProxy(database.dsn);
       const connect = async (dsn: string, migrate: boolean) => {
         const sink = createPostgresSink({ name: 'postgres', dsn: () => dsn, migrate, statementTimeoutMs: 5_000 });
         await sink.connect();
         return sink;
       };
-      const sink = await connect(through.href, true);
+      const sink = await connect(network.dsn, true);
       return {
         sink,
         rows: database.rows,

@@ -1,14 +1,15 @@
 import { expect, it, vi } from 'vitest';
 import { databaseDriver } from '../../src/databases/registry.ts';
+import { startDatabaseProxy } from '../../src/testing/database-proxy.ts';
 import { differences, expectedState } from '../../src/testing/end-state.ts';
 import { freshDatabase } from '../../src/testing/fresh-database.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
-import { startTcpProxy, type TcpProxy } from '../../src/testing/proxy.ts';
+import type { TcpProxy } from '../../src/testing/proxy.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { type StoredKeys, storedKeys } from '../../src/testing/stored-keys.ts';
 import { runCommand } from '../support/command.ts';
 import { configWith } from '../support/several-databases.ts';
 import { freshMysql } from './mysql-database.ts';
-import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -32,14 +33,11 @@ for (const driver of ['mysql', 'postgres'] as const) {
       async function create() {
         const pipeline = await Pipeline.create({ brokers: kafka.brokers, dsn: postgres.dsn });
         const second = await (driver === 'mysql' ? freshMysql(services.mysql.dsn) : freshDatabase(postgres.dsn));
-        const { hostname: host, port } = new URL(second.dsn);
-        const line = await startTcpProxy({ target: { host, port: Number(port) } });
-        const through = new URL(second.dsn);
-        through.host = `127.0.0.1:${line.port}`;
+        const line = await startDatabaseProxy(second.dsn);
         const config = configWith(pipeline.folder, [
           { label: 'second', driver, variable: 'SECOND_DSN', fields: FIELDS },
         ]);
-        const env = { SECOND_DSN: through.href };
+        const env = { SECOND_DSN: line.dsn };
         return {
           pipeline,
           line,
@@ -57,7 +55,7 @@ for (const driver of ['mysql', 'postgres'] as const) {
       }
       const { title } = databaseDriver(driver).description;
       const keysOf = ({ objects, states, images }: StoredKeys) => ({ objects, states, images });
-      const figures = async (pipeline: Pipeline) => await (await fetch(`${urlOf(pipeline)}/metrics`)).text();
+      const figures = async (service: ServiceProcess) => await (await fetch(`${service.url()}/metrics`)).text();
       const figure = (text: string, series: string) =>
         Number(new RegExp(`^${series.replaceAll(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
       const labelled = (text: string, name: string, label: string) =>
@@ -88,7 +86,7 @@ for (const driver of ['mysql', 'postgres'] as const) {
         // The first database stores everything that was consumed, also what the second one lacks, until the intake is full.
         await vi.waitFor(
           async () => {
-            const text = await figures(pipeline);
+            const text = await figures(service);
             const consumed = figure(text, 'wado_records_consumed');
             expect(figure(text, 'wado_records_in_flight')).toBe(CHECKPOINT_LIMIT);
             expect((await set.first()).objects.size).toBe(consumed);
@@ -100,21 +98,21 @@ for (const driver of ['mysql', 'postgres'] as const) {
         expect(committed).toBeLessThanOrEqual(stored);
         expect(stored).toBeLessThan((await set.first()).objects.size);
 
-        const text = await figures(pipeline);
+        const text = await figures(service);
         for (const name of ['output_sent', 'output_connection_up', 'output_connection_lost'])
           expect(Number.isNaN(labelled(text, name, 'second')), name).toBe(false);
         expect(labelled(text, 'output_sent', 'postgres')).toBeGreaterThan(labelled(text, 'output_sent', 'second'));
         // A statement that gets no answer fails at its timeout.
         await vi.waitFor(
           async () => {
-            const ready = await fetch(`${urlOf(pipeline)}/ready`);
+            const ready = await fetch(`${service.url()}/ready`);
             const { statuses } = (await ready.json()) as { statuses: { label: string; connected: boolean }[] };
             expect(ready.status).toBe(503);
             expect(statuses.filter(({ connected }) => !connected).map(({ label }) => label)).toEqual(['second']);
           },
           { timeout: 20 * SECONDS, interval: 200 },
         );
-        const dashboard = (await (await fetch(`${urlOf(pipeline)}/dashboard.json`)).json()) as {
+        const dashboard = (await (await fetch(`${service.url()}/dashboard.json`)).json()) as {
           outputs: { label: string; kind: string; connected: boolean }[];
         };
         const databases = dashboard.outputs.filter(({ kind }) => kind === 'database');

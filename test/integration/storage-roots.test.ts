@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { differences, expectedState } from '../../src/testing/end-state.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { BindMount, canMount } from '../support/mounts.ts';
-import { urlOf } from './support/readiness.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -32,18 +32,17 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
       field: `root.${FIELD}.0`,
       code: 'ENOENT',
     });
-    const url = urlOf(pipeline);
-    await expect.poll(() => metric(url, 'wado_records_waiting'), { timeout: 60 * SECONDS }).toBe(load.length);
+    await expect.poll(() => metric(service, 'wado_records_waiting'), { timeout: 60 * SECONDS }).toBe(load.length);
     // Six times file_wait: without the root's state all records would be dead letters by now.
     await new Promise((resolve) => setTimeout(resolve, 6 * SECONDS));
-    const answer = await fetch(`${url}/ready`);
+    const answer = await fetch(`${service.url()}/ready`);
     expect(answer.status).toBe(503);
     expect(await answer.text()).toContain(`"path":"${FIELD}.0","connected":false,"error":"ENOENT"`);
-    expect(await metric(url, 'wado_records_waiting')).toBe(load.length);
+    expect(await metric(service, 'wado_records_waiting')).toBe(load.length);
 
     renameSync(elsewhere, pipeline.store);
     await pipeline.untilCommitted(30 * SECONDS);
-    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    expect((await fetch(`${service.url()}/ready`)).status).toBe(200);
     expect(linesWith(pipeline, 'storage root can be used again')).toHaveLength(1);
     expect((await service.signal('SIGTERM')).code).toBe(0);
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
@@ -61,19 +60,20 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
       const service = pipeline.start({ FILE_WAIT: '6s' });
       await pipeline.untilAtWork(60 * SECONDS);
       nas.unmount();
-      const url = urlOf(pipeline);
-      await expect.poll(() => metric(url, 'wado_records_waiting'), { timeout: 60 * SECONDS }).toBeGreaterThan(2_000);
+      await expect
+        .poll(() => metric(service, 'wado_records_waiting'), { timeout: 60 * SECONDS })
+        .toBeGreaterThan(2_000);
       const pause = () => new Promise((resolve) => setTimeout(resolve, (LOST_SECONDS / 2) * SECONDS));
       await pause();
       const rss = rssMb(service.pid);
       await pause();
       const grown = rssMb(service.pid) - rss;
       expect(grown).toBeLessThan(FLAT_MB);
-      expect(await (await fetch(`${url}/ready`)).text()).toContain(
+      expect(await (await fetch(`${service.url()}/ready`)).text()).toContain(
         `"${FIELD}.0","connected":false,"error":"not_mounted","since":"20`,
       );
-      expect(await metric(url, 'wado_storage_root_unusable_seconds{.*}')).toBeGreaterThan(10);
-      const waiting = await metric(url, 'wado_records_waiting');
+      expect(await metric(service, 'wado_storage_root_unusable_seconds')).toBeGreaterThan(10);
+      const waiting = await metric(service, 'wado_records_waiting');
       nas.mount();
       const began = performance.now();
       await pipeline.untilCommitted(60 * SECONDS);
@@ -92,7 +92,7 @@ await describeWith(['kafka', 'postgres'], 'a storage root that cannot be used', 
     const roots = `pipeline.processors.0.group_dicom_state.storage_roots=[${pipeline.folder}/none, ${pipeline.store}]`;
     const service = pipeline.start({}, ['-s', roots]);
     await pipeline.untilCommitted(30 * SECONDS);
-    const answer = await fetch(`${urlOf(pipeline)}/ready`);
+    const answer = await fetch(`${service.url()}/ready`);
     expect(answer.status).toBe(200);
     const text = await answer.text();
     expect(text).toContain(`"path":"${FIELD}.0","connected":false,"error":"ENOENT"`);
@@ -107,9 +107,8 @@ function linesWith(pipeline: Pipeline, text: string): readonly Record<string, un
   return lines.filter((line) => line.includes(text)).map((line) => JSON.parse(line));
 }
 
-async function metric(url: string | undefined, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
+async function metric(service: ServiceProcess, name: string): Promise<number | undefined> {
+  return (await service.metrics())?.get(name);
 }
 
 function rssMb(pid: number | undefined): number {

@@ -5,10 +5,11 @@ import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { type EmbeddedDatabase, type EmbeddedDatabaseOptions, startDatabase } from '../../embedded/database.ts';
 import { startMysql } from '../../embedded/mysql-server.ts';
+import { addressOf, withAddress } from '../database-proxy.ts';
 import { freshDatabase } from '../fresh-database.ts';
 import { signalProcess } from '../signal-process.ts';
 import type { Reaper } from './reaper.ts';
-import type { Address, DatabaseServer } from './server.ts';
+import type { DatabaseServer } from './server.ts';
 
 /** One PGlite has one database, so emptying it removes the tables. */
 const EMPTY = 'drop schema public cascade; create schema public; drop schema if exists drizzle cascade';
@@ -68,7 +69,7 @@ async function localServer(
   return {
     how,
     address: () => addressOf(database.dsn),
-    dsn: (address) => at(database.dsn, address),
+    dsn: (address) => withAddress(database.dsn, address),
     process: {
       stop: () => ended(database.close()),
       kill: () => ended(database.kill()),
@@ -100,25 +101,10 @@ export function givenDatabase(dsn: string): DatabaseServer {
 /** Creates and drops databases on the server of a DSN. */
 export function databasesOf(dsn: () => string): Pick<DatabaseServer, 'dsn' | 'empty'> {
   return {
-    dsn: (address) => at(dsn(), address),
+    dsn: (address) => withAddress(dsn(), address),
     empty: async () => {
       const fresh = await freshDatabase(dsn());
       return { path: new URL(fresh.dsn).pathname, drop: fresh.drop };
     },
   };
-}
-
-/** The default ports of `pg` and `mysql2`. */
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'postgres:': 5432, 'postgresql:': 5432, 'mysql:': 3306 };
-
-function addressOf(dsn: string): Address {
-  const { hostname, port, protocol } = new URL(dsn);
-  return { host: hostname, port: port === '' ? (DEFAULT_PORTS[protocol] ?? 0) : Number(port) };
-}
-
-function at(dsn: string, { host, port }: Address): string {
-  const url = new URL(dsn);
-  url.hostname = host;
-  url.port = String(port);
-  return url.href;
 }

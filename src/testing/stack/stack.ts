@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readTopic, type TopicRecord } from '../../kafka/admin/read-topic.ts';
 import { createProducer } from '../../kafka/producer/producer.ts';
 import type { GeneratedRecord, GeneratedStudy } from '../../samples/studies.ts';
@@ -8,6 +7,7 @@ import { Pipeline } from '../pipeline.ts';
 import { readRows } from '../read-rows.ts';
 import type { ServiceProcess } from '../service-process.ts';
 import type { StoredRow, TableName } from '../sink-contract/rows.ts';
+import { until } from '../until.ts';
 import type { AdvertisedAddress } from './advertised-port.ts';
 import { FaultyServer } from './faults.ts';
 import { type Lines, openLines } from './lines.ts';
@@ -32,7 +32,6 @@ interface Servers {
 }
 
 const READY_MS = 60_000;
-const POLL_MS = 50;
 const LOG_LINES = 40;
 
 /** A running broker, database and service. Created by `startStack`. */
@@ -145,16 +144,11 @@ export class Stack {
 
   /** Waits until the condition holds; while it throws, it doesn't. Throws a StackError with the end of the service's log after `timeoutMs`. */
   async until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-    let cause: unknown;
-    for (const deadline = performance.now() + timeoutMs; ; await sleep(POLL_MS)) {
-      try {
-        if (await condition()) return;
-        cause = undefined;
-      } catch (error) {
-        cause = error;
-      }
-      if (performance.now() > deadline)
-        throw new StackError(`not within ${timeoutMs} ms: ${what}\n${this.logTail()}`, { cause });
+    try {
+      await until(what, condition, timeoutMs);
+    } catch (error) {
+      const { message, cause } = error as Error;
+      throw new StackError(`${message}\n${this.logTail()}`, { cause });
     }
   }
 
@@ -241,7 +235,6 @@ export class Stack {
     const started = performance.now();
     const env = { KAFKA_BROKERS: this.brokers, POSTGRES_DSN: this.dsn, ...this.#options.env };
     const args = serviceArguments(this.#servers, this.#options.args ?? [], this.#pipeline.dsn);
-    const from = this.#pipeline.hasLog() ? this.#pipeline.logText().length : 0;
     const service = this.#pipeline.start(env, args);
     this.#service = service;
     this.#servers.reaper.process(service.pid);
@@ -252,10 +245,7 @@ export class Stack {
     });
     await this.until(
       'the service is ready',
-      async () => {
-        const url = /"url":"([^"]+)"/.exec(this.#pipeline.logText().slice(from))?.[1];
-        return ended || (url !== undefined && (await fetch(`${url}/ready`)).ok);
-      },
+      async () => ended || (await service.ready()),
       READY_MS - (performance.now() - started),
     );
     if (ended) throw new StackError(`the service exited during its start\n${this.logTail()}`);

@@ -1,4 +1,4 @@
-/** The databases that the fault suite can run with: how each is reached, and its SQL. */
+/** The databases that the fault suite can run with: how each is reached, with deadlines that a killed server can't exceed, and its SQL. */
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { freshMysql } from '../../integration/mysql-database.ts';

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
+import { type DatabaseProxy, startDatabaseProxy } from '../../../src/testing/database-proxy.ts';
 import { Pipeline } from '../../../src/testing/pipeline.ts';
 import { startTcpProxy, type TcpProxy } from '../../../src/testing/proxy.ts';
 import { configWith } from '../../support/several-databases.ts';
@@ -62,7 +63,7 @@ const BUILT = fileURLToPath(new URL('../../../dist/src/cli/wado-consumer.cjs', i
 /** The databases of a run, the proxies before them, and those to drop at the end. */
 interface Stores {
   readonly databases: readonly FaultDatabase[];
-  readonly lines: ReadonlyMap<DatabaseName, TcpProxy>;
+  readonly lines: ReadonlyMap<DatabaseName, DatabaseProxy>;
   readonly further: readonly { drop(): Promise<void> }[];
 }
 
@@ -96,7 +97,7 @@ export class FaultRun {
   readonly members: Member[] = [];
   readonly #options: FaultRunOptions;
   readonly #loads: SteadyLoad[] = [];
-  readonly #lines: ReadonlyMap<DatabaseName, TcpProxy>;
+  readonly #lines: ReadonlyMap<DatabaseName, DatabaseProxy>;
   readonly #further: readonly { drop(): Promise<void> }[];
   readonly #config: string;
 
@@ -111,10 +112,9 @@ export class FaultRun {
       name,
       dsn: further.find((each) => each.name === name)?.dsn ?? pipeline.dsn,
     }));
-    const lines = new Map<DatabaseName, TcpProxy>();
+    const lines = new Map<DatabaseName, DatabaseProxy>();
     for (const { name, dsn } of databases) {
-      const { hostname: host, port } = new URL(dsn);
-      lines.set(name, await startTcpProxy({ target: { host, port: Number(port) } }));
+      lines.set(name, await startDatabaseProxy(dsn));
     }
     const broker = await startTcpProxy({ target: machine.kafkaBehindProxy, port: machine.kafkaProxyPort });
     return new FaultRun(machine, pipeline, storage, { databases, lines, further }, broker, options);
@@ -141,12 +141,12 @@ export class FaultRun {
   }
 
   /** The proxy before the first database. */
-  get database(): TcpProxy {
+  get database(): DatabaseProxy {
     return this.lineTo(this.databases[0]?.name ?? 'postgres');
   }
 
   /** The proxy before a database. */
-  lineTo(name: DatabaseName): TcpProxy {
+  lineTo(name: DatabaseName): DatabaseProxy {
     const line = this.#lines.get(name);
     if (line === undefined) throw new Error(`this run has no ${name}`);
     return line;
@@ -155,11 +155,7 @@ export class FaultRun {
   /** The DSN of each database, by the variable of the configuration. */
   #dsns(direct: boolean): Record<string, string> {
     return Object.fromEntries(
-      this.databases.map(({ name, dsn }) => {
-        const url = new URL(dsn);
-        if (!direct) url.port = String(this.lineTo(name).port);
-        return [variableOf(name), url.href];
-      }),
+      this.databases.map(({ name, dsn }) => [variableOf(name), direct ? dsn : this.lineTo(name).dsn]),
     );
   }
 
@@ -184,7 +180,7 @@ export class FaultRun {
       ],
       { log, command, config: this.#config },
     );
-    const member = new Member(name, service, log, (text) => this.problems.push(text));
+    const member = new Member(name, service, (text) => this.problems.push(text));
     this.members.push(member);
     return member;
   }

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { readTopic } from '../../../src/kafka/admin/read-topic.ts';
 import type { Pipeline } from '../../../src/testing/pipeline.ts';
+import { createTopicAdmin } from '../../../src/testing/topic-admin.ts';
 import type { InputLog, InputPartition, Truncation } from './evidence.ts';
-import { createTopicAdmin } from './topic-admin.ts';
 
 /** The offsets of one partition before a deletion. */
 export interface Offsets {

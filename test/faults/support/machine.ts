@@ -1,4 +1,7 @@
-/** The servers that fault tests stop and kill: started for them by test/faults/run.mjs, which sets their addresses in the environment. */
+/**
+ * The servers that fault tests stop and kill: started for them by test/faults/run.mjs, which sets their addresses in the environment. Native
+ * ones, because a stack (src/testing/stack) has no Kafka without Docker, no full disk and no change of a broker's properties.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

@@ -1,8 +1,8 @@
-/** One process of the service. A watcher checks its counters, its memory, and that it doesn't end by itself. */
+/** A service process under a watcher, which checks its counters, its memory, and that it doesn't end by itself. */
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exit, ServiceProcess } from '../../../src/testing/service-process.ts';
+import { until } from '../../../src/testing/until.ts';
 
 export interface Figures {
   readonly consumed: number;
@@ -22,16 +22,14 @@ const SAMPLE_MS = 300;
 export class Member {
   readonly name: string;
   readonly process: ServiceProcess;
-  readonly log: string;
   peakRssMb = 0;
   #ending = false;
   #stopped = false;
   readonly #problem: (text: string) => void;
 
-  constructor(name: string, process: ServiceProcess, log: string, problem: (text: string) => void) {
+  constructor(name: string, process: ServiceProcess, problem: (text: string) => void) {
     this.name = name;
     this.process = process;
-    this.log = log;
     this.#problem = problem;
     void process.exited.then(({ code, signal }) => {
       this.#stopped = true;
@@ -40,58 +38,34 @@ export class Member {
     void this.#watch();
   }
 
+  get log(): string {
+    return this.process.log;
+  }
+
   get running(): boolean {
     return !this.#ending;
   }
 
-  /** Each line of its log that is JSON. */
-  logLines(): readonly Record<string, unknown>[] {
-    return readFileSync(this.log, 'utf8')
-      .split('\n')
-      .flatMap((line) => {
-        try {
-          return [JSON.parse(line)];
-        } catch {
-          return [];
-        }
-      });
+  logLines(): readonly Readonly<Record<string, unknown>>[] {
+    return this.process.logLines();
   }
 
-  async until(what: string, test: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    while (!(await test())) {
-      if (performance.now() > deadline)
-        throw new Error(`${this.name}: not within ${timeoutMs} ms: ${what}; see ${this.log}`);
-      await sleep(50);
-    }
+  async until(what: string, test: () => boolean | Promise<boolean>, timeoutMs?: number): Promise<void> {
+    await until(`${this.name}: ${what}; see ${this.log}`, test, timeoutMs);
   }
 
   async untilLogged(msg: string, timeoutMs?: number): Promise<void> {
     await this.until(`"${msg}"`, () => this.logLines().some((line) => line.msg === msg), timeoutMs);
   }
 
-  /** The address of its admin endpoints; undefined until it has started. */
-  url(): string | undefined {
-    const started = this.logLines().find((line) => line.msg === 'started');
-    return typeof started?.url === 'string' ? started.url : undefined;
-  }
-
-  async ready(): Promise<boolean> {
-    try {
-      return (await fetch(`${this.url()}/ready`, { signal: AbortSignal.timeout(2_000) })).ok;
-    } catch {
-      return false;
-    }
+  ready(): Promise<boolean> {
+    return this.process.ready();
   }
 
   /** Its metrics; undefined while it doesn't answer. */
   async figures(): Promise<Figures | undefined> {
-    try {
-      const response = await fetch(`${this.url()}/metrics`, { signal: AbortSignal.timeout(5_000) });
-      return toFigures(await response.text());
-    } catch {
-      return undefined;
-    }
+    const metrics = await this.process.metrics();
+    return metrics === undefined ? undefined : toFigures(metrics);
   }
 
   async kill(): Promise<void> {
@@ -119,7 +93,7 @@ export class Member {
     const ms = Math.round(performance.now() - began);
     if (ms > STOP_MS) this.#problem(`${this.name} took ${ms} ms to end after SIGTERM`);
     // Before its signal handler is installed, SIGTERM ends it like any program.
-    if (this.url() === undefined) return exit;
+    if (this.process.url() === undefined) return exit;
     const forced = exit.code === 4 || (exit.signal === 'SIGKILL' && !tooLate);
     if (exit.code !== 0 && !(mayForce && forced))
       this.#problem(`${this.name} ended with code ${exit.code}, signal ${exit.signal} after SIGTERM`);
@@ -144,13 +118,8 @@ export class Member {
   }
 }
 
-function toFigures(text: string): Figures {
-  const sums = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const [, name, value] = /^(\w+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
-    if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + Number(value));
-  }
-  const of = (name: string) => sums.get(name) ?? 0;
+function toFigures(metrics: ReadonlyMap<string, number>): Figures {
+  const of = (name: string) => metrics.get(name) ?? 0;
   return {
     consumed: of('wado_records_consumed'),
     acked: of('wado_records_acked'),

@@ -1,4 +1,7 @@
-/** A load at a steady rate: files and their records, some of them late, truncated or sent twice. */
+/**
+ * A load at a steady rate: files and their records, some of them late, truncated or sent twice. `Pipeline.publish` sends the same records
+ * (`makeLoad`) at once and to a broker that runs; here the broker may be down, and faults stop the load and damage its files.
+ */
 
 import { chmod, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';

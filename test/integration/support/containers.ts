@@ -7,9 +7,9 @@ import { administratorDsn } from '../../../src/testing/stack/mysql-account.ts';
 import type { Started } from './shared-run.ts';
 
 /**
- * The services in containers. Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE`,
- * `WADO_TEST_MYSQL_IMAGE` and `WADO_TEST_DORIS_IMAGE`. The environment below is for the official
- * images; other images may ignore it if they have the same users.
+ * The services in containers. Unlike those of a stack, they are shared by all test processes of a run and removed by their label at its end.
+ * Images come from `WADO_TEST_KAFKA_IMAGE`, `WADO_TEST_POSTGRES_IMAGE`, `WADO_TEST_MARIADB_IMAGE`, `WADO_TEST_MYSQL_IMAGE` and
+ * `WADO_TEST_DORIS_IMAGE`. The environment below is for the official images; other images may ignore it if they have the same users.
  */
 const images = {
   kafka: process.env.WADO_TEST_KAFKA_IMAGE ?? 'apache/kafka:4.1.0',

@@ -1,6 +1,6 @@
 /** Topics of one's own for a test, and what happens to topics: records deleted, partitions added, recreated, written in transactions. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RdKafka } from '@confluentinc/kafka-javascript';
 import { createAdmin } from '../../../src/kafka/admin/admin.ts';
 import { connect, disconnect, newProducer } from '../../../src/kafka/client/client.ts';
 import type { PartitionOffset } from '../../../src/kafka/client/types.ts';
@@ -10,6 +10,8 @@ import { kafkaOrigin } from '../../../src/kafka/consumer/origin.ts';
 import { KafkaSource } from '../../../src/kafka/consumer/source.ts';
 import { createProducer } from '../../../src/kafka/producer/producer.ts';
 import type { Origin } from '../../../src/records/records.ts';
+import { createTopicAdmin, type TopicAdmin } from '../../../src/testing/topic-admin.ts';
+import { until } from '../../../src/testing/until.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -37,12 +39,12 @@ export class TestTopics {
     await this.delete(topic);
     // The controller may still be deleting it.
     await until(
+      `${topic} is there again`,
       async () => {
         await this.create(topic, partitions);
         return (await this.ends(topic).catch(() => [])).length === partitions;
       },
       TIMEOUT_MS,
-      `${topic} is there again`,
     );
   }
 
@@ -71,13 +73,11 @@ export class TestTopics {
 
   /** Moves the beginning of partition 0's log, as retention does. */
   async deleteRecordsBelow(topic: string, offset: number): Promise<void> {
-    await this.#withAdmin((admin, done) =>
-      admin.deleteRecords([{ topic, partition: 0, offset }], { timeout: TIMEOUT_MS }, done),
-    );
+    await this.#withAdmin((admin) => admin.deleteRecords(topic, new Map([[0, offset]])));
   }
 
   async addPartitions(topic: string, total: number): Promise<void> {
-    await this.#withAdmin((admin, done) => admin.createPartitions(topic, total, TIMEOUT_MS, done));
+    await this.#withAdmin((admin) => admin.addPartitions(topic, total));
   }
 
   async committed(group: string, topic: string): Promise<readonly PartitionOffset[]> {
@@ -98,12 +98,12 @@ export class TestTopics {
     }
   }
 
-  async #withAdmin(start: (admin: RdKafka.IAdminClient, done: (error: unknown) => void) => void): Promise<void> {
-    const admin = RdKafka.AdminClient.create(this.#connection);
+  async #withAdmin(change: (admin: TopicAdmin) => Promise<void>): Promise<void> {
+    const admin = createTopicAdmin(this.#connection['bootstrap.servers']);
     try {
-      await new Promise<void>((resolve, reject) => start(admin, (error) => (error ? reject(error) : resolve())));
+      await change(admin);
     } finally {
-      admin.disconnect();
+      admin.close();
     }
   }
 
@@ -208,17 +208,5 @@ export class TestMember {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.source.close();
-  }
-}
-
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs: number,
-  what: string,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await sleep(50);
   }
 }

@@ -1,4 +1,4 @@
-/** A broker of a test's own, with properties that no other test could live with. */
+/** A broker of a test's own, with properties that no other test could live with. A stack's broker has no properties, and needs Docker. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

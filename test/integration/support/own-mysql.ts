@@ -1,4 +1,4 @@
-/** A MySQL or MariaDB of a test's own, with TLS. */
+/** A MySQL or MariaDB of a test's own, with TLS, which a stack's server doesn't have. */
 import { execFile } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

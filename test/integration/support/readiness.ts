@@ -1,40 +1,14 @@
-import { existsSync } from 'node:fs';
-import type { Pipeline } from '../../../src/testing/pipeline.ts';
+import type { ServiceProcess } from '../../../src/testing/service-process.ts';
+import { until } from '../../../src/testing/until.ts';
 
-interface Readiness {
-  readonly statuses: readonly { readonly error?: string }[];
-}
-
-/** Where the pipeline's service listens, as its log says; undefined before it does. */
-export function urlOf(pipeline: Pipeline): string | undefined {
-  if (!existsSync(pipeline.log)) return undefined;
-  return /"url":"([^"]+)"/.exec(pipeline.logText())?.[1];
-}
-
-/** The error codes of what isn't connected, as the service's `/ready` tells them. */
-async function errorsOf(pipeline: Pipeline): Promise<readonly string[]> {
-  const url = urlOf(pipeline);
-  if (url === undefined) return [];
-  const { statuses } = (await (await fetch(`${url}/ready`)).json()) as Readiness;
-  return statuses.flatMap(({ error }) => (error === undefined ? [] : [error]));
-}
+const TIMEOUT_MS = 60_000;
 
 /** Waits until `/ready` names this error. Throws after a minute. */
-export function untilError(pipeline: Pipeline, error: string): Promise<void> {
-  return until(pipeline, (errors) => errors.includes(error));
+export function untilError(service: ServiceProcess, error: string): Promise<void> {
+  return until(`/ready names ${error}`, async () => (await service.problems())?.includes(error) ?? false, TIMEOUT_MS);
 }
 
 /** Waits until `/ready` names no error any more. Throws after a minute. */
-export function untilNoError(pipeline: Pipeline): Promise<void> {
-  return until(pipeline, (errors) => errors.length === 0);
-}
-
-async function until(pipeline: Pipeline, enough: (errors: readonly string[]) => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  for (;;) {
-    const errors = await errorsOf(pipeline);
-    if (enough(errors)) return;
-    if (performance.now() > deadline) throw new Error(`after a minute /ready still says: ${errors.join(', ')}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+export function untilNoError(service: ServiceProcess): Promise<void> {
+  return until('/ready names no error', async () => (await service.problems())?.length === 0, TIMEOUT_MS);
 }

@@ -1,15 +1,18 @@
-/** Changes to topics that the service itself never makes: a test's own admin client, with a deadline on every call. */
 import { RdKafka } from '@confluentinc/kafka-javascript';
 
+/** Changes topics as their administrator does, and as retention does. All calls but `close` reject with an Error after 10 s. */
 export interface TopicAdmin {
+  /** Creates a topic with one replica. It may take a moment until every client can use it. */
   createTopic(topic: string, partitions: number): Promise<void>;
+  /** Resolves when the deletion was accepted. */
   deleteTopic(topic: string): Promise<void>;
   /** Raises a topic's partition count to `total`. */
   addPartitions(topic: string, total: number): Promise<void>;
-  /** Moves the log start of each partition up to the offset. */
+  /** Moves the log start of each partition up to the offset. Retried five times. */
   deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>;
-  /** As Kafka's tools print it: base64url. */
+  /** The id of a topic as Kafka's tools print it: base64url. A topic that is created again has another one. */
   topicId(topic: string): Promise<string>;
+  /** Disconnects. */
   close(): void;
 }
 
@@ -18,6 +21,7 @@ const TRIES = 5;
 
 type Done = (error: RdKafka.LibrdKafkaError | null | undefined) => void;
 
+/** Connects to the cluster of `brokers`, `host:port`, without TLS. The embedded broker has no admin API. */
 export function createTopicAdmin(brokers: string): TopicAdmin {
   const admin = RdKafka.AdminClient.create({ 'bootstrap.servers': brokers });
   return {
