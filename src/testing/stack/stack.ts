@@ -139,7 +139,12 @@ export class Stack {
 
   /** Waits until the service has committed every record of the input. Throws a StackError with the end of its log after `timeoutMs`. */
   async untilCommitted(timeoutMs = 30_000): Promise<void> {
-    await this.until('every record is committed', async () => (await this.#pipeline.lag()) === 0, timeoutMs);
+    const committed = async () => {
+      const lag = await this.#pipeline.lag();
+      if (lag === 0) return true;
+      throw new Error(`${lag} records are not committed`);
+    };
+    await this.until('every record is committed', committed, timeoutMs);
   }
 
   /** Waits until the condition holds; while it throws, it doesn't. Throws a StackError with the end of the service's log after `timeoutMs`. */
