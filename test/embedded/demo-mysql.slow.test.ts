@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startMysql } from '../../src/embedded/mysql-server.ts';
-import { createDemoFolder, type DemoFolder, until } from '../support/demo-folder.ts';
+import { until } from '../../src/testing/until.ts';
+import { createDemoFolder, type DemoFolder } from '../support/demo-folder.ts';
 
 let folder: DemoFolder;
 beforeAll(async () => {
@@ -29,7 +30,7 @@ describe('demo --database mysql', () => {
 
   it('starts again on the database of a killed demo, whose server it ends', async () => {
     const killed = folder.demo('--studies', '50', '--database', 'mysql');
-    await until(() => /records [1-9]/.test(killed.output()) || killed.output().includes(NONE));
+    await until('it processes', () => /records [1-9]/.test(killed.output()) || killed.output().includes(NONE), 60_000);
     killed.child.kill('SIGKILL');
     await killed.code;
     if (killed.output().includes(NONE)) return;

@@ -56,11 +56,3 @@ export async function createDemoFolder(): Promise<DemoFolder> {
     remove: () => rm(path, { recursive: true, force: true }),
   };
 }
-
-/** Polls until the condition holds; throws after a minute. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 60_000; !condition(); ) {
-    if (performance.now() > deadline) throw new Error('it did not happen in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
