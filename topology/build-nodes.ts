@@ -112,9 +112,13 @@ export function buildNodes(config: PartialConfig, operations: Operations, option
   const clients = config.databases.map(buildDatabase);
   const databases = clients.length === 0 ? undefined : clients;
   let written: readonly Pick<Sink, 'close'>[] = [];
+  let unused: readonly Sink[] = clients;
   const observed = (composed: Topology): Topology => {
-    written = composed.outputs;
-    return composed.mapOutputs(observers(config, operations));
+    const mapped = composed.mapOutputs(observers(config, operations));
+    // The observed outputs: their watch over pending writes must end, too.
+    written = mapped.outputs;
+    unused = clients.filter((client) => !composed.outputs.includes(client));
+    return mapped;
   };
   const common = {
     unacked: () => kafka.unacked,
@@ -126,7 +130,7 @@ export function buildNodes(config: PartialConfig, operations: Operations, option
     try {
       await kafka.close();
     } finally {
-      const others = new Set([...clients, ...written, ...producers, ...(pool === undefined ? [] : [pool])]);
+      const others = new Set([...unused, ...written, ...producers, ...(pool === undefined ? [] : [pool])]);
       // A custom sink may throw instead of rejecting. The others are closed all the same.
       await Promise.allSettled([...others].map(async (node) => node.close()));
     }

@@ -61,7 +61,7 @@ export function createOutageLog(logger: Logger, now: () => number = () => perfor
   };
 }
 
-/** Logs that an output acknowledges nothing although it answers: each time that it is called. */
+/** Returns what logs that an output has acknowledged nothing for this time while a write to it was pending. */
 export function stallLog(logger: Logger, sink: string): (pendingMs: number) => void {
   return (pendingMs) => {
     const text = `${sink} has acknowledged nothing for ${seconds(pendingMs)}, although a write is pending`;
