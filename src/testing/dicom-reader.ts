@@ -1,4 +1,4 @@
-import type { FailureLists } from '../dicom/files/messages.ts';
+import { noFailures } from '../dicom/files/messages.ts';
 import { ReadJob } from '../dicom/files/read-job.ts';
 import { LatestPerKey, timestampsJson } from '../dicom/rows/latest-per-key.ts';
 import { DicomReadError } from '../errors.ts';
@@ -29,14 +29,7 @@ export function createDicomReader(
       const job = new ReadJob(wanted, missingIdentity);
       const request = job.request(0, true, 1);
       const latest = new LatestPerKey(request, timestampsJson(new Date()));
-      const failures: FailureLists = {
-        indexes: [],
-        codes: [],
-        attributes: [],
-        systemCodes: [],
-        incomplete: [],
-        notAttempted: [],
-      };
+      const failures = noFailures();
       request.paths.forEach((path, index) => {
         const bytes = files.get(path);
         try {

@@ -32,6 +32,18 @@ function attempts(folder: string, count: number, outcome: 'found' | 'missing' | 
   return files;
 }
 
+describe('a root', () => {
+  it('is checked although three others do not answer, where that many checks may be pending', async () => {
+    const answers: (() => void)[] = [];
+    const probe: RootProbe = (root) =>
+      root === '/lost' ? Promise.resolve('ENOENT') : new Promise((resolve) => answers.push(() => resolve(undefined)));
+    start(['/a', '/b', '/c', '/lost'], { probe, maxPendingChecks: 8 });
+    for (const root of ['/a', '/b', '/c', '/lost']) attempts(root, 1, 'failing', 'EIO');
+    await expect.poll(() => changes).toContainEqual([3, 'ENOENT']);
+    for (const answer of answers) answer();
+  });
+});
+
 describe('a file', () => {
   const faults: Readonly<Record<string, string>> = { '/lost': 'ENOENT', '/good/lost': 'ESTALE' };
   const probe: RootProbe = (root) => Promise.resolve(faults[root]);

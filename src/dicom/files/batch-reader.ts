@@ -3,7 +3,7 @@ import { DicomReadError, systemCode } from '../../errors.ts';
 import { compareFiles, LatestPerKey, timestampsJson } from '../rows/latest-per-key.ts';
 import { readFailure } from './file-error.ts';
 import { FileHeader, NOT_KNOWN } from './file-header.ts';
-import type { BatchRequest, FailureLists, WorkerMessage } from './messages.ts';
+import { type BatchRequest, type FailureLists, noFailures, type WorkerMessage } from './messages.ts';
 import type { StorageRoots } from './storage-roots.ts';
 import { StorageSpeed } from './storage-speed.ts';
 import { WideReader } from './wide-reader.ts';
@@ -37,14 +37,7 @@ export class BatchReader {
   /** Resolves to the rows and failures of the batch. Rejects only with errors that no file can cause. */
   async read(request: BatchRequest): Promise<Extract<WorkerMessage, { kind: 'batch' }>> {
     const latest = new LatestPerKey(request, timestampsJson(new Date()));
-    const failures: FailureLists = {
-      indexes: [],
-      codes: [],
-      attributes: [],
-      systemCodes: [],
-      incomplete: [],
-      notAttempted: [],
-    };
+    const failures = noFailures();
     // Newest first, so that the JSON of an older version is never built.
     const order = request.paths.map((_, index) => index).sort((a, b) => compareFiles(request, b, a));
     const done = this.#readWhileFast(request, order, latest, failures);

@@ -73,6 +73,11 @@ export interface FailureLists {
   readonly notAttempted: boolean[];
 }
 
+/** The lists before the first failure. */
+export function noFailures(): FailureLists {
+  return { indexes: [], codes: [], attributes: [], systemCodes: [], incomplete: [], notAttempted: [] };
+}
+
 /** A message of a worker: it is ready, it has read a batch or looked up files, or a batch failed because of a bug. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
