@@ -23,6 +23,7 @@ const METRICS = '127.0.0.1:4296';
 const GOAL = 0.9;
 /** One answer with all metrics takes the service's main thread about 10 ms. */
 const POLL_MS = 500;
+const SENDS_IN_FLIGHT = 8;
 
 interface Outcome {
   readonly rate: number;
@@ -103,6 +104,7 @@ async function publish(
   const producer = createProducer({ name: 'load', config: { 'bootstrap.servers': brokers }, deadlineMs: 60_000 });
   const every = share === 0 ? Number.POSITIVE_INFINITY : Math.round(100 / share);
   let missing = 0;
+  const sending: Promise<unknown>[] = [];
   for (let first = 0; first < count; first += 1_000) {
     const records = Array.from({ length: Math.min(1_000, count - first) }, (_, i) => {
       const n = first + i;
@@ -114,8 +116,10 @@ async function publish(
       const meta = value.replace(key, id);
       return { topic, key: id, value: isMissing ? meta.replace('.dcm"', '.late"') : meta };
     });
-    await producer.send(records);
+    sending.push(producer.send(records));
+    if (sending.length === SENDS_IN_FLIGHT) await sending.shift();
   }
+  await Promise.all(sending);
   await producer.close();
   return missing;
 }

@@ -14,6 +14,8 @@ export interface BenchDatabase {
   sink(connections: number): Sink;
   /** The engine's own bulk load into the same tables, a transaction per batch: COPY, LOAD DATA. The rows are encoded beforehand. */
   bulk(connections: number): Promise<Way>;
+  /** The same bulk load of records that are encoded when they are written, by the sink's own encoder. MySQL's has no lines for LOAD DATA. */
+  encodedBulk?(connections: number): Promise<Way>;
   /** Drizzle's `insert().values()` with its upsert, a statement per table. */
   plain(connections: number): Way;
   /** Removes all rows. */

@@ -4,10 +4,13 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { migratePostgres } from '../../src/databases/postgres/migrate.ts';
+import { RowLinesWriter } from '../../src/databases/postgres/rows.ts';
 import { dicomImageMeta, dicomObjectMeta, dicomStateMeta } from '../../src/databases/postgres/schema.ts';
 import { createPostgresSink } from '../../src/databases/postgres/sink.ts';
+import { COPY_VALUES, copyStatement, WRITTEN_TABLES } from '../../src/databases/postgres/write-statement.ts';
 import { freshDatabase } from '../../src/testing/fresh-database.ts';
-import { type BenchDatabase, overConnections, rowsByTable, TABLES } from './contender.ts';
+import type { BenchBatch } from './batches.ts';
+import { type BenchDatabase, overConnections, rowsByTable, TABLES, type Way } from './contender.ts';
 
 const SCHEMA: readonly PgTable[] = [dicomObjectMeta, dicomStateMeta, dicomImageMeta];
 
@@ -18,20 +21,14 @@ export async function openPostgresBench(server: string): Promise<BenchDatabase> 
   return {
     name: 'postgres',
     sink: (connections) => createPostgresSink({ name: 'bench', dsn: () => dsn, connections }),
-    async bulk(connections) {
-      const clients = Array.from({ length: connections }, () => new pg.Client(dsn));
-      await Promise.all(clients.map((client) => client.connect()));
-      return overConnections(
-        clients,
-        async (client, batch) => {
-          await client.query('begin');
-          for (const [table, { columns, text }] of rowsByTable(batch))
-            await copy(client, `copy ${table} (${columns.map((name) => `"${name}"`).join(', ')}) from stdin`, text);
-          await client.query('commit');
-        },
-        async () => void (await Promise.all(clients.map((client) => client.end()))),
-      );
-    },
+    bulk: (connections) =>
+      copyOver(dsn, connections, (batch) =>
+        rowsByTable(batch).map(([table, { columns, text }]) => [
+          `copy ${table} (${columns.map((name) => `"${name}"`).join(', ')}) from stdin`,
+          text,
+        ]),
+      ),
+    encodedBulk: (connections) => copyOver(dsn, connections, encodedRows),
     plain(connections) {
       const pool = new pg.Pool({ connectionString: dsn, max: connections });
       const database = drizzle(pool);
@@ -56,6 +53,37 @@ export async function openPostgresBench(server: string): Promise<BenchDatabase> 
       await drop();
     },
   };
+}
+
+/** COPY statements with their lines, a transaction per batch. */
+async function copyOver(
+  dsn: string,
+  connections: number,
+  copiesOf: (batch: BenchBatch) => readonly (readonly [statement: string, lines: Buffer])[],
+): Promise<Way> {
+  const clients = Array.from({ length: connections }, () => new pg.Client(dsn));
+  await Promise.all(clients.map((client) => client.connect()));
+  return overConnections(
+    clients,
+    async (client, batch) => {
+      await client.query('begin');
+      for (const [statement, lines] of copiesOf(batch)) await copy(client, statement, lines);
+      await client.query('commit');
+    },
+    async () => void (await Promise.all(clients.map((client) => client.end()))),
+  );
+}
+
+function encodedRows({ grouped: { grouped } }: BenchBatch): readonly (readonly [string, Buffer])[] {
+  const rows = [
+    grouped.map(({ file }) => file.object),
+    grouped.flatMap(({ state }) => state ?? []),
+    grouped.flatMap(({ image }) => image ?? []),
+  ];
+  return WRITTEN_TABLES.map((table, at) => {
+    const fixed = table.values.includes('updated_time') ? COPY_VALUES : {};
+    return [copyStatement(table), new RowLinesWriter(table.values, fixed).write(rows[at] ?? [])];
+  });
 }
 
 /** Sets every column from the new row. */

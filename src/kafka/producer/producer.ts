@@ -1,4 +1,4 @@
-import type { SinkError } from '../../errors.ts';
+import { SinkError } from '../../errors.ts';
 import type { NativeConfig, NativeProducer } from '../client/client.ts';
 import { checkTopic } from './check-topic.ts';
 import { Delivery } from './delivery.ts';
@@ -40,6 +40,7 @@ export interface Producer {
   deliver(delivery: Delivery): Promise<readonly RefusedRecord[]>;
   /** Publishes records without a retry. Rejects with a SinkError, `rejected` when the broker refused a record. */
   send(records: readonly ProducerRecord[]): Promise<void>;
+  /** Discards what isn't sent yet. Every later call rejects with a SinkError `unavailable`. */
   close(): Promise<void>;
 }
 
@@ -96,7 +97,7 @@ export function createProducer({ name, config, deadlineMs, onThrottle }: Produce
 }
 
 interface ClientSlot {
-  /** The client that all callers share. A new one is opened when the last could not connect or was replaced. */
+  /** The client that all callers share. A new one is opened when the last could not connect or was replaced. Rejects once closed. */
   get(): Promise<ProducerClient>;
   /** Discards a client that accepts no further records. */
   replace(client: ProducerClient): void;
@@ -106,6 +107,7 @@ interface ClientSlot {
 function clientSlot(name: string, config: NativeConfig, onThrottle: ThrottleListener | undefined): ClientSlot {
   let current: Promise<ProducerClient> | undefined;
   let connected: ProducerClient | undefined;
+  let closed = false;
 
   async function open(): Promise<ProducerClient> {
     let failed: NativeProducer | undefined;
@@ -121,7 +123,9 @@ function clientSlot(name: string, config: NativeConfig, onThrottle: ThrottleList
   }
 
   return {
-    get() {
+    async get() {
+      // A retry that comes after close() would otherwise open a client that nothing closes.
+      if (closed) throw new SinkError(name, 'unavailable', 'closed');
       current ??= open();
       return current;
     },
@@ -132,6 +136,7 @@ function clientSlot(name: string, config: NativeConfig, onThrottle: ThrottleList
       void client.discard();
     },
     async close() {
+      closed = true;
       const client = await current?.catch(() => undefined);
       current = undefined;
       await client?.discard();
