@@ -45,10 +45,17 @@ export function baseline(folder: string): Contender {
   return { name: 'baseline', run: (arena) => runService(arena, { package: folder }) };
 }
 
+/** The service with other flags of Node than those of the image. */
+export function withFlags(flags: string): Contender {
+  return { name: `service ${flags}`, run: (arena) => runService(arena, { flags: flags.split(' ').filter(Boolean) }) };
+}
+
 export interface ServiceOptions {
   /** Folder of the built package, whose redpanda.yaml is used. Default: this one. */
   readonly package?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Node's flags. Default: those of the image. */
+  readonly flags?: readonly string[];
 }
 
 /** Runs the service until its group has no lag. The rate is computed from the log lines of the first and the last batch. */
@@ -66,7 +73,10 @@ export async function runService(
   };
   const folder = options.package ?? '.';
   const service = target.start(env, [], {
-    command: [...NODE_AS_IN_THE_IMAGE, join(folder, 'dist/src/cli/wado-consumer.cjs')],
+    command: [
+      ...(options.flags === undefined ? NODE_AS_IN_THE_IMAGE : [process.execPath, ...options.flags]),
+      join(folder, 'dist/src/cli/wado-consumer.cjs'),
+    ],
     config: join(folder, 'redpanda.yaml'),
   });
   const usage = watch(service.pid);

@@ -2,11 +2,12 @@
  * Throughput of the built service on real Kafka and PostgreSQL, compared with other implementations over the same records and files.
  *
  *   eval "$(scripts/services.sh env)"; npm run bench -- pipeline [--records 100000] [--rounds 3] [--only prototype,service]
- *     [--baseline DIR]
+ *     [--baseline DIR] [--flags "NODE FLAGS"]…
  *
  * A rate is measured from the first to the last batch, as the contender reports it. CPU is that of the whole process, including its start.
  * Rates, ratios and CPU are medians of the rounds, ratios with minimum and maximum; memory and delay are the worst round. One round is not
- * enough: a machine's speed varies by a fifth between two rounds. `--baseline` adds the service as built in another checkout.
+ * enough: a machine's speed varies by a fifth between two rounds. `--baseline` adds the service as built in another checkout,
+ * `--flags` this one with other flags of Node than the image's.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -14,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { migratePostgres } from '../src/databases/postgres/migrate.ts';
 import type { LoadRecord } from '../src/testing/load.ts';
 import { Pipeline } from '../src/testing/pipeline.ts';
-import { baseline, CONTENDERS, type Contender, type Result } from './contenders.ts';
+import { baseline, CONTENDERS, type Contender, type Result, withFlags } from './contenders.ts';
 import { markdown } from './markdown.ts';
 import { median } from './median.ts';
 
@@ -26,6 +27,7 @@ export async function run(args: readonly string[]): Promise<void> {
       rounds: { type: 'string' },
       only: { type: 'string' },
       baseline: { type: 'string' },
+      flags: { type: 'string', multiple: true, default: [] },
     },
   });
   const records = Number(values.records ?? 100_000);
@@ -38,9 +40,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const load = await source.publish({ count: records });
   const only = values.only?.split(',');
   const all = values.baseline === undefined ? CONTENDERS : [baseline(values.baseline), ...CONTENDERS];
-  const contenders = all
-    .filter(({ name }) => name === 'baseline' || only === undefined || only.includes(name))
-    .filter(isThere);
+  const chosen = all.filter(({ name }) => name === 'baseline' || only === undefined || only.includes(name));
+  const contenders = [...chosen, ...values.flags.map(withFlags)].filter(isThere);
 
   const results: Result[] = [];
   for (let round = 0; round < Number(values.rounds ?? 3); round++) {

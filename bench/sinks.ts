@@ -2,9 +2,10 @@
  * Throughput and CPU of the database sinks on real servers, compared in one run with each engine's own bulk load of the same rows and with
  * drizzle's plain upsert.
  *
- *   eval "$(scripts/services.sh env)"; npm run bench -- sinks [--databases postgres,mysql,mariadb] [--records 10000]
+ *   eval "$(scripts/services.sh env)"; npm run bench -- sinks [--databases postgres,mysql,mariadb,doris] [--records 10000]
  *     [--batches 50,1000] [--in-flight 1,2,4] [--rows 0,1000000] [--rounds 3]
  *
+ * `doris` measures the sink alone, with a double of Doris: it acknowledges once per load, so it takes e.g. `--in-flight 200 --rows 0`.
  * `--rows`: rows in each table before the measurement. Every key is new. `in flight` is the number of batches and of connections. CPU is that
  * of this process. The bulk load's rows are encoded beforehand, so its CPU lacks the encoding; `encoded` is the same load of PostgreSQL with
  * rows that are encoded when they are written. Rates and CPU are medians of the rounds;
@@ -18,15 +19,22 @@ import { markdown } from './markdown.ts';
 import { median } from './median.ts';
 import { type BenchBatch, type Form, makeBatches } from './sinks/batches.ts';
 import type { BenchDatabase, Way } from './sinks/contender.ts';
+import { openDorisBench } from './sinks/doris.ts';
 import { openMysqlBench } from './sinks/mysql.ts';
 import { openPostgresBench } from './sinks/postgres.ts';
 
-const OPENERS: Readonly<Record<string, readonly [variable: string, open: (server: string) => Promise<BenchDatabase>]>> =
-  {
-    postgres: ['WADO_TEST_POSTGRES_DSN', openPostgresBench],
-    mysql: ['WADO_TEST_MYSQL_DSN', (server) => openMysqlBench('mysql', server)],
-    mariadb: ['WADO_TEST_MARIADB_DSN', (server) => openMysqlBench('mariadb', server)],
-  };
+interface Opener {
+  /** Has the DSN of a server's administrator. */
+  readonly variable?: string;
+  readonly open: (server: string) => Promise<BenchDatabase>;
+}
+
+const OPENERS: Readonly<Record<string, Opener>> = {
+  postgres: { variable: 'WADO_TEST_POSTGRES_DSN', open: openPostgresBench },
+  mysql: { variable: 'WADO_TEST_MYSQL_DSN', open: (server) => openMysqlBench('mysql', server) },
+  mariadb: { variable: 'WADO_TEST_MARIADB_DSN', open: (server) => openMysqlBench('mariadb', server) },
+  doris: { open: openDorisBench },
+};
 const WAYS = ['sink', 'bulk', 'encodedBulk', 'plain'] as const;
 const FORMS = { sink: 'records', bulk: 'text', encodedBulk: 'records', plain: 'objects' } as const satisfies Record<
   (typeof WAYS)[number],
@@ -59,7 +67,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      databases: { type: 'string', default: Object.keys(OPENERS).join(',') },
+      databases: { type: 'string', default: 'postgres,mysql,mariadb' },
       records: { type: 'string', default: '10000' },
       batches: { type: 'string', default: '50,1000' },
       'in-flight': { type: 'string', default: '1,2,4' },
@@ -103,15 +111,16 @@ export async function run(args: readonly string[]): Promise<void> {
 async function open(name: string): Promise<BenchDatabase | undefined> {
   const opener = OPENERS[name];
   if (opener === undefined) throw new Error(`--databases: expected ${Object.keys(OPENERS).join(', ')}`);
-  const [variable, start] = opener;
-  const server = process.env[variable];
-  if (server !== undefined) return start(server);
+  const { variable } = opener;
+  const server = variable === undefined ? '' : process.env[variable];
+  if (server !== undefined) return opener.open(server);
   console.error(`left out: ${name} (${variable} is not set: scripts/services.sh up ${name})`);
   return undefined;
 }
 
 async function fill(database: BenchDatabase, rows: number): Promise<void> {
   if (rows === 0) return;
+  if (database.bulk === undefined) throw new Error(`${database.name}: --rows must be 0`);
   console.error(`${database.name}: filling the tables with ${rows} rows`);
   const bulk = await database.bulk(1);
   for (let left = rows; left > 0; left -= FILL)
@@ -162,9 +171,11 @@ async function measureOne(
 }
 
 async function wayOf(database: BenchDatabase, kind: (typeof WAYS)[number], inFlight: number): Promise<Way> {
-  if (kind === 'bulk') return database.bulk(inFlight);
-  if (kind === 'plain') return database.plain(inFlight);
-  if (kind === 'encodedBulk') return (database.encodedBulk ?? database.bulk)(inFlight);
+  if (kind !== 'sink') {
+    const way = await database[kind]?.(inFlight);
+    if (way === undefined) throw new Error(`${database.name}: there is no ${kind}`);
+    return way;
+  }
   const sink = database.sink(inFlight);
   await sink.connect();
   return { write: ({ grouped }) => sink.write(grouped), close: () => sink.close() };

@@ -7,17 +7,17 @@ export interface Way {
   close(): Promise<void>;
 }
 
-/** A database on a real server, with the tables of the service, and the ways of storing rows that are compared. */
+/** A database with the tables of the service, and the ways of storing rows that are compared. */
 export interface BenchDatabase {
   readonly name: string;
   /** The service's sink with this number of connections. */
   sink(connections: number): Sink;
   /** The engine's own bulk load into the same tables, a transaction per batch: COPY, LOAD DATA. The rows are encoded beforehand. */
-  bulk(connections: number): Promise<Way>;
+  bulk?(connections: number): Promise<Way>;
   /** The same bulk load of records that are encoded when they are written, by the sink's own encoder. MySQL's has no lines for LOAD DATA. */
   encodedBulk?(connections: number): Promise<Way>;
   /** Drizzle's `insert().values()` with its upsert, a statement per table. */
-  plain(connections: number): Way;
+  plain?(connections: number): Way;
   /** Removes all rows. */
   empty(): Promise<void>;
   drop(): Promise<void>;
