@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(args: readonly string
   latency: () => import('./latency.ts'),
   peers: () => import('./peers.ts'),
   pipeline: () => import('./pipeline.ts'),
+  plugin: () => import('./plugin.ts'),
   sinks: () => import('./sinks.ts'),
   stalled: () => import('./stalled.ts'),
   'task-costs': () => import('./task-costs.ts'),

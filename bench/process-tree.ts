@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** One process of a tree. */
 export interface TreeProcess {
+  readonly pid: number;
   readonly command: string;
   /** CPU time so far, with that of its ended children, in seconds. */
   readonly cpuSeconds: number;
@@ -35,7 +36,7 @@ export function processTree(root: number): readonly TreeProcess[] {
     if (fields === undefined) return [];
     const ticks = TIMES.reduce((sum, at) => sum + Number(fields[at]), 0);
     const rssMb = (Number(fields[RSS]) * PAGE_BYTES) / 2 ** 20;
-    return [{ command: commandOf(pid), cpuSeconds: ticks / TICKS_PER_SECOND, rssMb }];
+    return [{ pid, command: commandOf(pid), cpuSeconds: ticks / TICKS_PER_SECOND, rssMb }];
   });
 }
 
