@@ -101,6 +101,8 @@ export interface HeaderFailure {
    * retried without a time limit.
    */
   readonly notAttempted?: boolean;
+  /** The file is still being read and takes long. The next attempt waits for the same reading. */
+  readonly unfinished?: boolean;
 }
 
 /**
@@ -109,8 +111,8 @@ export interface HeaderFailure {
  */
 export type MissingIdentity = 'use_message' | 'dead_letter';
 
-/** Why a reader thread was replaced: its storage calls made no progress for `read_timeout`, or it died. */
-export type WorkerLoss = 'read_timeout' | 'died';
+/** Why a reader thread was replaced: a file blocked it for a second, its calls made no progress for `read_timeout`, or it died. */
+export type WorkerLoss = 'blocked' | 'read_timeout' | 'died';
 
 /** Reads DICOM headers, one batch per call, outside the main thread. Looks up files that are awaited. */
 export interface HeaderReader {

@@ -102,6 +102,7 @@ export function buildNodes(config: PartialConfig, operations: Operations, option
       : createHeaderPool({
           ...config.group,
           readsInFlight: readsThatFit(config.group.readsInFlight),
+          leavesSlow: true,
           onWorkerLost: reportWorkerLoss(processor, logger),
         });
   const reader =

@@ -24,6 +24,8 @@ export interface Grouping {
    * `fileWaitMs`.
    */
   readonly notAttempted: readonly StoredFile[];
+  /** Their files are still being read (`HeaderFailure.unfinished`). No time counts until the next attempt. */
+  readonly unfinished: readonly StoredFile[];
 }
 
 /** Options of one attempt. */
@@ -37,7 +39,7 @@ export interface GroupBatchOptions {
   readonly scheduler?: SchedulerLike | undefined;
 }
 
-/** Makes one attempt to read and group a batch. Files that were not attempted are retried whatever `mayWait` says. */
+/** Makes one attempt to read and group a batch. Files that were not attempted, or not to the end, are retried whatever `mayWait` says. */
 export async function groupBatch(
   reader: HeaderReader,
   records: readonly ParsedRecord[],
@@ -52,10 +54,12 @@ export async function groupBatch(
   const timedOut: StoredFile[] = [];
   const failed = new Set<number>();
   const notAttempted: StoredFile[] = [];
+  const unfinished: StoredFile[] = [];
   for (const failure of headers.failures) {
     failed.add(failure.index);
     const file = at(files, failure.index);
     if (failure.notAttempted === true) notAttempted.push(file);
+    else if (failure.unfinished === true) unfinished.push(file);
     else if (isWorthWaiting(failure) && mayWait(file, failure.error.code)) {
       const { code } = failure.error;
       (code === 'file_missing' ? missing : code === 'read_timeout' ? timedOut : unreadable).push(file);
@@ -74,10 +78,12 @@ export async function groupBatch(
     complete ??= readAlone((file) => readAgain(reader, file, fileWaitMs, scheduler), grouped);
     return complete;
   };
-  const held = new Set([missing, unreadable, timedOut, notAttempted].flat().map((file) => file.source.origin));
+  const held = new Set(
+    [missing, unreadable, timedOut, notAttempted, unfinished].flat().map((file) => file.source.origin),
+  );
   const settled = held.size === 0 ? origins : origins.filter((origin) => !held.has(origin));
   const batch = { origins: settled, grouped, withAllRows, poison, closedAt };
-  return { batch, missing, unreadable, timedOut, notAttempted };
+  return { batch, missing, unreadable, timedOut, notAttempted, unfinished };
 }
 
 /** Reads each record's own rows. A record whose file can't be read any more keeps the rows that it has. */

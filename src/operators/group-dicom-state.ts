@@ -4,7 +4,16 @@ import type { HeaderReader, WaitingRecords } from '../ports.ts';
 import type { GroupedBatch, ParsedRecord, StoredFile } from '../records/records.ts';
 import { type Grouping, groupBatch } from './group-batch.ts';
 import { takeTurns } from './take-turns.ts';
-import { compact, fileOf, MOST, MOST_LOOKUPS, TICK_MS, type WaitingFile, WaitingFiles } from './waiting-files.ts';
+import {
+  compact,
+  FIRST_WAIT_MS,
+  fileOf,
+  MOST,
+  MOST_LOOKUPS,
+  TICK_MS,
+  type WaitingFile,
+  WaitingFiles,
+} from './waiting-files.ts';
 
 /** Concurrency and waits of the operator. */
 export interface GroupOptions {
@@ -87,6 +96,7 @@ export function groupDicomState(
         why: Pick<WaitingFile, 'reason' | 'isMissing' | 'closedAt'>,
         waited: WaitedRecords,
         waitedMs: (waited: Waited) => number = ({ untilDueMs }) => untilDueMs,
+        pauseMs?: number,
       ): void {
         if (waiting.hasEnded) return;
         const wanted = files.filter((file) => source.isWanted(file.source));
@@ -97,7 +107,9 @@ export function groupDicomState(
           const before = waited.get(file);
           const path = why.isMissing ? file.path : undefined;
           const root = path === undefined ? undefined : reader.rootOf?.(path);
-          waiting.hold({ source: record, root, path, waitedMs: before === undefined ? 0 : waitedMs(before), ...why });
+          const held = { source: record, root, path, waitedMs: before === undefined ? 0 : waitedMs(before), ...why };
+          if (pauseMs === undefined) waiting.hold(held);
+          else waiting.add(held, pauseMs);
         }
         source.waits(
           wanted.map((file) => file.source),
@@ -124,6 +136,13 @@ export function groupDicomState(
         hold(grouping.unreadable, { reason: 'file_wait', isMissing: false, closedAt }, waited, untilNow);
         hold(grouping.timedOut, { reason: 'file_wait', isMissing: false, closedAt }, waited);
         hold(grouping.notAttempted, { reason: 'storage_outage', isMissing: false, closedAt }, waited);
+        hold(
+          grouping.unfinished,
+          { reason: 'file_wait', isMissing: false, closedAt },
+          waited,
+          undefined,
+          FIRST_WAIT_MS,
+        );
         return grouping;
       }
 

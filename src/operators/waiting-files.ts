@@ -24,7 +24,8 @@ export interface WaitingFile {
 /** A record that is to be held. */
 export type FileToHold = Omit<WaitingFile, 'dueAt'>;
 
-const FIRST_WAIT_MS = 250;
+/** The shortest pause before an attempt, in milliseconds. */
+export const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 /** Records are tried together that are due within this time, in milliseconds. */
 export const TICK_MS = 50;

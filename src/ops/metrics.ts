@@ -63,7 +63,7 @@ export interface ProcessorMetrics {
   /** Counts files whose header could not be read. Default: one. */
   error(records?: number): void;
   latency(milliseconds: number): void;
-  /** Counts a replaced reader thread: it died, or its storage calls made no progress for read_timeout. */
+  /** Counts a replaced reader thread. */
   workerLost(reason: WorkerLoss): void;
 }
 
@@ -265,6 +265,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const error = started(processor.error.labels(label, path));
       const latency = processor.latency.labels(label, path);
       const lost = (reason: WorkerLoss) => processor.workersLost.labels(label, path, reason);
+      started(lost('blocked'));
       started(lost('died'));
       started(lost('read_timeout'));
       return {

@@ -193,7 +193,8 @@ export function observeReader(reader: HeaderReader, metrics: ProcessorMetrics): 
       metrics.received(files.length);
       const headers = await reader.read(files);
       metrics.sent(headers.states.length + headers.images.length);
-      if (headers.failures.length > 0) metrics.error(headers.failures.length);
+      const failures = headers.failures.filter(({ unfinished }) => unfinished !== true);
+      if (failures.length > 0) metrics.error(failures.length);
       metrics.latency(performance.now() - startedAt);
       return headers;
     },

@@ -27,7 +27,7 @@ export function createDicomReader(
   return {
     async read(wanted) {
       const job = new ReadJob(wanted, missingIdentity);
-      const request = job.request(0, true, 1);
+      const request = job.request(0, { mode: 'blocking', leavesSlow: false, width: 1 });
       const latest = new LatestPerKey(request, timestampsJson(new Date()));
       const failures = noFailures();
       request.paths.forEach((path, index) => {

@@ -39,6 +39,13 @@ describe('a call that is usually cheap', () => {
     expect(call.mayBlock).toBe(true);
   });
 
+  it('does not block for more calls after a longer wait, so that it blocks for a small part of the time', () => {
+    const { call, make } = createCall();
+    make(3_000);
+    for (let n = 0; n < 300_000; n++) if (call.mayBlock) throw new Error(`measured again after ${n} calls`);
+    expect(call.mayBlock).toBe(true);
+  });
+
   it('passes its error on', () => {
     const errors: (Error | null)[] = [];
     const failure = new Error('EIO');

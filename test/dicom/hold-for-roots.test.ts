@@ -151,10 +151,11 @@ describe('the state of the roots', () => {
     ]);
   });
 
-  it('is not drawn from files outside of the roots, nor from those that were not attempted', async () => {
+  it('is not drawn from files outside of the roots, nor from those that were not attempted or are still being read', async () => {
     const outside = { error: new DicomReadError('outside_storage_roots') };
     const notAttempted = { error: new DicomReadError('read_timeout'), notAttempted: true };
-    expect(await reported([outside, notAttempted])).toEqual([]);
+    const unfinished = { error: new DicomReadError('read_timeout'), unfinished: true };
+    expect(await reported([outside, notAttempted, unfinished])).toEqual([]);
   });
 
   it('is drawn from missing files as answers of the storage only, when the topic may name deleted ones', async () => {

@@ -104,6 +104,38 @@ describe('files on slow storage', () => {
     await expect.poll(() => resultsOf(['a', 'b'])).toEqual(['read', 'read']);
   });
 
+  it('are reported as slow once, and can be left', async () => {
+    const reader = createReader(4 * SHORT_MS);
+    writeFileSync(join(folder, 'slow'), buildDicomFile({ dataSet: SAMPLE }));
+    const slow = { ...fileAt('slow'), onSlow: () => reader.leave(slow) };
+    reader.read([slow], 2);
+    answer('slow');
+    await expect.poll(() => resultsOf(['slow'])).toEqual(['read']);
+    const left: string[] = [];
+    const other = { ...fileAt('slow'), onSlow: () => left.push('slow') && reader.leave(other) };
+    reader.read([other], 2);
+    await expect.poll(() => left, WAIT).toEqual(['slow']);
+    answer('slow');
+    await expect.poll(inFlight).toEqual([]);
+    expect([left, resultsOf(['slow'])]).toEqual([['slow'], ['read']]);
+  });
+
+  it('that an earlier attempt has given up are not opened again: the next one gets the answer of its call', async () => {
+    const reader = createReader(SHORT_MS);
+    read(reader, ['stuck'], 2);
+    await expect.poll(() => resultsOf(['stuck']), WAIT).toEqual(['read_timeout']);
+    const call = unanswered.get('stuck');
+    read(reader, ['stuck', 'a'], 2);
+    expect([inFlight(), unanswered.get('stuck') === call]).toEqual([['stuck', 'a'], true]);
+    await expect.poll(() => resultsOf(['stuck', 'a']), WAIT).toEqual(['read_timeout,read_timeout', 'read_timeout']);
+    read(reader, ['stuck'], 2);
+    answer('stuck');
+    await expect.poll(() => resultsOf(['stuck'])).toEqual(['read_timeout,read_timeout,read']);
+    // Its thread is free: a later attempt opens the file.
+    read(reader, ['stuck'], 2);
+    expect(unanswered.get('stuck')).not.toBe(call);
+  });
+
   it('are not attempted while every call is stuck, and are read when the storage answers', async () => {
     const reader = createReader(SHORT_MS);
     read(reader, ['a', 'b', 'c'], 2);

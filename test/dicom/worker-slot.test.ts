@@ -31,7 +31,7 @@ function suspect(): ReadJob {
 }
 
 function send(job: ReadJob): number {
-  slot.send(nextId, job, false, 128);
+  slot.send(nextId, job, { mode: 'measured', leavesSlow: false, width: 128 });
   return nextId++;
 }
 

@@ -140,6 +140,24 @@ describe('a file that could not be attempted because the storage does not answer
   });
 });
 
+describe('a file that takes so long that its batch was ended without it', () => {
+  it('is tried again soon, whatever file_wait says, because it is still being read', async () => {
+    await start({ error: new DicomReadError('read_timeout'), unfinished: true });
+    await pass(2 * FILE_WAIT_MS);
+    expect([driver.deadLetters.length, driver.waiting]).toEqual([0, 1]);
+    failure = undefined;
+    await pass(250);
+    expect(driver.published('dicom_state_queue')).toHaveLength(1);
+  });
+
+  it('is dead-lettered when it can not be read within read_timeout, after file_wait', async () => {
+    await start({ error: new DicomReadError('read_timeout'), unfinished: true });
+    failure = { error: new DicomReadError('read_timeout') };
+    await pass(FILE_WAIT_MS + 5_000);
+    expect(driver.deadLetters.map(({ error }) => error.message)).toEqual(['read_timeout']);
+  });
+});
+
 describe('a batch whose files lie on two storages', () => {
   it('dead-letters a file that stays missing on one while the other does not answer', async () => {
     const lost: HeaderReader = {

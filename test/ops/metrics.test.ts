@@ -125,13 +125,14 @@ describe('the metrics', () => {
     const counts = async () =>
       (await metrics.series('wado_reader_workers_lost')).map(({ labels, value }) => [labels, value]);
     expect(await counts()).toEqual([
+      [{ ...group, reason: 'blocked' }, 0],
       [{ ...group, reason: 'died' }, 0],
       [{ ...group, reason: 'read_timeout' }, 0],
     ]);
     report('read_timeout');
     report('read_timeout');
     report('died');
-    expect((await counts()).map(([, value]) => value)).toEqual([1, 2]);
+    expect((await counts()).map(([, value]) => value)).toEqual([0, 1, 2]);
     expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['read_timeout', 'read_timeout', 'died']);
   });
 

@@ -90,7 +90,8 @@ describe('the newest file of a series, by time and code points,', () => {
           const { states, jsons } = await reader.read({
             kind: 'batch',
             id: 1,
-            sequential: false,
+            mode: 'measured',
+            leavesSlow: false,
             width: 32,
             tenantIds: each('t'),
             paths: each(path),

@@ -2,7 +2,8 @@
 
 /** A call that takes longer, in milliseconds, waited for the storage. */
 const FAST_MS = 0.5;
-/** The number of calls that must not block after a slow one: a slow storage is measured again by one call in 500. */
+/** The number of calls that must not block after a slow one: per millisecond that it took, and at least. */
+const NOT_BLOCKING_PER_MS = 100;
 const NOT_BLOCKING = 500;
 
 /** Measures one kind of call, and decides how to make the next one. */
@@ -32,7 +33,8 @@ export class CheapCall {
       onAnswer(error instanceof Error ? error : new Error('not an Error was thrown'), 0);
       return;
     }
-    if (this.#now() - start > FAST_MS) this.#notBlocking = NOT_BLOCKING;
+    const tookMs = this.#now() - start;
+    if (tookMs > FAST_MS) this.#notBlocking = Math.max(NOT_BLOCKING, Math.floor(NOT_BLOCKING_PER_MS * tookMs));
     onAnswer(null, result);
   }
 }

@@ -119,7 +119,11 @@ function reportOutcomes(
   files.forEach((file, index) => {
     const failure = failed.get(index);
     if (failure === undefined) outages.add(file, 'found');
-    else if (failure.notAttempted !== true && failure.error.code !== 'outside_storage_roots') {
+    else if (
+      failure.notAttempted !== true &&
+      failure.unfinished !== true &&
+      failure.error.code !== 'outside_storage_roots'
+    ) {
       const outcome = OUTCOMES[failure.error.code] ?? 'found';
       // A missing file that may have been deleted still shows that the storage answers, which ends an outage that began with errors.
       const counted = outcome === 'missing' && !judgeMissing ? 'found' : outcome;

@@ -20,16 +20,21 @@ export const PROGRESS = 0;
 export const CURRENT_FILE = 1;
 export const LOOKUP = -1;
 
+/**
+ * How files are read: one by one with blocking calls, many at the same time, or one of the two by the measured speed of
+ * their storage root. `blocking` after a lost worker, so that `CURRENT_FILE` names the cause, and when concurrent reads
+ * are off; `concurrent` after a file has blocked a thread for long.
+ */
+export type ReadMode = 'blocking' | 'concurrent' | 'measured';
+
 /** The files of one batch; the n-th items of all lists describe one file. */
 export interface BatchRequest {
   readonly kind: 'batch';
   readonly id: number;
-  /**
-   * Whether to read the files one by one with blocking calls. True after a lost worker, so that `CURRENT_FILE` names the
-   * cause, and when concurrent reads are off.
-   */
-  readonly sequential: boolean;
-  /** The maximum number of files that this worker may have in flight on slow storage. */
+  readonly mode: ReadMode;
+  /** Whether to answer without the files that take long, when all others are done. */
+  readonly leavesSlow: boolean;
+  /** The maximum number of files that this worker may read at the same time. */
   readonly width: number;
   readonly tenantIds: readonly string[];
   readonly paths: readonly string[];
@@ -71,11 +76,13 @@ export interface FailureLists {
   readonly incomplete: boolean[];
   /** Whether no read of the file was started, because the storage answers none of the started ones. */
   readonly notAttempted: boolean[];
+  /** Whether the file is still being read, while the others of its batch are done. */
+  readonly unfinished: boolean[];
 }
 
 /** The lists before the first failure. */
 export function noFailures(): FailureLists {
-  return { indexes: [], codes: [], attributes: [], systemCodes: [], incomplete: [], notAttempted: [] };
+  return { indexes: [], codes: [], attributes: [], systemCodes: [], incomplete: [], notAttempted: [], unfinished: [] };
 }
 
 /** A message of a worker: it is ready, it has read a batch or looked up files, or a batch failed because of a bug. */

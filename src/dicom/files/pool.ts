@@ -4,7 +4,7 @@ import type { HeaderBatch, HeaderReader, MissingIdentity, WorkerLoss } from '../
 import type { FileToRead } from '../../records/records.ts';
 import { HeaderWorker } from './header-worker.ts';
 import { type LookupAnswers, LookupJob } from './lookup-job.ts';
-import type { WorkerMessage } from './messages.ts';
+import type { ReadMode, WorkerMessage } from './messages.ts';
 import { PoolGrowth, type PoolGrowthOptions } from './pool-growth.ts';
 import { ReadJob } from './read-job.ts';
 import { RootPaths } from './root-paths.ts';
@@ -27,6 +27,10 @@ export interface HeaderPoolOptions {
    * Default 128.
    */
   readonly readsInFlight?: number;
+  /**
+   * Whether a batch ends without the files that take long, when all others are done: they fail as `unfinished`. Default false.
+   */
+  readonly leavesSlow?: boolean;
   readonly growth?: PoolGrowthOptions;
   /** Called when a worker was replaced. */
   readonly onWorkerLost?: (reason: WorkerLoss) => void;
@@ -47,7 +51,13 @@ export interface HeaderPool extends HeaderReader {
   readonly stuckWorkers: number;
 }
 
+/** The least number of ticks within a timeout. */
 const TICKS_PER_TIMEOUT = 5;
+const LONGEST_TICK_MS = 250;
+/** A file that blocks a thread for this time, in milliseconds, must not hold up the others any longer. */
+const BLOCKED_MS = 1_000;
+/** For this time no file is then read with calls that block a thread. */
+const CONCURRENT_MS = 60_000;
 /**
  * Maximum number of blocked threads, each of which costs memory. With this number blocked, no thread is started.
  */
@@ -78,13 +88,15 @@ class WorkerPool implements HeaderPool {
   #failedStarts = 0;
   /** False after a lookup has blocked a thread until it was replaced: the next one would block another thread. */
   #lookupsMayBlock = true;
+  /** Until this time, by `performance.now()`, all files are read concurrently. */
+  #concurrentUntil = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: HeaderPoolOptions) {
     this.#options = options;
     this.#roots = new RootPaths(options.storageRoots);
     this.#growth = new PoolGrowth(options.growth ?? {});
-    this.#tickMs = options.readTimeoutMs / TICKS_PER_TIMEOUT;
+    this.#tickMs = Math.min(LONGEST_TICK_MS, options.readTimeoutMs / TICKS_PER_TIMEOUT);
     this.#script = options.workerScript ?? createRequire(import.meta.url).resolve('#dicom-worker');
     this.#addSlot();
   }
@@ -179,8 +191,9 @@ class WorkerPool implements HeaderPool {
   }
 
   /**
-   * Replaces a worker that died or is blocked. The loss counts against the batches that it was reading, and against none if it was in a
-   * lookup; the others are only queued again.
+   * Replaces a worker that died or is blocked. The loss counts against the batches that it was reading; the others are only queued again. It
+   * counts against none if the worker was in a lookup, or if one file blocks it for a moment (`blocked`): all batches are then read
+   * concurrently, so that a file that takes long blocks no thread.
    */
   #replace(slot: WorkerSlot, reason: WorkerLoss): void {
     const { worker } = slot;
@@ -192,8 +205,9 @@ class WorkerPool implements HeaderPool {
     this.#options.onWorkerLost?.(reason);
     const position = worker?.currentFile;
     if (worker?.isLookingUp === true) this.#lookupsMayBlock = false;
+    if (reason === 'blocked') this.#concurrentUntil = performance.now() + CONCURRENT_MS;
     // Between blocking reads, any of the batches may be the cause.
-    const isInnocent = worker?.ready !== true || worker.isLookingUp;
+    const isInnocent = worker?.ready !== true || worker.isLookingUp || reason === 'blocked';
     const suspects = isInnocent ? [] : position === undefined ? jobs : jobs.slice(0, 1);
     for (const job of suspects) job.workerLost(reason, position);
     // Batches that may block the next worker come last.
@@ -215,10 +229,15 @@ class WorkerPool implements HeaderPool {
       const slot = job && this.#freestSlot(job);
       if (job === undefined || slot === undefined) break;
       this.#waiting.shift();
-      slot.send(this.#nextId++, job, this.#options.concurrentReads === false, width);
+      slot.send(this.#nextId++, job, { mode: this.#mode, leavesSlow: this.#options.leavesSlow === true, width });
     }
     this.#growIfNeeded();
     this.#watchWhileBusy();
+  }
+
+  get #mode(): ReadMode {
+    if (this.#options.concurrentReads === false) return 'blocking';
+    return performance.now() < this.#concurrentUntil ? 'concurrent' : 'measured';
   }
 
   #freestSlot(job: ReadJob): WorkerSlot | undefined {
@@ -254,12 +273,22 @@ class WorkerPool implements HeaderPool {
   }
 
   #tick(): void {
-    const startTicks = Math.max(TICKS_PER_TIMEOUT, START_TIMEOUT_MS / this.#tickMs);
+    const timeoutTicks = this.#options.readTimeoutMs / this.#tickMs;
+    const startTicks = Math.max(timeoutTicks, START_TIMEOUT_MS / this.#tickMs);
     for (const slot of this.#slots) {
       if (slot.worker === undefined || slot.queued === 0) continue;
-      const allowed = slot.worker.ready ? TICKS_PER_TIMEOUT : startTicks;
-      if (slot.worker.countIdleTicks() >= allowed) this.#replace(slot, 'read_timeout');
+      const ticks = slot.worker.countIdleTicks();
+      if (ticks >= (slot.worker.ready ? timeoutTicks : startTicks)) this.#replace(slot, 'read_timeout');
+      else if (ticks >= BLOCKED_MS / this.#tickMs && this.#mayRelieve(slot)) this.#replace(slot, 'blocked');
     }
     this.#growIfNeeded();
+  }
+
+  /** Whether another thread can read the batches of a slot, in which a blocking call waits. */
+  #mayRelieve(slot: WorkerSlot): boolean {
+    const { worker } = slot;
+    if (worker === undefined || slot.hasJobAlone || this.#options.concurrentReads === false) return false;
+    // Threads that are blocked for long must leave room for the replacement of others.
+    return (worker.currentFile !== undefined || worker.isLookingUp) && this.#stuck.size < MAX_STUCK / 2;
   }
 }

@@ -4,6 +4,9 @@ import type { HeaderBatch, HeaderFailure, HeaderRow, MissingIdentity, WorkerLoss
 import type { FileToRead } from '../../records/records.ts';
 import type { BatchRequest, FailureLists, RowLists, WorkerMessage } from './messages.ts';
 
+/** How a worker is to read a batch. */
+export type RequestSettings = Pick<BatchRequest, 'mode' | 'leavesSlow' | 'width'>;
+
 /** A batch of files that the pool reads. */
 export class ReadJob {
   readonly #files: readonly FileToRead[];
@@ -44,14 +47,15 @@ export class ReadJob {
 
   /**
    * The request to a worker. After a loss, the files are read one by one, so that the next loss shows its cause. `width`: how
-   * many files the worker may have in flight on slow storage.
+   * many files the worker may read at the same time.
    */
-  request(id: number, sequential: boolean, width: number): BatchRequest {
+  request(id: number, { mode, leavesSlow, width }: RequestSettings): BatchRequest {
     const files = this.#indexes.flatMap((index) => this.#files[index] ?? []);
     return {
       kind: 'batch',
       id,
-      sequential: sequential || this.mustBeAlone,
+      mode: this.mustBeAlone ? 'blocking' : mode,
+      leavesSlow,
       width,
       tenantIds: files.map(({ tenantId }) => tenantId),
       paths: files.map(({ path }) => path),
@@ -93,6 +97,7 @@ export class ReadJob {
       error: readError(failures.codes[at] ?? 'read_failed', failures.attributes[at]),
       incomplete: failures.incomplete[at] === true,
       ...(failures.notAttempted[at] === true ? { notAttempted: true } : {}),
+      ...(failures.unfinished[at] === true ? { unfinished: true } : {}),
       ...systemCodeOf(failures, at),
     }));
     this.#resolve({

@@ -1,7 +1,7 @@
 /**
  * Decides by the last files whether the storage is fast (page cache, local disk) or slow (cold disks, networks). Blocking
  * calls cost half the CPU time of calls in libuv's threads, but read one file at a time, which is too slow on slow
- * storage.
+ * storage. A few files that take long, e.g. from a tape, are enough: each of them would hold up all others.
  *
  * Gain end to end (2026-11-27, `npm run bench -- ablation --only storage-speed`, busy machine, 3 rounds): with
  * concurrent reads only, the process uses 1.73 (1.62 to 2.06) times the CPU per record on warm local files. With
@@ -25,13 +25,24 @@ const LONGEST_PAUSE_MS = 5_000;
 const FILES_PER_MS = 10;
 /** Slow storage answers this number of requests as fast as one: disks sort them, networks carry them at once. */
 const LEAST_WIDTH = 32;
+/**
+ * A few slow files among fast ones, from this time per file on, in milliseconds. It is longer than a busy CPU usually keeps a thread
+ * waiting.
+ */
+const LONG_MS = 20;
+/** They make the storage slow when they add more than SLOW_MS to the average of about this number of files. */
+const AVERAGED = 128;
+/** How long the storage then counts as slow at most before it is measured again. */
+const LONGEST_PAUSE_AFTER_FEW_MS = 60_000;
 
-/** The measured speed of one thread's reads. */
+/** The measured speed of one thread's reads from one storage root. */
 export class StorageSpeed {
   readonly #now: () => number;
   #slow = false;
   /** Milliseconds of the last files that were read in place: REMEMBERED, or PROBES while the storage is slow. */
   #recent: number[] = [];
+  /** What files of LONG_MS and more add to the average time of the last files. */
+  #addedByLong = 0;
   #warmUp = WARM_UP;
   #nextProbe = 0;
 
@@ -77,18 +88,21 @@ export class StorageSpeed {
     this.#recent.push(milliseconds);
     if (this.#recent.length > (this.#slow ? PROBES : REMEMBERED)) this.#recent.shift();
     if (this.#slow) this.#probeAfter(milliseconds);
+    else this.#addedByLong += ((milliseconds < LONG_MS ? 0 : milliseconds) - this.#addedByLong) / AVERAGED;
+    const isSlowByFew = this.#addedByLong > SLOW_MS;
     const enough = this.#slow ? PROBES : ENOUGH;
-    if (this.#recent.length < enough) return;
+    if (this.#recent.length < enough && !isSlowByFew) return;
     const slowFiles = this.#recent.filter((each) => each > SLOW_MS);
-    const slow = slowFiles.length * 2 > this.#recent.length;
+    const slow = isSlowByFew || slowFiles.length * 2 > this.#recent.length;
     if (slow === this.#slow) return;
     this.#slow = slow;
     this.#recent = slow ? slowFiles.slice(-PROBES) : [];
-    this.#probeAfter(milliseconds);
+    this.#addedByLong = 0;
+    this.#probeAfter(milliseconds, isSlowByFew ? LONGEST_PAUSE_AFTER_FEW_MS : LONGEST_PAUSE_MS);
   }
 
-  #probeAfter(milliseconds: number): void {
-    this.#nextProbe = this.#now() + Math.min(LONGEST_PAUSE_MS, PAUSE_PER_PROBE * milliseconds);
+  #probeAfter(milliseconds: number, longestMs = LONGEST_PAUSE_MS): void {
+    this.#nextProbe = this.#now() + Math.min(longestMs, PAUSE_PER_PROBE * milliseconds);
   }
 }
 

@@ -7,7 +7,10 @@ import { runConcurrently } from './file-calls.ts';
 import { FileHeader, NOT_KNOWN } from './file-header.ts';
 import type { StorageRoots } from './storage-roots.ts';
 
-/** One file to read, and what to call with the result; exactly one of the functions is called, once. None may throw. */
+/**
+ * One file to read, and what to call with the result: exactly one of `onRead`, `onError` and `onNotAttempted`, once, unless it is left. None
+ * may throw.
+ */
 export interface WideFile {
   readonly path: string;
   /** The header is only valid during the call. */
@@ -16,6 +19,8 @@ export interface WideFile {
   onError(error: unknown, size: number): void;
   /** No read was started, because the storage answers none of the started ones. */
   onNotAttempted(): void;
+  /** Called once while the file is being read, when it takes long. */
+  onSlow?(): void;
 }
 
 /** Bounds of the reads. */
@@ -40,13 +45,20 @@ interface Waiting {
   readonly root: Root;
 }
 
-interface Running extends Waiting {
-  readonly startedAt: number;
+interface Running {
+  readonly root: Root;
+  /** Undefined when nobody waits for the result. */
+  file: WideFile | undefined;
+  startedAt: number;
+  isSlow: boolean;
   /** Its call hasn't returned in time. It still occupies a thread. */
   late: boolean;
 }
 
+/** A file takes long after this time in milliseconds, or after half of the timeout. */
+const SLOW_AFTER_MS = 1_000;
 const CHECKS_PER_TIMEOUT = 5;
+const LONGEST_CHECK_MS = 250;
 /** The share of the files in flight that one of several roots may have. */
 const SHARE_OF_A_ROOT = 0.75;
 
@@ -59,6 +71,8 @@ export class WideReader {
   readonly #roots = new Map<number | undefined, Root>();
   /** The oldest first. */
   readonly #running = new Set<Running>();
+  /** The running ones that nobody waits for, by their path. A new attempt waits for their result, instead of blocking another thread. */
+  readonly #left = new Map<string, Running>();
   #late = 0;
   #width = 1;
   #most = 1;
@@ -73,9 +87,43 @@ export class WideReader {
   read(files: readonly WideFile[], width: number, most = width): void {
     this.#width = width;
     this.#most = most;
-    for (const file of files) this.#waiting.push({ file, root: this.#rootOf(file) });
-    this.#timer ??= setInterval(() => this.#checkTimes(), this.#options.timeoutMs / CHECKS_PER_TIMEOUT);
+    for (const file of files) if (!this.#resume(file)) this.#waiting.push({ file, root: this.#rootOf(file) });
+    const everyMs = Math.min(LONGEST_CHECK_MS, this.#options.timeoutMs / CHECKS_PER_TIMEOUT);
+    this.#timer ??= setInterval(() => this.#checkTimes(), everyMs);
     this.#startWaiting();
+  }
+
+  /** Nobody waits for this file, which takes long, any longer. None of its functions is called. */
+  leave(file: WideFile): void {
+    for (const running of this.#running) if (running.file === file) this.#leave(running);
+  }
+
+  #leave(running: Running): void {
+    if (running.file === undefined) return;
+    this.#left.set(running.file.path, running);
+    running.file = undefined;
+  }
+
+  /** Waits for the call of an earlier attempt that hasn't returned. Returns false if there is none. */
+  #resume(file: WideFile): boolean {
+    const running = this.#left.get(file.path);
+    if (running === undefined) return false;
+    this.#left.delete(file.path);
+    this.#inTime(running);
+    running.file = file;
+    running.isSlow = false;
+    running.startedAt = performance.now();
+    // The newest are last.
+    this.#running.delete(running);
+    this.#running.add(running);
+    return true;
+  }
+
+  #inTime(running: Running): void {
+    if (!running.late) return;
+    running.late = false;
+    running.root.late--;
+    this.#late--;
   }
 
   #startWaiting(): void {
@@ -124,37 +172,46 @@ export class WideReader {
 
   #start({ file, root }: Waiting): void {
     const header = this.#free.pop() ?? new FileHeader();
-    const running: Running = { file, root, startedAt: performance.now(), late: false };
+    const { path } = file;
+    const running: Running = { file, root, startedAt: performance.now(), isSlow: false, late: false };
     this.#running.add(running);
     root.running++;
-    const end = (report: () => void) => {
+    const end = (report: (file: WideFile) => void) => {
       this.#running.delete(running);
+      if (this.#left.get(path) === running) this.#left.delete(path);
       root.running--;
-      if (running.late) {
-        root.late--;
-        this.#late--;
-      } else report();
+      this.#inTime(running);
+      if (running.file !== undefined) report(running.file);
       this.#free.push(header);
       this.#startWaiting();
     };
     runConcurrently(
-      header.read(this.#storage.open(file.path)),
+      header.read(this.#storage.open(path)),
       this.#options.onProgress,
-      () => end(() => file.onRead(header)),
-      (error) => end(() => file.onError(error, header.size)),
+      () => end((each) => each.onRead(header)),
+      (error) => end((each) => each.onError(error, header.size)),
     );
   }
 
   #checkTimes(): void {
-    const latest = performance.now() - this.#options.timeoutMs;
-    for (const running of this.#running) {
-      if (running.startedAt > latest) break;
-      if (running.late) continue;
-      running.late = true;
-      running.root.late++;
-      this.#late++;
-      this.#options.onProgress();
-      running.file.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
+    const now = performance.now();
+    const { timeoutMs, onProgress } = this.#options;
+    // The functions that are called may change the set.
+    for (const running of [...this.#running]) {
+      const tookMs = now - running.startedAt;
+      if (tookMs < Math.min(SLOW_AFTER_MS, timeoutMs / 2)) break;
+      const { file } = running;
+      if (tookMs >= timeoutMs && !running.late) {
+        running.late = true;
+        running.root.late++;
+        this.#late++;
+        onProgress();
+        this.#leave(running);
+        file?.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
+      } else if (!running.isSlow) {
+        running.isSlow = true;
+        file?.onSlow?.();
+      }
     }
     this.#startWaiting();
   }

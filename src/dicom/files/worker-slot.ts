@@ -1,7 +1,7 @@
 /** A place for one worker thread in the pool, and the batches and lookups that were sent to it. */
 import type { HeaderWorker } from './header-worker.ts';
 import type { LookupAnswers, LookupJob } from './lookup-job.ts';
-import type { ReadJob } from './read-job.ts';
+import type { ReadJob, RequestSettings } from './read-job.ts';
 
 /** Queue one extra batch per worker so that it never idles while the main thread is busy. */
 const BATCHES_PER_WORKER = 2;
@@ -24,17 +24,16 @@ export class WorkerSlot {
   /** Whether this batch may be sent to the worker now. */
   hasRoomFor(job: ReadJob): boolean {
     if (this.worker === undefined) return false;
-    if (job.mustBeAlone || this.#hasJobAlone) return this.#jobs.size === 0;
+    if (job.mustBeAlone || this.hasJobAlone) return this.#jobs.size === 0;
     // On slow storage: what the worker has in flight, and the same again, so that it never runs out of files.
     return this.#jobs.size < BATCHES_PER_WORKER || this.#files < 2 * this.width;
   }
 
-  /** `most`: how many files the worker may have in flight on slow storage. */
-  send(id: number, job: ReadJob, sequential: boolean, most: number): void {
+  send(id: number, job: ReadJob, settings: RequestSettings): void {
     if (this.#jobs.size === 0) this.worker?.restartClock();
     this.#jobs.set(id, job);
     this.#files += job.files;
-    this.worker?.send(job.request(id, sequential, most));
+    this.worker?.send(job.request(id, settings));
   }
 
   lookUp(id: number, job: LookupJob, mayBlock: boolean): void {
@@ -65,7 +64,8 @@ export class WorkerSlot {
     return jobs;
   }
 
-  get #hasJobAlone(): boolean {
+  /** Whether a batch is being read that must be alone: one by one, with blocking calls. */
+  get hasJobAlone(): boolean {
     for (const job of this.#jobs.values()) if (job.mustBeAlone) return true;
     return false;
   }
