@@ -4,11 +4,12 @@
  * summaries in nanoseconds. Names that begin with `wado_` are ours. Counters are incremented once per batch; what is
  * counted per record is in record-ledger.ts.
  */
-import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { IntakePause } from '../kafka/consumer/intake.ts';
 import { SKIP_REASONS } from '../kafka/consumer/start-offsets.ts';
 import type { WorkerLoss } from '../ports.ts';
 import { createHeldRecords, type HeldRecords } from './held-records.ts';
+import { createLatencySummary } from './latency-summaries.ts';
 import { createPartitionMetrics, type PartitionMetrics } from './partition-metrics.ts';
 import { createRecordLedger, type RecordLedger } from './record-ledger.ts';
 import { createStorageRootMetrics, type SetUnusableSince } from './storage-root-metrics.ts';
@@ -104,7 +105,6 @@ export interface Series {
 }
 
 const LABELS = ['label', 'path'] as const;
-const NANOSECONDS_PER_MILLISECOND = 1e6;
 /** Redpanda Connect's mechanisms. `check` stays at 0. */
 const BATCH_MECHANISMS = ['count', 'period', 'size', 'check'];
 
@@ -124,16 +124,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registers = [registry];
 
   const counter = (name: string, help: string) => new Counter({ name, help, labelNames: LABELS, registers });
-  const summary = (name: string, help: string) =>
-    new Summary({
-      name,
-      help,
-      labelNames: LABELS,
-      registers,
-      percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 60,
-      ageBuckets: 3,
-    });
+  const latency = (name: string, help: string) => createLatencySummary({ registry, name, help });
   const connection = (kind: 'input' | 'output') => ({
     up: counter(`${kind}_connection_up`, `Times the ${kind} connected`),
     failed: counter(`${kind}_connection_failed`, `Times the ${kind} could not connect`),
@@ -142,7 +133,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 
   const input = {
     received: counter('input_received', 'Records consumed'),
-    latency: summary(
+    latency: latency(
       'input_latency_ns',
       'From the moment a batch is full, or its period over, to its acknowledgement, in nanoseconds',
     ),
@@ -198,14 +189,14 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labelNames: [...LABELS, 'reason'],
       registers,
     }),
-    latency: summary('processor_latency_ns', 'Time to read one batch of headers, in nanoseconds'),
+    latency: latency('processor_latency_ns', 'Time to read one batch of headers, in nanoseconds'),
   };
   const output = {
     sent: counter('output_sent', 'Records that the output acknowledged'),
     batchSent: counter('output_batch_sent', 'Batches that the output acknowledged'),
     error: counter('output_error', 'Failed writes; they are retried'),
     rejected: counter('output_rejected', 'Records refused because of a failed processor: always 0'),
-    latency: summary('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
+    latency: latency('output_latency_ns', 'From the start of a write to its acknowledgement, in nanoseconds'),
     connection: connection('output'),
   };
   const partitions = createPartitionMetrics(registry);
@@ -227,7 +218,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     held: createHeldRecords(registry),
     input: ({ label, path }) => {
       const received = started(input.received.labels(label, path));
-      const latency = input.latency.labels(label, path);
       const stalls = started(input.stalls.labels(label, path));
       const batches = (mechanism: string) => input.batches.labels(label, `${path}.batching`, mechanism);
       for (const mechanism of BATCH_MECHANISMS) started(batches(mechanism));
@@ -239,7 +229,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         ...connectionOf(input.connection, label, path),
         ...partitions.add({ label, path }),
         received: (records) => received.inc(records),
-        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+        latency: input.latency({ label, path }),
         batchCreated: (mechanism) => batches(mechanism).inc(),
         lag: (topic, partition, records) => {
           for (const gauge of input.lags)
@@ -263,7 +253,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const sent = started(processor.sent.labels(label, path));
       const batchSent = started(processor.batchSent.labels(label, path));
       const error = started(processor.error.labels(label, path));
-      const latency = processor.latency.labels(label, path);
       const lost = (reason: WorkerLoss) => processor.workersLost.labels(label, path, reason);
       started(lost('blocked'));
       started(lost('died'));
@@ -279,7 +268,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         },
         error: (records = 1) => error.inc(records),
         workerLost: (reason) => lost(reason).inc(),
-        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+        latency: processor.latency({ label, path }),
       };
     },
     output: ({ label, path }) => {
@@ -287,7 +276,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const batchSent = started(output.batchSent.labels(label, path));
       const error = started(output.error.labels(label, path));
       started(output.rejected.labels(label, path));
-      const latency = output.latency.labels(label, path);
       return {
         ...connectionOf(output.connection, label, path),
         sent: (records) => {
@@ -295,7 +283,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
           batchSent.inc();
         },
         error: () => error.inc(),
-        latency: (milliseconds) => latency.observe(milliseconds * NANOSECONDS_PER_MILLISECOND),
+        latency: output.latency({ label, path }),
       };
     },
     storageRoot: createStorageRootMetrics(registry),

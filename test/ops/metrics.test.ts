@@ -41,7 +41,9 @@ describe('the metrics', () => {
     const metrics = createMetrics({ process: false });
     metrics.input(input).latency(2);
     const text = await metrics.text();
-    expect(text).toContain('input_latency_ns{quantile="0.99",label="",path="root.input"} 2000000');
+    expect(text).toContain('# TYPE input_latency_ns summary');
+    expect(text).toMatch(/^input_latency_ns\{quantile="0.99",label="",path="root.input"\} 200\d{4}$/m);
+    expect(text).toContain('input_latency_ns_sum{label="",path="root.input"} 2000000');
     expect(text).toContain('input_latency_ns_count{label="",path="root.input"} 1');
   });
 
