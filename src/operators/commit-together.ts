@@ -1,6 +1,6 @@
 import { defaultIfEmpty, firstValueFrom, Observable, type OperatorFunction, Subject, takeUntil, timer } from 'rxjs';
 import type { HoldReason, RetriedRecords, Transaction } from '../ports.ts';
-import type { AcknowledgedBatch, Batch, BatchRecord, PoisonRecord } from '../records/records.ts';
+import type { AcknowledgedBatch, Batch, BatchRecord, Origin, PoisonRecord } from '../records/records.ts';
 import { RefusedDeadLetters, RefusedOutputs } from '../records/refusals.ts';
 import { summaryOf } from './acknowledge-records.ts';
 import { originsOf, partsOf, separateParts } from './batch-parts.ts';
@@ -9,8 +9,10 @@ import { backoff, isTransient, type RetryPolicy } from './retry-transient.ts';
 
 /** Maximum number of records per transaction. Larger ones gain little, and an aborted one is repeated as a whole. */
 const MAX_RECORDS = 5_000;
-/** How often the records whose dead letters a topic refused are retried. */
+/** How often the records whose dead letters a topic refused are retried, */
 const HELD_RETRY_MS = 5_000;
+/** unless an attempt takes long: then after this many times its duration. */
+const HELD_PAUSES = 9;
 
 /**
  * Commits batches in transactions, one at a time and in any order. Batches that arrive during a transaction go into the next one. After a
@@ -39,7 +41,12 @@ export function commitTogether<R extends BatchRecord>(
       let heldFailures = 0;
       /** By `now`. */
       let heldSince = 0;
+      let heldPauseMs = HELD_RETRY_MS;
       let heldTimer = false;
+      /** The dead-letter topic accepts nothing: records with dead letters are held without an attempt. */
+      let acceptsNone = false;
+      /** The number of batches that are being divided, for which files may have to be read again. Their storage may not answer. */
+      let dividing = 0;
       let running = false;
       let ended = false;
 
@@ -58,12 +65,51 @@ export function commitTogether<R extends BatchRecord>(
         retry.onHeld?.(records, true);
       }
 
-      /** Returns the records that can be committed now, and defers the others. Records of revoked partitions are dropped. */
-      async function admitted(batches: readonly Batch<R>[]): Promise<readonly Batch<R>[]> {
+      /** Uses the parts of a batch when they are ready. Other batches don't wait for them. */
+      function divide<T>(parts: Promise<T>, use: (parts: T) => void): void {
+        dividing++;
+        parts.then(use).then(
+          () => {
+            dividing--;
+            start();
+          },
+          (error: unknown) => subscriber.error(error),
+        );
+      }
+
+      /**
+       * Returns the batches that can be committed now, and defers the others. A batch of which only a part can be committed is divided; the
+       * parts are admitted later. Records of revoked partitions are dropped.
+       */
+      function admitted(batches: readonly Batch<R>[]): readonly Batch<R>[] {
         const { now, later } = transaction.admit(originsOf(batches));
-        if (now.size === batches.reduce((sum, { origins }) => sum + origins.length, 0)) return batches;
-        deferred = [...deferred, ...(await separateParts(batches, (origin) => later.has(origin)))];
-        return await separateParts(batches, (origin) => now.has(origin));
+        return batches.filter((batch) => {
+          const { origins } = batch;
+          if (origins.every((origin) => now.has(origin))) return true;
+          if (origins.every((origin) => later.has(origin))) deferred = [...deferred, batch];
+          else {
+            const partsIn = (some: ReadonlySet<Origin>) => separateParts([batch], (origin) => some.has(origin));
+            divide(Promise.all([partsIn(now), partsIn(later)]), ([first, rest]) => {
+              waiting.unshift(...first);
+              deferred = [...deferred, ...rest];
+            });
+          }
+          return false;
+        });
+      }
+
+      function hold(batches: readonly Batch<R>[]): void {
+        held = [...held, ...batches];
+        report('dead_letter_retry', held);
+      }
+
+      /** The batches without records whose dead letters the topic can't accept now. These are held. */
+      function withoutUnwritable(batches: readonly Batch<R>[]): readonly Batch<R>[] {
+        const letters = acceptsNone ? batches.flatMap(({ poison }) => poison) : [];
+        if (letters.length === 0) return batches;
+        const [unwritable, rest] = split(batches, letters);
+        hold(unwritable);
+        return rest;
       }
 
       async function commit(batches: readonly Batch<R>[]): Promise<void> {
@@ -82,13 +128,14 @@ export function commitTogether<R extends BatchRecord>(
           maxRecords = Math.min(MAX_RECORDS, maxRecords * 2);
         } catch (error) {
           if (error instanceof RefusedOutputs) {
-            for (const batch of batches) waiting.unshift(await withDeadLetters(batch, error.poison));
+            for (const batch of batches)
+              divide(withDeadLetters(batch, error.poison), (rest) => void waiting.unshift(rest));
           } else if (error instanceof RefusedDeadLetters) {
             heldSince = now();
-            retry.onRetry?.({ sink: error.sink, error, attempt: 1, delayMs: HELD_RETRY_MS });
+            acceptsNone = error.acceptsNone;
+            retry.onRetry?.({ sink: error.sink, error, attempt: 1, delayMs: heldPauseMs });
             const [refused, rest] = split(batches, error.poison);
-            held = [...held, ...refused];
-            report('dead_letter_retry', held);
+            hold(refused);
             waiting.unshift(...rest);
           } else {
             if (!isTransient(error)) throw error;
@@ -103,22 +150,28 @@ export function commitTogether<R extends BatchRecord>(
       }
 
       async function commitHeld(): Promise<void> {
-        const batches = await admitted(held);
+        const batches = admitted(held);
         held = [];
         report('dead_letter_retry', batches);
         if (batches.length === 0) return;
+        const startedAt = now();
         try {
           await commit(batches);
           report('dead_letter_retry', []);
           heldFailures = 0;
+          acceptsNone = false;
+          heldPauseMs = HELD_RETRY_MS;
         } catch (error) {
           if (!isTransient(error)) throw error;
+          acceptsNone = error instanceof RefusedDeadLetters && error.acceptsNone;
+          // All other batches wait during an attempt: it takes seconds when the topic doesn't exist.
+          heldPauseMs = Math.max(HELD_RETRY_MS, HELD_PAUSES * (now() - startedAt));
           const [refused, rest] = split(batches, error instanceof RefusedDeadLetters ? error.poison : undefined);
           held = refused;
           report('dead_letter_retry', held);
           waiting.unshift(...rest);
           heldSince = now();
-          retry.onRetry?.({ sink: error.sink, error, attempt: ++heldFailures + 1, delayMs: HELD_RETRY_MS });
+          retry.onRetry?.({ sink: error.sink, error, attempt: ++heldFailures + 1, delayMs: heldPauseMs });
         }
       }
 
@@ -130,7 +183,7 @@ export function commitTogether<R extends BatchRecord>(
         /** Records without room may have it together with others, if they were in different parts. */
         let inParts = false;
         while (!subscriber.closed) {
-          if (held.length > 0 && !ended && now() - heldSince >= HELD_RETRY_MS) {
+          if (held.length > 0 && !ended && now() - heldSince >= heldPauseMs) {
             await commitHeld();
             inParts = true;
           }
@@ -141,14 +194,14 @@ export function commitTogether<R extends BatchRecord>(
             deferred = [];
             inParts = false;
           } else break;
-          const batches = await admitted(some);
+          const batches = admitted(withoutUnwritable(some));
           if (batches.length > 0) await commitNext(batches);
         }
         running = false;
-        if (ended) subscriber.complete();
+        if (ended && dividing === 0) subscriber.complete();
         else if (held.length > 0 && !heldTimer) {
           heldTimer = true;
-          void pause(HELD_RETRY_MS).then(() => {
+          void pause(heldPauseMs).then(() => {
             heldTimer = false;
             start();
           });

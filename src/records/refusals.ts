@@ -7,10 +7,14 @@ import type { PoisonRecord } from './records.ts';
  */
 export class RefusedDeadLetters extends SinkError {
   readonly poison: readonly PoisonRecord[];
+  /** Whether the topic accepts no dead letter at all: it doesn't exist, or access to it is denied. */
+  readonly acceptsNone: boolean;
 
-  constructor(sink: string, topic: string, poison: readonly PoisonRecord[], code: string) {
-    super(sink, 'unavailable', `${code}: ${explanation(topic, poison, code)}`);
+  /** `unwritable`: why the topic accepts no dead letter at all. */
+  constructor(sink: string, topic: string, poison: readonly PoisonRecord[], code: string, unwritable?: string) {
+    super(sink, 'unavailable', unwritable ?? `${code}: ${explanation(topic, poison, code)}`);
     this.poison = poison;
+    this.acceptsNone = unwritable !== undefined;
   }
 }
 

@@ -10,8 +10,11 @@ import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 const RETRY = { ...DEFAULT_RETRY, initialDelayMs: 1, maxDelayMs: 1 };
 
+let made = 0;
+
 function poison(): PoisonRecord {
-  const source = { origin: new MemoryOrigin(), key: null, value: null, headers: [] };
+  // No two of them are equal.
+  const source = { origin: new MemoryOrigin(), key: Buffer.from(String(made++)), value: null, headers: [] };
   return { kind: 'poison', source, error: new ParseError('null_value', 'null value') };
 }
 
@@ -112,13 +115,128 @@ describe('a dead letter that its topic refuses', () => {
     await sleep(30);
     expect(topic.written).toEqual([wanted]);
   });
+});
 
-  it('does not hide a failure of the topic, after which the whole batch is retried', async () => {
-    const down: Sink = {
-      ...topicThat(() => false).sink,
-      write: () => Promise.reject(new SinkError('dlq', 'unavailable', 'ERR__TRANSPORT')),
+/** A dead-letter topic that can be down. Each attempt is recorded. */
+function topicThatIsDown() {
+  const written: PoisonRecord[] = [];
+  const attempts: (readonly PoisonRecord[])[] = [];
+  const state = { down: true, error: new SinkError('dlq', 'unavailable', 'ERR_TOPIC_AUTHORIZATION_FAILED') };
+  const sink: Sink = {
+    name: 'dlq',
+    connect: async () => undefined,
+    async write({ poison: letters }) {
+      attempts.push(letters);
+      if (state.down) throw state.error;
+      written.push(...letters);
+      return [];
+    },
+    close: async () => undefined,
+  };
+  return { sink, written, attempts, state };
+}
+
+describe('a dead-letter topic that can not be written', () => {
+  it('holds back the records of dead letters alone, and retries the oldest one only, until it can', async () => {
+    const topic = topicThatIsDown();
+    const committed = offsets();
+    const reports: boolean[] = [];
+    const held = holdRefused(topic.sink, committed, { ...RETRY, onHeld: (_, isHeld) => reports.push(isHeld) });
+    const letters = [poison(), poison(), poison()];
+    const others = letters.map(() => new MemoryOrigin());
+    for (const [n, letter] of letters.entries()) {
+      const batch = batchOf([letter], others.slice(n, n + 1));
+      expect(await held.deadLetters.write(batch)).toEqual([]);
+      held.offsets.ack(batch.origins);
+    }
+    expect(committed.acked).toEqual(others);
+    await expect.poll(() => topic.attempts.length).toBeGreaterThan(5);
+    expect(new Set(topic.attempts.flat())).toEqual(new Set(letters.slice(0, 1)));
+    expect(reports).toEqual([true, true, true]);
+
+    topic.state.down = false;
+    await expect.poll(() => committed.acked).toHaveLength(6);
+    expect(topic.written).toEqual(letters);
+    expect(reports).toEqual([true, true, true, false, false, false]);
+    // It works again: the next one is written at once.
+    const next = poison();
+    await held.deadLetters.write(batchOf([next]));
+    expect(topic.written).toEqual([...letters, next]);
+  });
+
+  it('keeps nothing of a batch but its dead letters, and nothing of a revoked partition', async () => {
+    const topic = topicThatIsDown();
+    const batches: GroupedBatch[] = [];
+    const revoked = new Set<Origin>();
+    const committed = offsets();
+    const sink: Sink = {
+      ...topic.sink,
+      write: (batch) => {
+        batches.push(batch);
+        return topic.sink.write(batch);
+      },
     };
-    const held = holdRefused(down, offsets(), RETRY);
-    await expect(held.deadLetters.write(batchOf([poison()]))).rejects.toMatchObject({ detail: 'ERR__TRANSPORT' });
+    const held = holdRefused(sink, committed, RETRY, (origin) => !revoked.has(origin));
+    const [lost, kept] = [poison(), poison()];
+    for (const letter of [lost, kept]) {
+      const batch = { ...batchOf([letter], [new MemoryOrigin()]), withAllRows: async () => [] };
+      await held.deadLetters.write(batch);
+      held.offsets.ack([letter.source.origin]);
+    }
+    revoked.add(lost.source.origin);
+    await expect.poll(() => topic.attempts.at(-1)).toEqual([kept]);
+    topic.state.down = false;
+    await expect.poll(() => committed.acked.includes(kept.source.origin)).toBe(true);
+    expect([topic.written, committed.acked.length]).toEqual([[kept], 1]);
+    for (const { origins, grouped, withAllRows } of batches)
+      expect([origins.length, grouped, withAllRows]).toEqual([1, [], undefined]);
+  });
+
+  it('refuses a single dead letter when it works again, and that one is held alone', async () => {
+    const topic = topicThatIsDown();
+    const large = poison();
+    let limit = true;
+    const sink: Sink = {
+      ...topic.sink,
+      async write(batch) {
+        if (!topic.state.down && limit && batch.poison.includes(large))
+          throw new RefusedDeadLetters('dlq', 'topic', [large], 'ERR_MSG_SIZE_TOO_LARGE');
+        return await topic.sink.write(batch);
+      },
+    };
+    const committed = offsets();
+    const held = holdRefused(sink, committed, RETRY);
+    const letters = [poison(), large, poison()];
+    for (const letter of letters) {
+      await held.deadLetters.write(batchOf([letter]));
+      held.offsets.ack([letter.source.origin]);
+    }
+    topic.state.down = false;
+    await expect.poll(() => committed.acked).toHaveLength(2);
+    expect(committed.acked).not.toContain(large.source.origin);
+    limit = false;
+    await expect.poll(() => committed.acked).toContain(large.source.origin);
+  });
+
+  it('ends the topology with the first dead letter after an error that no retry can resolve', async () => {
+    const topic = topicThatIsDown();
+    const held = holdRefused(topic.sink, offsets(), RETRY);
+    await held.deadLetters.write(batchOf([poison()]));
+    topic.state.error = new SinkError('dlq', 'misconfigured', 'ERR__INVALID_ARG');
+    const after = async () => {
+      for (;;) await held.deadLetters.write(batchOf([poison()])).then(() => sleep(5));
+    };
+    await expect(after()).rejects.toMatchObject({ code: 'misconfigured' });
+  });
+
+  it('is not retried after the end', async () => {
+    const topic = topicThatIsDown();
+    const held = holdRefused(topic.sink, offsets(), RETRY);
+    for (let n = 0; n < 3; n++) await held.deadLetters.write(batchOf([poison()]));
+    await expect.poll(() => topic.attempts.length).toBeGreaterThan(2);
+    held.stop();
+    const before = topic.attempts.length;
+    await sleep(30);
+    expect(topic.attempts.length).toBe(before);
   });
 });

@@ -40,6 +40,11 @@ const TOPIC_ERRORS: ReadonlyMap<number, string> = new Map([
   [ERRORS.ERR_TOPIC_EXCEPTION, 'invalid topic name'],
 ]);
 
+/** Whether the topic can't be written: it doesn't exist, or access to it is denied. */
+export function isTopicError(error: unknown): boolean {
+  return TOPIC_ERRORS.has(errorCode(error));
+}
+
 /** Whether an error says only that the record was dropped; another error has the cause. */
 export function isConsequence(error: unknown): boolean {
   const code = errorCode(error);

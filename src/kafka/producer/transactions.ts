@@ -16,7 +16,7 @@ import {
 } from '../client/client.ts';
 import type { TransactionOffsets } from '../consumer/transaction-offsets.ts';
 import { Delivery } from './delivery.ts';
-import { isConsequence, isFatal, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
+import { isConsequence, isFatal, isTopicError, type ProduceErrorContext, toSinkError } from './produce-errors.ts';
 import { type ProducerClient, type ThrottleListener, watch } from './producer-client.ts';
 import type { ProducerRecord } from './producer-record.ts';
 import { CALL_SLICE_MS, call, callRepeatedly, closeWhenIdle } from './transactional-calls.ts';
@@ -160,7 +160,15 @@ export function createTransactions<R extends BatchRecord>(options: TransactionsO
     // After a refused batch, librdkafka drops the queued records of the transaction.
     const dropped = failure === undefined || isConsequence(failure.error);
     if (!single && dropped && delivery.needsSingles) throw new BatchRefusedError();
-    if (failure !== undefined) throw new PublishError(failure);
+    if (failure === undefined) return;
+    const { name, topic } = options.deadLetters;
+    // The other records must not wait for the dead-letter topic.
+    if (failure.topic === topic && isTopicError(failure.error)) {
+      const { detail } = toSinkError(name, failure.error, { topic });
+      const letters = outputs.flatMap(({ poison }) => poison ?? []);
+      throw new RefusedDeadLetters(name, topic, letters, errorName(failure.error), detail);
+    }
+    throw new PublishError(failure);
   }
 
   /** The error for refused records: refused outputs are dead-lettered first, refused dead letters must wait. */
