@@ -272,22 +272,23 @@ function rowTopic(config: TopicConfig, publishes: 'state' | 'image'): Transactio
 
 /** Each output reports to metrics and health under its name: those of the configuration, and those of a custom topology. */
 function observers(config: PartialConfig, operations: Operations): OutputMap {
-  function observation(name: string): SinkObservation<BatchRecord> {
+  /** `logsAs`: the name for the log when it is stalled; undefined if another output of the same transaction logs that. */
+  function observation(name: string, logsAs: string | undefined): SinkObservation<BatchRecord> {
     const component = componentOf(config, name);
     return {
       metrics: operations.metrics.output(component),
       health: operations.health.component(component),
       recordsOf: recordsOf(component, config),
       stalledAfterMs: patienceMs(config.databases.find((database) => database === component)),
-      onStalled: stallLog(operations.logger, name),
+      ...(logsAs === undefined ? {} : { onStalled: stallLog(operations.logger, logsAs) }),
     };
   }
   return {
-    sink: (sink) => observeSink(sink, observation(sink.name)),
+    sink: (sink) => observeSink(sink, observation(sink.name, sink.name)),
     transaction: (transaction) =>
       observeTransactions(
         transaction,
-        transaction.outputs.map(({ name }) => observation(name)),
+        transaction.outputs.map(({ name }, index) => observation(name, index === 0 ? transaction.name : undefined)),
         operations.metrics.records,
       ),
   };

@@ -7,11 +7,12 @@ import { createBatchLog } from '../../src/ops/batch-log.ts';
 import { createHealth } from '../../src/ops/health.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
-import type { Sink } from '../../src/ports.ts';
+import type { Sink, Transaction } from '../../src/ports.ts';
 import { outageLimits } from '../../src/runtime/outage-limits.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
-import { buildNodes } from '../../topology/build-nodes.ts';
-import type { ServiceNodes } from '../../topology/delivery.ts';
+import { buildNodes, type NodeOptions } from '../../topology/build-nodes.ts';
+import type { Output } from '../../topology/compose.ts';
+import type { ExactlyOnceServiceNodes, ServiceNodes } from '../../topology/delivery.ts';
 import { settingsOf } from '../../topology/outline.ts';
 import { readHeaders, type Settings } from '../../topology/topology.ts';
 
@@ -22,13 +23,56 @@ function configWith(...sets: readonly string[]): Config {
 }
 
 /** The nodes of the service with one sink of the test's, whose writes never end, under the name of the first database. */
-async function withSilentSink(config: Config, work: (node: Silent) => Promise<void>): Promise<void> {
+function withSilentSink(config: Config, work: (node: Silent) => Promise<void>): Promise<void> {
+  const topology = ({ source, reader, databases, deadLetters, offsets }: ServiceNodes, settings: Settings) =>
+    readHeaders(source, reader, settings)
+      .forkTo({ sinks: databases.map(({ name }) => silent(name)), deadLetters }, settings)
+      .commitTo(offsets);
+  return withSilent(config, { groupProtocol: 'classic', topology }, work, async (outputs) => {
+    const sink = outputs.find(({ name }) => name === config.databases[0]?.label) as Sink | undefined;
+    if (sink === undefined) throw new Error('the topology lacks the sink');
+    await sink.connect();
+    void sink.write(batchOf([{}]));
+    return sink.name;
+  });
+}
+
+/** The nodes of the service with `--exactly-once`, whose transactions never end. */
+function withSilentTransaction(config: Config, work: (node: Silent) => Promise<void>): Promise<void> {
+  const topology = (nodes: ExactlyOnceServiceNodes, settings: Settings) =>
+    readHeaders(nodes.source, nodes.reader, settings)
+      .forkTo({ sinks: nodes.databases.map(({ name }) => silent(name)) }, settings)
+      .commitIn({ ...nodes.transaction, ...silent('transaction'), commit: () => new Promise(() => undefined) });
+  const options = { groupProtocol: 'classic', exactlyOnce: true, exactlyOnceTopology: topology } as const;
+  return withSilent(config, options, work, async (outputs) => {
+    const transaction = outputs.find(({ name }) => name === 'transaction') as Transaction | undefined;
+    if (transaction === undefined) throw new Error('the topology lacks the transaction');
+    await transaction.connect();
+    void transaction.commit([batchOf([{}])]);
+    return 'state_topic';
+  });
+}
+
+const silent = (name: string) => ({
+  name,
+  connect: async () => undefined,
+  write: () => new Promise<readonly never[]>(() => undefined),
+  close: async () => undefined,
+});
+
+/** `write` writes to the outputs and returns the label of one of them. */
+async function withSilent(
+  config: Config,
+  options: NodeOptions,
+  work: (node: Silent) => Promise<void>,
+  write: (outputs: readonly Output[]) => Promise<string>,
+): Promise<void> {
   const lines: unknown[] = [];
-  const write = (line: string) => {
+  const addLine = (line: string) => {
     const { sink, msg }: Record<string, unknown> = JSON.parse(line);
     if (sink !== undefined) lines.push(msg);
   };
-  const logger = createLogger({ level: 'warn', destination: { write } });
+  const logger = createLogger({ level: 'warn', destination: { write: addLine } });
   const [metrics, health] = [createMetrics(), createHealth()];
   const storage = new StorageOutages({ roots: [], limits: outageLimits(config.group), onChange: () => undefined });
   const operations = {
@@ -39,23 +83,10 @@ async function withSilentSink(config: Config, work: (node: Silent) => Promise<vo
     batchLog: createBatchLog(logger),
     knownTopics: new KnownTopics(),
   };
-  const silent = (name: string) => ({
-    name,
-    connect: async () => undefined,
-    write: () => new Promise<readonly never[]>(() => undefined),
-    close: async () => undefined,
-  });
-  const topology = ({ source, reader, databases, deadLetters, offsets }: ServiceNodes, settings: Settings) =>
-    readHeaders(source, reader, settings)
-      .forkTo({ sinks: databases.map(({ name }) => silent(name)), deadLetters }, settings)
-      .commitTo(offsets);
-  const nodes = buildNodes(config, operations, { groupProtocol: 'classic', topology });
+  const nodes = buildNodes(config, operations, options);
   const composed = nodes.compose(settingsOf(config, () => 0));
-  const sink = composed.outputs.find(({ name }) => name === config.databases[0]?.label) as Sink | undefined;
-  if (sink === undefined) throw new Error('the topology lacks the sink');
-  await sink.connect();
-  const error = () => health.readiness().body.statuses.find(({ label }) => label === sink.name)?.error;
-  void sink.write(batchOf([{}]));
+  const name = await write(composed.outputs);
+  const error = () => health.readiness().body.statuses.find(({ label }) => label === name)?.error;
   const close = async () => {
     let closed = false;
     const closing = nodes.close().finally(() => {
@@ -69,7 +100,7 @@ async function withSilentSink(config: Config, work: (node: Silent) => Promise<vo
     await closing;
   };
   try {
-    await work({ name: sink.name, lines, error, close });
+    await work({ name, lines, error, close });
   } finally {
     await close();
     storage.close();
@@ -86,7 +117,7 @@ interface Silent {
 
 const DATABASE = 'output.reject_errored.broker.outputs.0.dicom_store';
 
-describe('a database of the configuration that does not answer a write', () => {
+describe('an output that does not answer a write', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   });
@@ -95,7 +126,7 @@ describe('a database of the configuration that does not answer a write', () => {
   });
 
   it.each([
-    ['its statement_timeout and 10 s', [`${DATABASE}.statement_timeout=7s`], 17],
+    ['the statement_timeout of a database and 10 s', [`${DATABASE}.statement_timeout=7s`], 17],
     [
       'these and its load_period, in Doris',
       [
@@ -114,6 +145,14 @@ describe('a database of the configuration that does not answer a write', () => {
       expect(error()).toBe('no acknowledgement');
       const text = `${name} has acknowledged nothing for ${seconds} s, although a write is pending`;
       expect(lines).toEqual([text]);
+    });
+  });
+
+  it('is logged once for a transaction, not once for each of its topics, all of which are not ready', async () => {
+    await withSilentTransaction(configWith(), async ({ lines, error }) => {
+      await vi.advanceTimersByTimeAsync(31 * SECOND);
+      expect(error()).toBe('no acknowledgement');
+      expect(lines).toEqual(['transaction has acknowledged nothing for 30 s, although a write is pending']);
     });
   });
 
