@@ -22,8 +22,13 @@ export interface PluginServer {
  * if listening fails.
  */
 export async function startServer(type: Plugin['type'], address: string, handler: CallHandler): Promise<PluginServer> {
-  // The default of 4 MiB would refuse batches of large records for ever.
-  const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
+  const server = new Server({
+    // The default of 4 MiB would refuse batches of large records for ever.
+    'grpc.max_receive_message_length': -1,
+    'grpc.max_send_message_length': -1,
+    // Statistics of each call, for a debugging service that this server doesn't offer.
+    'grpc.enable_channelz': 0,
+  });
   server.addService(definitionOf(type), implementationOf(type, handler));
   await removeStaleSocket(address);
   await new Promise<void>((resolve, reject) => {
@@ -67,10 +72,18 @@ function implementationOf(type: Plugin['type'], handler: CallHandler): UntypedSe
 function unary(handler: CallHandler, method: Method): handleUnaryCall<Buffer, Buffer> {
   return (call, respond) => {
     const cancelled = new AbortController();
-    call.on('cancelled', () => cancelled.abort());
+    let answered = false;
+    // Also emitted after each answer. Aborting then would tell nobody, and would cost an exception with its stack.
+    call.on('cancelled', () => {
+      if (!answered) cancelled.abort();
+    });
     handler.call(method, call.request, { signal: cancelled.signal }).then(
-      (response) => respond(null, Buffer.from(response.buffer, response.byteOffset, response.length)),
+      (response) => {
+        answered = true;
+        respond(null, Buffer.from(response.buffer, response.byteOffset, response.length));
+      },
       (error: unknown) => {
+        answered = true;
         const details = error instanceof Unavailable ? error.message : 'unexpected error';
         respond({ code: error instanceof Unavailable ? status.UNAVAILABLE : status.INTERNAL, details });
       },
