@@ -136,6 +136,39 @@ describe('files on slow storage', () => {
     expect(unanswered.get('stuck')).not.toBe(call);
   });
 
+  it('that were left hold up no later attempt, which gets the result or the timeout of their call once', async () => {
+    const reader = createReader(SHORT_MS);
+    const patient = (path: string) => {
+      const file = { ...fileAt(path), onSlow: () => reader.leave(file), onUnfinished: () => unfinished.push(path) };
+      return file;
+    };
+    const unfinished: string[] = [];
+    for (const name of ['done', 'stuck', 'missing']) {
+      if (name !== 'missing') writeFileSync(join(folder, name), buildDicomFile({ dataSet: SAMPLE }));
+      reader.read([patient(name)], 3);
+    }
+    await expect.poll(() => reader.read([patient('stuck')], 3) ?? unfinished.length, WAIT).toBeGreaterThan(0);
+    const calls = inFlight();
+    answer('done');
+    answer('missing');
+    await expect
+      .poll(() => {
+        for (const name of ['done', 'missing']) if (!results.has(name)) reader.read([patient(name)], 3);
+        return resultsOf(['done', 'missing']);
+      }, WAIT)
+      .toEqual(['read', 'ENOENT']);
+    expect(calls).toEqual(['done', 'stuck', 'missing']);
+    const attempts = () => {
+      reader.read([patient('stuck')], 3);
+      return resultsOf(['stuck']);
+    };
+    await expect.poll(attempts, WAIT).toEqual(['read_timeout']);
+    // It has its whole time again.
+    const before = unfinished.length;
+    expect([attempts(), unfinished.length - before]).toEqual([['read_timeout'], 1]);
+    await expect.poll(attempts, WAIT).toEqual(['read_timeout,read_timeout']);
+  });
+
   it('are not attempted while every call is stuck, and are read when the storage answers', async () => {
     const reader = createReader(SHORT_MS);
     read(reader, ['a', 'b', 'c'], 2);

@@ -36,6 +36,20 @@ describe('the table "What happens when…"', () => {
   });
 });
 
+describe('the table "What holds up what"', () => {
+  const rows = rowsOf('What holds up what').filter(([slow]) => slow !== 'slow or failing');
+
+  it('says for each slow thing what waits, and names its bound, and tests that exist or a figure', () => {
+    expect(rows.length).toBeGreaterThan(0);
+    const files = (cell: string) => [...cell.matchAll(/`(test\/[\w./-]+\.ts)`/g)].map(([, file = '']) => file);
+    const incomplete = rows.filter(([, waits, , bound, proof = '', ...more]) => {
+      if (waits === '' || bound === '' || more.length > 0) return true;
+      return proof === '' || files(proof).some((file) => !existsSync(fromRoot(file)));
+    });
+    expect(incomplete).toEqual([]);
+  });
+});
+
 describe('the table of dead letters', () => {
   it('has every code that a dead letter can carry, and no other', () => {
     const source = readFileSync(fromRoot('src/errors.ts'), 'utf8');

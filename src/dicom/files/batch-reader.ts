@@ -162,6 +162,7 @@ export class BatchReader {
             slow.set(index, file);
             leaveSlow();
           },
+          ...(request.leavesSlow ? { onUnfinished: () => fail(index, { unfinished: true }) } : {}),
         };
         return file;
       });

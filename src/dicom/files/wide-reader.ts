@@ -8,8 +8,8 @@ import { FileHeader, NOT_KNOWN } from './file-header.ts';
 import type { StorageRoots } from './storage-roots.ts';
 
 /**
- * One file to read, and what to call with the result: exactly one of `onRead`, `onError` and `onNotAttempted`, once, unless it is left. None
- * may throw.
+ * One file to read, and what to call with the result: exactly one of `onRead`, `onError`, `onNotAttempted` and `onUnfinished`, once, unless it
+ * is left. None may throw.
  */
 export interface WideFile {
   readonly path: string;
@@ -21,6 +21,8 @@ export interface WideFile {
   onNotAttempted(): void;
   /** Called once while the file is being read, when it takes long. */
   onSlow?(): void;
+  /** The call of an earlier attempt, which was left, hasn't returned. Without this function, the attempt waits for it. */
+  onUnfinished?(): void;
 }
 
 /** Bounds of the reads. */
@@ -53,8 +55,21 @@ interface Running {
   isSlow: boolean;
   /** Its call hasn't returned in time. It still occupies a thread. */
   late: boolean;
+  /** It is late, and no attempt knows that. */
+  isUnreported: boolean;
 }
 
+/** The result of a file that was left. */
+interface Result {
+  readonly at: number;
+  readonly header: FileHeader;
+  readonly report: (file: WideFile) => void;
+}
+
+/** The number of results that are kept until another attempt asks for them. Each has a window of 64 KiB. */
+const MOST_RESULTS = 64;
+/** After this time, in milliseconds, a result isn't used any more: the file may have been replaced. */
+const LONGEST_RESULT_MS = 10_000;
 /** A file takes long after this time in milliseconds, or after half of the timeout. */
 const SLOW_AFTER_MS = 1_000;
 const CHECKS_PER_TIMEOUT = 5;
@@ -73,6 +88,8 @@ export class WideReader {
   readonly #running = new Set<Running>();
   /** The running ones that nobody waits for, by their path. A new attempt waits for their result, instead of blocking another thread. */
   readonly #left = new Map<string, Running>();
+  /** By path, the oldest first. */
+  readonly #results = new Map<string, Result>();
   #late = 0;
   #width = 1;
   #most = 1;
@@ -87,7 +104,9 @@ export class WideReader {
   read(files: readonly WideFile[], width: number, most = width): void {
     this.#width = width;
     this.#most = most;
-    for (const file of files) if (!this.#resume(file)) this.#waiting.push({ file, root: this.#rootOf(file) });
+    // All results are used before a call is started.
+    for (const file of files.filter((each) => !this.#resume(each)))
+      this.#waiting.push({ file, root: this.#rootOf(file) });
     const everyMs = Math.min(LONGEST_CHECK_MS, this.#options.timeoutMs / CHECKS_PER_TIMEOUT);
     this.#timer ??= setInterval(() => this.#checkTimes(), everyMs);
     this.#startWaiting();
@@ -104,19 +123,55 @@ export class WideReader {
     running.file = undefined;
   }
 
-  /** Waits for the call of an earlier attempt that hasn't returned. Returns false if there is none. */
+  /** Uses the call of an earlier attempt that was left. Returns false if there is none. */
   #resume(file: WideFile): boolean {
+    const result = this.#takeResult(file.path);
+    if (result !== undefined && performance.now() - result.at < LONGEST_RESULT_MS) {
+      result.report(file);
+      return true;
+    }
     const running = this.#left.get(file.path);
     if (running === undefined) return false;
-    this.#left.delete(file.path);
+    if (running.isUnreported) {
+      running.isUnreported = false;
+      file.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
+      return true;
+    }
+    if (running.late) this.#restart(running);
+    if (file.onUnfinished === undefined) {
+      this.#left.delete(file.path);
+      running.file = file;
+      running.isSlow = false;
+      this.#restart(running);
+    } else file.onUnfinished();
+    return true;
+  }
+
+  /** Gives the call its whole time again. */
+  #restart(running: Running): void {
     this.#inTime(running);
-    running.file = file;
-    running.isSlow = false;
     running.startedAt = performance.now();
     // The newest are last.
     this.#running.delete(running);
     this.#running.add(running);
-    return true;
+  }
+
+  #keepResult(path: string, result: Result): void {
+    this.#takeResult(path);
+    this.#results.set(path, result);
+    for (const oldest of this.#results.keys()) {
+      if (this.#results.size <= MOST_RESULTS) break;
+      this.#takeResult(oldest);
+    }
+  }
+
+  #takeResult(path: string): Result | undefined {
+    const result = this.#results.get(path);
+    if (result === undefined) return undefined;
+    this.#results.delete(path);
+    // Its values stay until a file is started.
+    this.#free.push(result.header);
+    return result;
   }
 
   #inTime(running: Running): void {
@@ -173,7 +228,14 @@ export class WideReader {
   #start({ file, root }: Waiting): void {
     const header = this.#free.pop() ?? new FileHeader();
     const { path } = file;
-    const running: Running = { file, root, startedAt: performance.now(), isSlow: false, late: false };
+    const running: Running = {
+      file,
+      root,
+      startedAt: performance.now(),
+      isSlow: false,
+      late: false,
+      isUnreported: false,
+    };
     this.#running.add(running);
     root.running++;
     const end = (report: (file: WideFile) => void) => {
@@ -181,8 +243,11 @@ export class WideReader {
       if (this.#left.get(path) === running) this.#left.delete(path);
       root.running--;
       this.#inTime(running);
-      if (running.file !== undefined) report(running.file);
-      this.#free.push(header);
+      if (running.file === undefined) this.#keepResult(path, { at: performance.now(), header, report });
+      else {
+        report(running.file);
+        this.#free.push(header);
+      }
       this.#startWaiting();
     };
     runConcurrently(
@@ -207,6 +272,7 @@ export class WideReader {
         this.#late++;
         onProgress();
         this.#leave(running);
+        running.isUnreported = file === undefined;
         file?.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
       } else if (!running.isSlow) {
         running.isSlow = true;
