@@ -107,7 +107,7 @@ describe('the number of threads', () => {
   }
 
   it('grows on slow storage even while all CPUs are busy, as the threads only wait', async () => {
-    await load('slow', 30_000, { readsInFlight: 32 });
+    await load('slow', 30_000, { readsInFlight: 8 });
     expect(pool.threads).toBe(2);
   }, 60_000);
 

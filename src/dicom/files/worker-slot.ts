@@ -5,10 +5,11 @@ import type { ReadJob, RequestSettings } from './read-job.ts';
 
 /** Queue one extra batch per worker so that it never idles while the main thread is busy. */
 const BATCHES_PER_WORKER = 2;
-/** On slow storage: the files that the worker reads at the same time, and the same again, so that it never runs out of files. */
-const WIDTHS_PER_WORKER = 2;
-/** While single files take long: most files of a batch are done while it waits for one of them. */
-const WIDTHS_WITH_SLOW_FILES = 8;
+/**
+ * On slow storage: this many times the files that the worker reads at the same time, so that it never runs out of files. Most files of a
+ * batch may be done while it waits for a single one that takes long.
+ */
+const WIDTHS_PER_WORKER = 8;
 
 /** The current worker and its batches. */
 export class WorkerSlot {
@@ -20,8 +21,6 @@ export class WorkerSlot {
   readonly #jobs = new Map<number, ReadJob>();
   readonly #lookups = new Map<number, LookupJob>();
   #files = 0;
-  /** Whether files are read concurrently because one of them has blocked a thread. */
-  #hasSlowFiles = false;
 
   get queued(): number {
     return this.#jobs.size;
@@ -31,12 +30,10 @@ export class WorkerSlot {
   hasRoomFor(job: ReadJob): boolean {
     if (this.worker === undefined) return false;
     if (job.mustBeAlone || this.hasJobAlone) return this.#jobs.size === 0;
-    const widths = this.#hasSlowFiles ? WIDTHS_WITH_SLOW_FILES : WIDTHS_PER_WORKER;
-    return this.#jobs.size < BATCHES_PER_WORKER || this.#files < widths * this.width;
+    return this.#jobs.size < BATCHES_PER_WORKER || this.#files < WIDTHS_PER_WORKER * this.width;
   }
 
   send(id: number, job: ReadJob, settings: RequestSettings): void {
-    this.#hasSlowFiles = settings.mode === 'concurrent';
     if (this.#jobs.size === 0) this.worker?.restartClock();
     this.#jobs.set(id, job);
     this.#files += job.files;
