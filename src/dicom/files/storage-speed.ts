@@ -30,6 +30,11 @@ const LEAST_WIDTH = 32;
  * waiting.
  */
 const LONG_MS = 20;
+/** From this time on, no CPU is the cause. A shorter time counts as at most CAPPED_MS, so that it takes two such files. */
+const VERY_LONG_MS = 200;
+const CAPPED_MS = 50;
+/** The number of files after WARM_UP of which a long time says nothing, because the process is starting. */
+const LONG_WARM_UP = 200;
 /** They make the storage slow when they add more than SLOW_MS to the average of about this number of files. */
 const AVERAGED = 128;
 /** How long the storage then counts as slow at most before it is measured again. */
@@ -88,7 +93,8 @@ export class StorageSpeed {
     this.#recent.push(milliseconds);
     if (this.#recent.length > (this.#slow ? PROBES : REMEMBERED)) this.#recent.shift();
     if (this.#slow) this.#probeAfter(milliseconds);
-    else this.#addedByLong += ((milliseconds < LONG_MS ? 0 : milliseconds) - this.#addedByLong) / AVERAGED;
+    else if (this.#warmUp < -LONG_WARM_UP)
+      this.#addedByLong += (countedOf(milliseconds) - this.#addedByLong) / AVERAGED;
     const isSlowByFew = this.#addedByLong > SLOW_MS;
     const enough = this.#slow ? PROBES : ENOUGH;
     if (this.#recent.length < enough && !isSlowByFew) return;
@@ -104,6 +110,11 @@ export class StorageSpeed {
   #probeAfter(milliseconds: number, longestMs = LONGEST_PAUSE_MS): void {
     this.#nextProbe = this.#now() + Math.min(longestMs, PAUSE_PER_PROBE * milliseconds);
   }
+}
+
+function countedOf(milliseconds: number): number {
+  if (milliseconds < LONG_MS) return 0;
+  return milliseconds < VERY_LONG_MS ? Math.min(CAPPED_MS, milliseconds) : milliseconds;
 }
 
 function median(values: readonly number[]): number {

@@ -55,8 +55,8 @@ interface Running {
   isSlow: boolean;
   /** Its call hasn't returned in time. It still occupies a thread. */
   late: boolean;
-  /** It is late, and no attempt knows that. */
-  isUnreported: boolean;
+  /** When an attempt last failed because it is late. */
+  reportedAt: number;
 }
 
 /** The result of a file that was left. */
@@ -132,17 +132,15 @@ export class WideReader {
     }
     const running = this.#left.get(file.path);
     if (running === undefined) return false;
-    if (running.isUnreported) {
-      running.isUnreported = false;
-      file.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
-      return true;
-    }
-    if (running.late) this.#restart(running);
+    const now = performance.now();
     if (file.onUnfinished === undefined) {
       this.#left.delete(file.path);
       running.file = file;
       running.isSlow = false;
       this.#restart(running);
+    } else if (running.late && now - running.reportedAt >= this.#options.timeoutMs) {
+      running.reportedAt = now;
+      file.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
     } else file.onUnfinished();
     return true;
   }
@@ -234,7 +232,7 @@ export class WideReader {
       startedAt: performance.now(),
       isSlow: false,
       late: false,
-      isUnreported: false,
+      reportedAt: Number.NEGATIVE_INFINITY,
     };
     this.#running.add(running);
     root.running++;
@@ -272,7 +270,7 @@ export class WideReader {
         this.#late++;
         onProgress();
         this.#leave(running);
-        running.isUnreported = file === undefined;
+        if (file !== undefined) running.reportedAt = now;
         file?.onError(new DicomReadError('read_timeout'), NOT_KNOWN);
       } else if (!running.isSlow) {
         running.isSlow = true;
