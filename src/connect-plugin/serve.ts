@@ -1,5 +1,4 @@
 /** Runs a plugin as Redpanda Connect starts it: a supervisor on Connect's socket, and the plugin in a worker process. */
-import { setFlagsFromString } from 'node:v8';
 import { readEnvironment } from '../config/environment.ts';
 import type { Plugin } from './component.ts';
 import { hostDeath, pluginAddress } from './host.ts';
@@ -25,15 +24,8 @@ export async function servePlugin(plugin: Plugin): Promise<void> {
 
 const END_WITHIN_MS = 1_000;
 
-/**
- * The requests and responses that the supervisor passes on count as growth of its heap, which is small: with V8's default, the whole heap
- * is collected about every 100 batches of 50 records. With this flag, the collections of the young generation free them in time.
- */
-const HEAP_MAY_GROW = '--heap-growing-percent=1000';
-
 async function supervise(type: Plugin['type']): Promise<void> {
   const address = pluginAddress();
-  setFlagsFromString(HEAP_MAY_GROW);
   const stop = stopRequest();
   const supervisor = new Supervisor({
     ...workerCommand(),

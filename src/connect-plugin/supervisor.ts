@@ -30,7 +30,7 @@ export interface SupervisorOptions extends WorkerCommand {
 
 /** What a worker's end costs. */
 export interface WorkerLoss {
-  /** Calls that it had not answered. */
+  /** Batches that it had not answered. */
   readonly calls: number;
   /** The pause before the next worker starts. */
   readonly delayMs: number;
@@ -208,7 +208,7 @@ export class Supervisor implements CallHandler {
     const lasted = performance.now() - this.#startedAt;
     this.#failures = lasted >= STABLE_MS ? 1 : this.#failures + 1;
     const delayMs = this.#failures === 1 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#failures - 2));
-    this.#options.onWorkerLost?.(end, { calls: unanswered.length, delayMs });
+    this.#options.onWorkerLost?.(end, { calls: unanswered.filter(hasBatch).length, delayMs });
     this.#restart = setTimeout(() => this.#start(), delayMs);
   }
 
@@ -261,6 +261,10 @@ const LATE_MS = 2_000;
 
 function isInit({ method }: PendingCall): boolean {
   return method === 'Init';
+}
+
+function hasBatch({ method }: PendingCall): boolean {
+  return method === 'ProcessBatch' || method === 'Send';
 }
 
 function partition<T>(items: readonly T[], belongs: (item: T) => boolean): readonly [T[], T[]] {
