@@ -40,6 +40,11 @@ export interface WaitingRecords {
   waits(records: readonly ConsumedRecord[], reason: WaitReason): void;
   /** How many of the `due` records may be resumed now. Resumed records count as in flight again. */
   resumable(due: number): number;
+  /**
+   * Which due records are to be resumed although none is resumable: others can't be committed before these are done. The returned function
+   * is for one pass over the due records. Default: none.
+   */
+  urgent?(): (record: Pick<ConsumedRecord, 'origin'>) => boolean;
   /** To be called when records no longer wait. Acknowledging them has the same effect. */
   resumes(records: readonly ConsumedRecord[]): void;
 }

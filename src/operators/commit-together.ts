@@ -59,7 +59,8 @@ export function commitTogether<R extends BatchRecord>(
         const before = reported.get(reason);
         if (before !== undefined) retry.onHeld?.(before, false);
         reported.delete(reason);
-        if (batches.length === 0) return;
+        // A commit may fail after the topology has ended: nothing would report its records as no longer held.
+        if (batches.length === 0 || subscriber.closed) return;
         const records = { reason, origins: originsOf(batches) };
         reported.set(reason, records);
         retry.onHeld?.(records, true);

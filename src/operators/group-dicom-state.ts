@@ -28,6 +28,9 @@ export interface GroupOptions {
   readonly onWaiting?: (change: number) => void;
 }
 
+/** The pause after no due record was urgent, in milliseconds. */
+const URGENT_PERIOD_MS = 250;
+
 /** How long a record had waited before an attempt, in milliseconds. */
 interface Waited {
   /** Until it was due. */
@@ -57,6 +60,8 @@ export function groupDicomState(
       const waiting = new WaitingFiles(fileWaitMs, scheduler);
       /** The storage roots of which files are being looked up. */
       const lookingUp = new Set<number | undefined>();
+      /** By `waiting.now`. */
+      let nextUrgentAt = 0;
       const end = () => {
         resumed(waiting.end());
         revoked.unsubscribe();
@@ -153,10 +158,20 @@ export function groupDicomState(
         return await attempt([...waited.keys()], Math.min(...due.map(({ closedAt }) => closedAt)), waited);
       }
 
-      /** The records for which there is no room remain due: in a database outage, each would hold its rows in memory. */
+      /** All due records are looked at, which may be many: seldom while there is none. */
+      function takeUrgent(): readonly WaitingFile[] {
+        const isUrgent = source.urgent?.();
+        if (isUrgent === undefined || waiting.now < nextUrgentAt) return [];
+        const urgent = waiting.takeIf((held) => isUrgent(held.source));
+        nextUrgentAt = urgent.length === 0 ? waiting.now + URGENT_PERIOD_MS : 0;
+        return urgent;
+      }
+
+      /** The records for which there is no room remain due, apart from those for which others wait: in a database outage, each would hold its rows in memory. */
       function resume(): Promise<Grouping> | undefined {
         if (waiting.due === 0) return undefined;
-        const due = waiting.take(source.resumable(Math.min(waiting.due, MOST)));
+        const resumable = source.resumable(Math.min(waiting.due, MOST));
+        const due = resumable > 0 ? waiting.take(resumable) : takeUrgent();
         if (due.length === 0) return undefined;
         resumed(due);
         return retry(due);

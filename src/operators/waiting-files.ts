@@ -81,6 +81,13 @@ export class WaitingFiles {
     return this.#due.splice(0, records);
   }
 
+  /** Removes the due records that are wanted, those that are due first. */
+  takeIf(isWanted: (held: WaitingFile) => boolean): readonly WaitingFile[] {
+    const taken = new Set(this.#due.filter(isWanted));
+    if (taken.size > 0) this.#due = this.#due.filter((held) => !taken.has(held));
+    return [...taken];
+  }
+
   /** Whether `end()` was called. */
   get hasEnded(): boolean {
     return this.#ended;

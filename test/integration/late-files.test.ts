@@ -6,6 +6,7 @@ import { differences, expectedState } from '../../src/testing/end-state.ts';
 import type { LoadRecord } from '../../src/testing/load.ts';
 import { Pipeline } from '../../src/testing/pipeline.ts';
 import { publishedAt, repetitions, timesPublished } from '../support/times-published.ts';
+import { OwnKafka } from './support/own-kafka.ts';
 import { describeWith } from './support/services.ts';
 
 const SECONDS = 1_000;
@@ -126,6 +127,27 @@ await describeWith(['kafka', 'postgres'], 'while files are late', ({ kafka, post
     const last = pipeline.start({}, ['--exactly-once'], { log: `${pipeline.log}.last` });
     await pipeline.untilCommitted(90 * SECONDS);
     expect((await last.signal('SIGTERM')).code).toBe(0);
+    expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
+    expect(await repetitions(pipeline)).toEqual([]);
+  });
+
+  it('all records are committed in transactions although the metadata has no room for those that wait', {
+    timeout: 150 * SECONDS,
+  }, async () => {
+    await using own = await OwnKafka.start(['offset.metadata.max.bytes=300']);
+    await using pipeline = await Pipeline.create({ brokers: own.brokers, dsn: postgres.dsn, partitions: 1 });
+    const load = await pipeline.publish({ count: RECORDS, imagesPerSeries: 1 });
+    const bringBack = delayFiles(pipeline, load, 8);
+    const service = pipeline.start(PATIENT, [...NARROW, '--exactly-once']);
+    const held = async () => {
+      const text = await fetch(`${service.url()}/metrics`).then((answer) => answer.text());
+      return Number(/^wado_commit_metadata_overflow_offsets\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+    };
+    // All records in flight wait for room in the metadata.
+    await expect.poll(held, { timeout: 60 * SECONDS, interval: 200 }).toBeGreaterThanOrEqual(100);
+    bringBack();
+    await pipeline.untilCommitted(60 * SECONDS);
+    expect((await service.signal('SIGTERM')).code).toBe(0);
     expect(differences(await pipeline.endState(), expectedState(load))).toEqual([]);
     expect(await repetitions(pipeline)).toEqual([]);
   });

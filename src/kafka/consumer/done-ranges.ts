@@ -105,26 +105,47 @@ function nothing(ranges: DoneRanges): EncodedRanges {
   return { bytes: Buffer.alloc(0), listedTo: ranges[0] ?? Number.POSITIVE_INFINITY };
 }
 
-/** The shorter coding, with its parameters. Its length is estimated from the means. */
+/**
+ * The shorter coding, with the parameters that make it shortest. With estimated ones, the list could become longer when an offset is done,
+ * and then a transaction could not commit that offset.
+ */
 function codingFor(base: number, ranges: DoneRanges) {
   const count = ranges.length / 2;
   const doneOffsets = countOf(ranges);
   const openOffsets = (ranges.at(-1) ?? base) - base - doneOffsets;
-  const distance = parameterFor(doneOffsets / openOffsets);
-  const done = parameterFor(doneOffsets / count - 1);
-  const open = parameterFor(openOffsets / count - 1);
-  let distances = 0;
-  let runs = 0;
-  for (let i = 0, at = base; i < ranges.length; i += 2) {
-    const from = ranges[i] ?? at;
-    const to = ranges[i + 1] ?? from;
-    distances += (from - at - 1) * bitsOf(0, distance) + bitsOf(to - from, distance);
-    runs += bitsOf(from - at - 1, open) + bitsOf(to - from - 1, done);
-    at = to;
+  const sum = (bits: (opens: number, length: number) => number) => {
+    let total = 0;
+    for (let i = 0, at = base; i < ranges.length; i += 2) {
+      const from = ranges[i] ?? at;
+      const to = ranges[i + 1] ?? from;
+      total += bits(from - at - 1, to - from);
+      at = to;
+    }
+    return total;
+  };
+  const distance = shortest(parameterFor(doneOffsets / openOffsets), (parameter) =>
+    sum((opens, length) => opens * bitsOf(0, parameter) + bitsOf(length, parameter)),
+  );
+  const done = shortest(parameterFor(doneOffsets / count - 1), (parameter) =>
+    sum((_, length) => bitsOf(length - 1, parameter)),
+  );
+  const open = shortest(parameterFor(openOffsets / count - 1), (parameter) => sum((opens) => bitsOf(opens, parameter)));
+  return distance.bits <= done.bits + open.bits
+    ? { coding: DISTANCES, parameter: distance.parameter, openParameter: 0 }
+    : { coding: RUNS, parameter: done.parameter, openParameter: open.parameter };
+}
+
+/** The parameter with the fewest bits, searched from an estimate on: the number of bits has one minimum. */
+function shortest(estimate: number, bitsWith: (parameter: number) => number) {
+  let best = { parameter: estimate, bits: bitsWith(estimate) };
+  for (const step of [-1, 1]) {
+    for (let parameter = best.parameter + step; parameter >= 0 && parameter <= MAX_PARAMETER; parameter += step) {
+      const bits = bitsWith(parameter);
+      if (bits >= best.bits) break;
+      best = { parameter, bits };
+    }
   }
-  return distances <= runs
-    ? { coding: DISTANCES, parameter: distance, openParameter: 0 }
-    : { coding: RUNS, parameter: done, openParameter: open };
+  return best;
 }
 
 function checksumOf(log: string, base: number, bytes: Buffer): number {

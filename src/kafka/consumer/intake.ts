@@ -9,7 +9,7 @@ export interface WaitingLimits {
 
 /** Limits of what is emitted and not acknowledged. */
 export interface IntakeOptions {
-  /** Maximum number of emitted records that are neither acknowledged nor waiting. */
+  /** Maximum number of emitted records that are neither acknowledged nor waiting, apart from `Intake.beyond`. */
   readonly checkpointLimit: number;
   /** Limits of the records that wait. Default: none. */
   readonly waitingLimits?: WaitingLimits;
@@ -25,11 +25,15 @@ export type IntakePause = (typeof PAUSES)[number];
 /** A paused intake resumes below this share of the limit, so that it doesn't pause again at the next record. */
 const RESUME_BELOW = 0.9;
 
+/** The number of records in flight beyond `checkpointLimit`. */
+const MOST_BEYOND = 100;
+
 type TrackedCounts = Pick<WatermarkTracker, 'inFlight' | 'resumed' | 'waiting' | 'waitingBytes'>;
 
 /**
  * How many records may be polled, and how many waiting ones resumed. Both share `checkpointLimit`: resumed records get up to half of it
- * while there are new ones, too, and new records get the rest, so that neither holds up the other. `changed` is called when a limit of the
+ * while there are new ones, too, and new records get the rest, so that neither holds up the other. A few more may be resumed for which
+ * others wait. `changed` is called when a limit of the
  * waiting records pauses the intake, and when it resumes.
  */
 export class Intake {
@@ -85,6 +89,12 @@ export class Intake {
     const granted = Math.max(0, Math.min(due, this.#resumedLimit - resumed, free));
     this.#claimed = due - granted;
     return granted;
+  }
+
+  /** How many records may be resumed beyond `checkpointLimit` now, because others can't be committed before they are done. */
+  get beyond(): number {
+    const limit = this.#inFlight + Math.min(MOST_BEYOND, this.#resumedLimit);
+    return Math.max(0, limit - this.#tracker.inFlight - this.#polled);
   }
 
   get #resumedLimit(): number {

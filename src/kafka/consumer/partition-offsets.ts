@@ -41,6 +41,12 @@ export interface OldestRecord {
   readonly waitsFor?: WaitReason;
 }
 
+/**
+ * What the acknowledgement of an unacknowledged record does to the list of the done offsets. The oldest one's moves the watermark, which
+ * shortens the list. Below a done offset, a gap closes, and with few exceptions the list becomes shorter. Above, the list grows.
+ */
+export type Gap = 'oldest' | 'closable';
+
 /** What may be committed of a partition. */
 export interface CommittableOffset extends PartitionOffset {
   readonly log?: LogIdentity;
@@ -99,6 +105,8 @@ export class PartitionOffsets {
   /** The done offsets that were committed by an earlier assignment, of which those at `#earlierAt` and later are above `#last`. */
   readonly #earlier: DoneRanges;
   #earlierAt = 0;
+  /** The highest offset that is acknowledged, or that an earlier assignment has done; or -1. */
+  #highestDone: number;
 
   constructor(topic: string, partition: number, assignment: Assignment, { offset, isCommitted, done }: PartitionStart) {
     this.topic = topic;
@@ -108,6 +116,7 @@ export class PartitionOffsets {
     this.#watermark = isCommitted ? -1 : offset;
     this.#taken = isCommitted ? offset : -1;
     this.#earlier = done;
+    this.#highestDone = (done.at(-1) ?? 0) - 1;
   }
 
   /** The number of emitted records that are not acknowledged. */
@@ -195,6 +204,12 @@ export class PartitionOffsets {
     return index >= 0 && this.#acked[index] === false;
   }
 
+  /** See `Gap`. */
+  gapAt(offset: number): Gap | undefined {
+    if (offset === this.#offsets[this.#head]) return 'oldest';
+    return offset < this.#highestDone ? 'closable' : undefined;
+  }
+
   /** Returns false when the offset was not waiting for an acknowledgement. */
   ack(offset: number): boolean {
     const index = this.#indexOf(offset);
@@ -202,6 +217,7 @@ export class PartitionOffsets {
     this.#acked[index] = true;
     this.#unacked--;
     this.#isChanged = true;
+    this.#highestDone = Math.max(this.#highestDone, offset);
     this.#endWait(offset);
     this.#resumed.delete(offset);
     return true;

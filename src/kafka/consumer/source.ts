@@ -79,7 +79,7 @@ export class KafkaSource implements Source, Offsets {
     const sessionMs = Number(options.config['session.timeout.ms'] ?? Number.POSITIVE_INFINITY);
     this.#suspension = new SuspensionDetector(sessionMs, () => this.#rejoin());
     this.#intake = new Intake(this.#tracker, options, (pause) => this.#events.intake?.(pause));
-    this.waiting = new TrackedWaiting(this.#tracker, this.#intake);
+    this.waiting = new TrackedWaiting(this.#tracker, this.#intake, options.commits);
     this.transactionOffsets = new TransactionOffsets(this.#tracker, this.#encoder, this.#events);
     if (options.commits !== 'transaction') this.#committer = this.#createCommitter();
     this.#rebalances = this.#createRebalances();

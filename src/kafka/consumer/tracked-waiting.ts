@@ -3,17 +3,24 @@ import type { WaitingRecords, WaitReason } from '../../ports.ts';
 import type { ConsumedRecord } from '../../records/records.ts';
 import type { Intake } from './intake.ts';
 import { kafkaOrigin, waitingOf } from './origin.ts';
+import type { KafkaSourceOptions } from './source-options.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
 /** The waiting records of a tracker. Only those of current assignments are wanted. */
 export class TrackedWaiting implements WaitingRecords {
   readonly revoked$: Observable<void>;
   readonly #tracker: WatermarkTracker;
-  readonly #intake: Pick<Intake, 'resumable'>;
+  readonly #intake: Pick<Intake, 'resumable' | 'beyond'>;
+  readonly #commits: KafkaSourceOptions['commits'];
 
-  constructor(tracker: WatermarkTracker, intake: Pick<Intake, 'resumable'>) {
+  constructor(
+    tracker: WatermarkTracker,
+    intake: Pick<Intake, 'resumable' | 'beyond'>,
+    commits: KafkaSourceOptions['commits'] = 'source',
+  ) {
     this.#tracker = tracker;
     this.#intake = intake;
+    this.#commits = commits;
     this.revoked$ = tracker.revoked$;
   }
 
@@ -24,6 +31,20 @@ export class TrackedWaiting implements WaitingRecords {
 
   resumable(due: number): number {
     return this.#intake.resumable(due);
+  }
+
+  /**
+   * A transaction commits no record before the metadata has room for it. The records that wait make room, but would get none in flight when
+   * all of it is taken by records that can't be committed. The oldest record of a partition can always be committed.
+   */
+  urgent(): (record: Pick<ConsumedRecord, 'origin'>) => boolean {
+    if (this.#commits !== 'transaction') return () => false;
+    let room = this.#intake.beyond;
+    return ({ origin }) => {
+      const gap = this.#tracker.gapAt(kafkaOrigin(origin));
+      if (gap === 'closable') return room > 0 && room-- > 0;
+      return gap === 'oldest';
+    };
   }
 
   isWanted({ origin }: Pick<ConsumedRecord, 'origin'>): boolean {

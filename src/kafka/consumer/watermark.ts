@@ -5,6 +5,7 @@ import type { DoneRanges } from './done-ranges.ts';
 import {
   type Assignment,
   type CommittableOffset,
+  type Gap,
   PartitionOffsets,
   type PartitionProgress,
   type Waiting,
@@ -220,6 +221,11 @@ export class WatermarkTracker {
   /** Whether this record still waits for its acknowledgement under its assignment. */
   isAwaited(record: TrackedOffset): boolean {
     return this.#current(record)?.isAwaited(record.offset) ?? false;
+  }
+
+  /** Which kind of gap an unacknowledged record of a current assignment is. */
+  gapAt(record: TrackedOffset): Gap | undefined {
+    return this.#current(record)?.gapAt(record.offset);
   }
 
   /** What could be committed of a partition if these offsets were acknowledged, too; undefined when it isn't assigned. */
