@@ -21,7 +21,7 @@ function setUp() {
     stalled.check({
       positions: [{ topic: 't', partition: 0, offset }],
       ends: end === undefined ? new Map() : new Map([[NAME, end]]),
-      polls,
+      polls: () => polls,
       fetches: () => fetches,
     });
   const run = (forMs: number, facts: (elapsedMs: number) => Partial<Facts> = () => ({})) => {
@@ -78,7 +78,7 @@ describe('a stalled partition', () => {
   it('keeps its number of attempts while it is not assigned', () => {
     const { stalled, run } = setUp();
     run(STALL_AFTER_MS + PERIOD_MS);
-    stalled.check({ positions: [], ends: new Map(), polls: true, fetches: () => undefined });
+    stalled.check({ positions: [], ends: new Map(), polls: () => true, fetches: () => undefined });
     expect(stalled.names).toEqual([]);
     expect(run(STALL_AFTER_MS + PERIOD_MS).map(({ attempt }) => attempt)).toEqual([2]);
   });

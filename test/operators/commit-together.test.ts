@@ -44,6 +44,27 @@ describe('commitTogether', () => {
     expect(transactions).toEqual([[1], [2, 3]]);
   });
 
+  it('reports no records as held when a transaction fails after the topology has ended', async () => {
+    const held: boolean[] = [];
+    let fail: (error: Error) => void = () => undefined;
+    const commit = () => new Promise<never>((_, reject) => (fail = reject));
+    const batches$ = new Subject<StoredBatch>();
+    const ended = batches$
+      .pipe(
+        commitTogether(
+          { name: 'transaction', commit, admit },
+          { ...DEFAULT_RETRY, onHeld: (_, isHeld) => held.push(isHeld) },
+        ),
+      )
+      .subscribe();
+    batches$.next(batch(1));
+    await new Promise(setImmediate);
+    ended.unsubscribe();
+    fail(new SinkError('transaction', 'unavailable', 'partitions revoked'));
+    await new Promise(setImmediate);
+    expect(held).toEqual([]);
+  });
+
   it('retries the same batches after a transaction that failed for a transient reason', async () => {
     const attempts: unknown[][] = [];
     const commit = async (batches: readonly StoredBatch[]) => {

@@ -8,6 +8,7 @@ import { POLL_MS } from './connection.ts';
 import type { SourceEvents } from './events.ts';
 import type { Intake } from './intake.ts';
 import { toRecord } from './to-record.ts';
+import { TurnPause } from './turn-pause.ts';
 import type { WatermarkTracker } from './watermark.ts';
 
 /** Maximum number of records per `consume()` call. More is no faster and blocks the event loop for longer. */
@@ -40,6 +41,8 @@ export class PollLoop {
   #actions: ((isPolling: boolean) => void)[] = [];
   #hasEnded = false;
   #positionsAt = Number.NEGATIVE_INFINITY;
+  #turns: TurnPause | undefined;
+  #ends: ReadonlyMap<string, number> = new Map();
 
   constructor(options: PollLoopOptions) {
     this.#options = options;
@@ -69,9 +72,14 @@ export class PollLoop {
     });
   }
 
-  /** Whether there is room for records. Without room, none are polled. */
-  get hasRoom(): boolean {
-    return this.#options.intake.room > 0;
+  /** Whether records of a partition are polled: there is room for records, and it isn't paused for the turn of another one. */
+  polls(partition: Partition): boolean {
+    return this.#options.intake.room > 0 && this.#turns?.isPaused(partition) !== true;
+  }
+
+  /** To be called with the offset after the last readable record of each partition, by `partitionName`; empty while they are unknown. */
+  readable(ends: ReadonlyMap<string, number>): void {
+    this.#ends = ends;
   }
 
   /** Resolves when `wanted()` returns false. Rejects with a SourceError when a retry can't help. */
@@ -87,13 +95,15 @@ export class PollLoop {
   async #run(consumer: NativeConsumer): Promise<void> {
     const { tracker, wanted, events } = this.#options;
     const pause = new AssignmentPause(consumer, this.#options.assignments);
+    const turns = new TurnPause(consumer, tracker, this.#options.assignments);
+    this.#turns = turns;
     let fullSince = Number.NaN;
     while (wanted()) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#act(true);
       if (this.#options.intake.room > 0) {
         fullSince = Number.NaN;
-        pause.resume();
+        if (pause.resume()) turns.resumed();
       } else {
         if (Number.isNaN(fullSince)) fullSince = performance.now();
         if (performance.now() - fullSince < PAUSE_AFTER_MS) {
@@ -109,6 +119,7 @@ export class PollLoop {
       this.#emit(messages);
       this.#options.intake.polls(0);
       this.#notePositions(consumer);
+      if (count > 0) turns.polled(this.#ends);
     }
   }
 
@@ -162,12 +173,14 @@ class AssignmentPause {
     this.#consumer.pause([...this.#paused]);
   }
 
-  resume(): void {
-    if (Number.isNaN(this.#pausedAt)) return;
+  /** Returns whether partitions were paused. */
+  resume(): boolean {
+    if (Number.isNaN(this.#pausedAt)) return false;
     const assigned = new Set(this.#consumer.assignments().map(partitionName));
     this.#consumer.resume(this.#paused.filter((each) => assigned.has(partitionName(each))));
     this.#paused = [];
     this.#pausedAt = Number.NaN;
+    return true;
   }
 }
 

@@ -43,7 +43,6 @@ export class KafkaSource implements Source, Offsets {
   readonly #options: KafkaSourceOptions;
   readonly #events: SourceEvents;
   readonly #tracker: WatermarkTracker;
-  /** What a transaction commits. */
   readonly transactionOffsets: TransactionOffsets;
   /** Undefined when a transaction commits. */
   readonly #committer: Committer | undefined;
@@ -271,10 +270,11 @@ export class KafkaSource implements Source, Offsets {
 
   /** Restarts the partitions that aren't read; if that didn't help, replaces the client. */
   #recoverStalled(ends: ReadonlyMap<string, number>): void {
+    this.#pollLoop?.readable(ends);
     const stalls = this.#stalled.check({
       positions: this.#tracker.positions(),
       ends,
-      polls: this.#pollLoop?.hasRoom ?? false,
+      polls: (partition) => this.#pollLoop?.polls(partition) ?? false,
       fetches: (partition) => fetchesOf(this.#statistics, partition),
     });
     this.#readiness.stalled(this.#stalled.names);

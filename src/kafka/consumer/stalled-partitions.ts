@@ -14,8 +14,8 @@ export interface ReadState {
   readonly positions: readonly PartitionOffset[];
   /** By `partitionName`, the offset after the last record that may be read. Empty while the brokers don't answer. */
   readonly ends: ReadonlyMap<string, number>;
-  /** Whether records are polled: the assignment isn't paused, and there is room for records. */
-  readonly polls: boolean;
+  /** Whether records of a partition are polled: it isn't paused, and there is room for records. */
+  polls(partition: Partition): boolean;
   /** The fetches of a partition's broker; undefined without a broker or before the first statistics. */
   fetches(partition: Partition): FetchState | undefined;
 }
@@ -77,7 +77,7 @@ export class StalledPartitions {
         continue;
       }
       if (attempts > 0) names.push(name);
-      if (before === undefined || before.offset !== offset || end === undefined || !polls) {
+      if (before === undefined || before.offset !== offset || end === undefined || !polls({ topic, partition })) {
         this.#watched.set(name, restarted);
         continue;
       }
