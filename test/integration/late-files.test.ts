@@ -16,7 +16,8 @@ const LATE_EVERY = 20;
 const NARROW = ['--set', 'input.redpanda.unordered_processing.checkpoint_limit=100'];
 /** The full run has 20. */
 const KILLS = Number(process.env.WADO_LATE_FILES_KILLS ?? 2);
-const PER_KILL = 3_000;
+/** Enough that no process runs out of records before it is killed: 20 kills on a fast machine take 20,000. */
+const PER_KILL = Number(process.env.WADO_LATE_FILES_PER_KILL ?? 3_000);
 /** As shipped. */
 const COMMIT_PERIOD_MS = 1_000;
 /** From the publication of a batch to the broker's answer to the commit, on a busy machine. */

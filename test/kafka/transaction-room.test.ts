@@ -64,7 +64,7 @@ class Consumer {
   #poll(records: number, waitsFor: (partition: number, offset: number) => number): boolean {
     let polled = false;
     for (let room = this.#intake.room; room > 0; room--) {
-      const partition = this.#next.findIndex((offset) => offset === Math.min(...this.#next));
+      const partition = this.#next.indexOf(Math.min(...this.#next));
       const offset = this.#next[partition] ?? 0;
       if (offset >= records) break;
       this.#next[partition] = offset + 1;
