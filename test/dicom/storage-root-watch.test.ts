@@ -12,10 +12,13 @@ import {
 let folder: string;
 let watch: StorageRootWatch | undefined;
 let changes: [index: number, code: string | undefined][];
+/** The checks of other test files in this process that are still pending. */
+let others: number;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'root-watch-'));
   changes = [];
+  others = pendingRootProbes();
 });
 
 afterEach(() => {
@@ -97,11 +100,12 @@ describe('the watch over storage roots', () => {
     ]);
     await expect.poll(() => calls.get('/good')).toBeGreaterThan(3);
     expect(calls.get('/dead')).toBe(1);
-    expect(pendingRootProbes()).toBe(1);
+    expect(pendingRootProbes()).toBeGreaterThan(0);
+    expect(pendingRootProbes()).toBeLessThanOrEqual(others + 1);
     answer(undefined);
     await reported(3);
     expect(changes[2]).toEqual([0, undefined]);
-    await expect.poll(pendingRootProbes).toBe(0);
+    await expect.poll(pendingRootProbes).toBeLessThanOrEqual(others);
   });
 
   it('says that a root was unusable after a check of its own, and that it is usable only for what began later', async () => {
@@ -141,7 +145,7 @@ describe('the watch over storage roots', () => {
     expect(await root.usableSince(0, performance.now())).toBe(false);
     expect(changes).toEqual([[0, 'ETIMEDOUT']]);
     answer(undefined);
-    await expect.poll(pendingRootProbes).toBe(0);
+    await expect.poll(pendingRootProbes).toBeLessThanOrEqual(others);
   });
 
   it('checks the other roots while three do not answer, where that many checks may be pending', async () => {
@@ -153,7 +157,7 @@ describe('the watch over storage roots', () => {
     expect(changes.at(-1)).toEqual([3, undefined]);
     watch?.close();
     for (const each of answers) each();
-    await expect.poll(pendingRootProbes).toBe(0);
+    await expect.poll(pendingRootProbes).toBeLessThanOrEqual(others);
   });
 
   it('never has more than two checks pending, whatever the number of dead roots', async () => {
@@ -166,6 +170,6 @@ describe('the watch over storage roots', () => {
     expect(answers).toHaveLength(2);
     watch?.close();
     for (const each of answers) each();
-    await expect.poll(pendingRootProbes).toBe(0);
+    await expect.poll(pendingRootProbes).toBeLessThanOrEqual(others);
   });
 });
