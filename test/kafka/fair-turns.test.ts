@@ -91,11 +91,22 @@ describe('the turns of the partitions', () => {
     expect(client.positions[1]).toBeGreaterThan(40);
   });
 
-  it('end at once when the partition is read to its end', () => {
-    const client = new Client([1e9, 5]);
-    client.run(2_000 + 10 * POLL_MS);
-    expect(client.positions[1]).toBe(5);
+  it('end before the partition is read to its end, where the broker would hold its fetch', () => {
+    const client = new Client([1e9, 30_020]);
+    client.positions[1] = 20;
+    client.run(2_000 + 5 * POLL_MS);
+    expect(client.paused).toEqual([0]);
+    client.positions[1] = 20_021;
+    client.run(2 * POLL_MS);
     expect(client.paused).toEqual([]);
+  });
+
+  it('are not given to a partition with fewer records than a turn may read', () => {
+    const client = new Client([1e9, 29_999]);
+    for (let i = 0; i < 500; i++) {
+      client.run(POLL_MS);
+      expect(client.paused).toEqual([]);
+    }
   });
 
   it('do not count the time in which nothing was polled', () => {
@@ -108,8 +119,8 @@ describe('the turns of the partitions', () => {
           { topic: 't', partition: 1, offset: 0 },
         ],
         new Map([
-          ['t/0', 100],
-          ['t/1', 100],
+          ['t/0', 1e9],
+          ['t/1', 1e9],
         ]),
       );
     at(0, 1);

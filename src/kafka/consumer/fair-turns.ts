@@ -4,6 +4,12 @@ import { type Partition, type PartitionOffset, partitionName } from '../client/t
 const STARVED_MS = 2_000;
 /** How long the others are paused for it, in milliseconds. */
 const TURN_MS = 1_000;
+/**
+ * A turn begins only with this number of readable records, and ends when fewer than the second number are left. At its end, the broker would
+ * hold the partition's fetch for `fetch.wait.max.ms`, and the client sends no other one to this broker meanwhile.
+ */
+const LEAST_AT_START = 30_000;
+const LEAST_LEFT = 10_000;
 /** The shortest and the longest pause after a turn in which nothing was read, in milliseconds. */
 const FIRST_BREAK_MS = 10_000;
 const LONGEST_BREAK_MS = 10 * 60_000;
@@ -31,7 +37,8 @@ interface Turn {
  * Lets every partition with records be read. A broker answers a fetch with one batch of the first partition at least, and of the others only
  * with batches that fit into `max.partition.fetch.bytes`. librdkafka (2.15.1, rdkafka_broker.c) starts each fetch with the same partition
  * when its queue was full before. So in a backlog of larger batches, one partition is read to its end before the next one. A partition
- * that isn't read for 2 s although it has records gets a second in which the others are paused.
+ * that isn't read for 2 s although it has records gets a second in which the others are paused, if it has
+ * tens of thousands of records.
  */
 export class FairTurns {
   readonly #watched = new Map<string, Watched>();
@@ -81,14 +88,14 @@ export class FairTurns {
       }
       const isRead = offset !== watched.offset;
       hasRead ||= isRead;
-      if (isRead || !isReadable(watched, ends)) watched.readAt = now;
+      if (isRead || readable(watched, ends) <= 0) watched.readAt = now;
       watched.offset = offset;
     }
     return hasRead;
   }
 
   #hasEnded({ watched, until }: Turn, now: number, ends: ReadonlyMap<string, number>): boolean {
-    return now >= until || !isReadable(watched, ends);
+    return now >= until || readable(watched, ends) < LEAST_LEFT;
   }
 
   #endTurn({ watched, offset }: Turn, now: number): void {
@@ -104,19 +111,22 @@ export class FairTurns {
   #startRound(now: number, ends: ReadonlyMap<string, number>): void {
     if (this.#next.length > 0) return;
     this.#next = [...this.#watched.values()]
-      .filter((each) => isReadable(each, ends) && now - each.readAt >= STARVED_MS && now >= each.breakUntil)
+      .filter(
+        (each) => readable(each, ends) >= LEAST_AT_START && now - each.readAt >= STARVED_MS && now >= each.breakUntil,
+      )
       .sort((a, b) => a.readAt - b.readAt);
   }
 
   #startTurn(now: number, ends: ReadonlyMap<string, number>): void {
     for (let watched = this.#next.shift(); watched !== undefined; watched = this.#next.shift()) {
-      if (!isReadable(watched, ends)) continue;
+      if (readable(watched, ends) < LEAST_AT_START) continue;
       this.#turn = { watched, offset: watched.offset, until: now + TURN_MS };
       return;
     }
   }
 }
 
-function isReadable({ partition, offset }: Watched, ends: ReadonlyMap<string, number>): boolean {
-  return offset >= 0 && offset < (ends.get(partitionName(partition)) ?? Number.NEGATIVE_INFINITY);
+/** The number of offsets up to the end of the partition, as far as it is known. */
+function readable({ partition, offset }: Watched, ends: ReadonlyMap<string, number>): number {
+  return offset < 0 ? 0 : (ends.get(partitionName(partition)) ?? 0) - offset;
 }
