@@ -9,13 +9,13 @@ class Client {
   readonly turns = new FairTurns();
   readonly positions: number[];
   readonly #ends: readonly number[];
-  readonly #readsAll: boolean;
+  readsAll: boolean;
   #now = 0;
   paused: readonly number[] = [];
 
   constructor(ends: readonly number[], readsAll = false) {
     this.#ends = ends;
-    this.#readsAll = readsAll;
+    this.readsAll = readsAll;
     this.positions = ends.map(() => 0);
   }
 
@@ -31,7 +31,7 @@ class Client {
           ? partition
           : [],
       );
-      const read = this.#readsAll ? readable : readable.slice(0, 1);
+      const read = this.readsAll ? readable : readable.slice(0, 1);
       for (const partition of read) this.positions[partition] = (this.positions[partition] ?? 0) + 1;
       this.paused = this.turns
         .pausedAt(
@@ -63,6 +63,33 @@ describe('the turns of the partitions', () => {
       client.run(POLL_MS);
       expect(client.paused).toEqual([]);
     }
+  });
+
+  it('pause nothing any more when all partitions are read again', () => {
+    const client = new Client(Array.from({ length: 5 }, () => 1e9));
+    client.run(4_000);
+    expect(client.paused).toHaveLength(4);
+    client.readsAll = true;
+    client.run(5_000);
+    for (let i = 0; i < 500; i++) {
+      client.run(POLL_MS);
+      expect(client.paused).toEqual([]);
+    }
+  });
+
+  it('give a partition that gets many records at once two seconds first, like any other', () => {
+    const client = new Client([1e9, 1e9]);
+    const atEnd = new Map([
+      ['t/0', 1e9],
+      ['t/1', 0],
+    ]);
+    client.run(10_000, { ends: atEnd });
+    for (let i = 0; i < 95; i++) {
+      client.run(POLL_MS);
+      expect(client.paused).toEqual([]);
+    }
+    client.run(10 * POLL_MS);
+    expect(client.paused).toEqual([0]);
   });
 
   it('pause nothing for a partition that is read to its end, or whose end no broker says', () => {

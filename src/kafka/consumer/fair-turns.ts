@@ -37,8 +37,7 @@ interface Turn {
  * Lets every partition with records be read. A broker answers a fetch with one batch of the first partition at least, and of the others only
  * with batches that fit into `max.partition.fetch.bytes`. librdkafka (2.15.1, rdkafka_broker.c) starts each fetch with the same partition
  * when its queue was full before. So in a backlog of larger batches, one partition is read to its end before the next one. A partition
- * that isn't read for 2 s although it has records gets a second in which the others are paused, if it has
- * tens of thousands of records.
+ * that isn't read for 2 s although it has tens of thousands of records gets a second in which the others are paused.
  */
 export class FairTurns {
   readonly #watched = new Map<string, Watched>();
@@ -47,7 +46,7 @@ export class FairTurns {
   #calledAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * To be called after each poll for which there was room. `positions`: the next offset to read of each assigned partition. `ends`: by
+   * To be called at least once a second while there is room for records. `positions`: the next offset to read of each assigned partition. `ends`: by
    * `partitionName`, the offset after the last readable record, as far as brokers answer. Returns the partitions to pause until the next
    * call.
    */
@@ -61,7 +60,7 @@ export class FairTurns {
     const hasRead = this.#note(now, positions, ends);
     if (this.#turn !== undefined && this.#hasEnded(this.#turn, now, ends)) this.#endTurn(this.#turn, now);
     if (this.#turn === undefined && hasRead) this.#startRound(now, ends);
-    if (this.#turn === undefined) this.#startTurn(now, ends);
+    if (this.#turn === undefined) this.#startTurn(now);
     const { watched } = this.#turn ?? {};
     return watched === undefined
       ? []
@@ -104,7 +103,7 @@ export class FairTurns {
     watched.breakUntil = isFruitless ? now + watched.breakMs : now;
     watched.breakMs = isFruitless ? Math.min(LONGEST_BREAK_MS, 2 * watched.breakMs) : FIRST_BREAK_MS;
     if (this.#next.length > 0) return;
-    // The others could not be read during the round.
+    // The others could not be read during the round: nothing is known of them.
     for (const each of this.#watched.values()) each.readAt = now;
   }
 
@@ -117,12 +116,9 @@ export class FairTurns {
       .sort((a, b) => a.readAt - b.readAt);
   }
 
-  #startTurn(now: number, ends: ReadonlyMap<string, number>): void {
-    for (let watched = this.#next.shift(); watched !== undefined; watched = this.#next.shift()) {
-      if (readable(watched, ends) < LEAST_AT_START) continue;
-      this.#turn = { watched, offset: watched.offset, until: now + TURN_MS };
-      return;
-    }
+  #startTurn(now: number): void {
+    const watched = this.#next.shift();
+    if (watched !== undefined) this.#turn = { watched, offset: watched.offset, until: now + TURN_MS };
   }
 }
 

@@ -95,7 +95,7 @@ export class PollLoop {
   async #run(consumer: NativeConsumer): Promise<void> {
     const { tracker, wanted, events } = this.#options;
     const pause = new AssignmentPause(consumer, this.#options.assignments);
-    const turns = new TurnPause(consumer, tracker, this.#options.assignments);
+    const turns = new TurnPause({ consumer, tracker, assignments: this.#options.assignments });
     this.#turns = turns;
     let fullSince = Number.NaN;
     while (wanted()) {
