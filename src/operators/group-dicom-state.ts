@@ -160,8 +160,9 @@ export function groupDicomState(
 
       /** All due records are looked at, which may be many: seldom while there is none. */
       function takeUrgent(): readonly WaitingFile[] {
+        if (waiting.now < nextUrgentAt) return [];
         const isUrgent = source.urgent?.();
-        if (isUrgent === undefined || waiting.now < nextUrgentAt) return [];
+        if (isUrgent === undefined) return [];
         const urgent = waiting.takeIf((held) => isUrgent(held.source));
         nextUrgentAt = urgent.length === 0 ? waiting.now + URGENT_PERIOD_MS : 0;
         return urgent;

@@ -87,7 +87,7 @@ class Consumer {
   #resume(): boolean {
     const due = this.#held.filter(({ dueAt }) => dueAt <= this.#round).sort((a, b) => a.dueAt - b.dueAt);
     const free = this.#waiting.resumable(Math.min(due.length, DUE_AT_ONCE));
-    const isUrgent = this.#waiting.urgent();
+    const isUrgent = this.#waiting.urgent?.() ?? (() => false);
     const resumed = new Set(free > 0 ? due.slice(0, free) : due.filter(({ record }) => isUrgent(record)));
     const records = [...resumed].map(({ record }) => record);
     this.#held = this.#held.filter((each) => !resumed.has(each));
@@ -96,6 +96,15 @@ class Consumer {
     return resumed.size > 0;
   }
 }
+
+describe('records that wait', () => {
+  it('are urgent only where a transaction commits: otherwise nothing waits for them', () => {
+    const tracker = new WatermarkTracker();
+    const intake = new Intake(tracker, { checkpointLimit: 1 });
+    expect(new TrackedWaiting(tracker, intake, 'source').urgent).toBeUndefined();
+    expect(new TrackedWaiting(tracker, intake, 'transaction').urgent).toBeDefined();
+  });
+});
 
 describe('records that wait while the rest cannot be committed before them', () => {
   it('are resumed, so that all records are committed in the end', () => {

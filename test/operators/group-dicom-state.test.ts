@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DicomReadError, type DicomReadErrorCode, SinkError } from '../../src/errors.ts';
 import { groupDicomState } from '../../src/operators/group-dicom-state.ts';
 import { parseRecord } from '../../src/operators/parse-records.ts';
-import type { HeaderFailure, HeaderReader, Sink } from '../../src/ports.ts';
+import type { HeaderFailure, HeaderReader, Sink, WaitingRecords } from '../../src/ports.ts';
 import type { ParsedRecord } from '../../src/records/records.ts';
 import { createMemoryDatabase } from '../../src/sinks/memory.ts';
 import { consumedRecord, neverRevoked } from '../../src/testing/consumed-record.ts';
@@ -202,6 +202,52 @@ describe('waiting records whose files appear while a database is down', () => {
     isUp = true;
     await pass(20_000, 50);
     expect([driver.held, driver.committed()]).toEqual([0, 30]);
+  });
+});
+
+describe('waiting records for which there is no room', () => {
+  const BATCH = [1, 2, 3].map((n) =>
+    parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: `/s1/a/${n}` }))))),
+  );
+
+  /** Waits for the files of a batch, which come at once. `urgent` is `WaitingRecords.urgent`. */
+  async function groupedBatches(urgent: WaitingRecords['urgent']) {
+    const failures = new Map<string, DicomReadErrorCode>([1, 2, 3].map((n) => [`/s1/a/${n}`, 'file_missing']));
+    const late: HeaderReader = {
+      read: async (files) => {
+        const headers = await createMemoryReader({ failures }).read(files);
+        failures.clear();
+        return headers;
+      },
+      close: async () => undefined,
+    };
+    const records = { ...neverRevoked, resumable: () => 0, ...(urgent === undefined ? {} : { urgent }) };
+    const batches = await lastValueFrom(
+      of(BATCH).pipe(
+        (records$) => concat(records$, timer(1_600).pipe(ignoreElements())),
+        groupDicomState(late, { concurrency: 1, records, fileWaitMs: 60_000 }),
+        toArray(),
+      ),
+    );
+    return batches.map(({ origins }) => origins);
+  }
+
+  it('are read only if they are urgent', async () => {
+    expect(await groupedBatches(undefined)).toEqual([]);
+    const origin = BATCH[1]?.source.origin;
+    expect(await groupedBatches(() => (record) => record.origin === origin)).toEqual([[origin]]);
+  });
+
+  it('are looked at seldom while none is urgent, since there may be many', async () => {
+    let looks = 0;
+    const urgent = () => {
+      looks++;
+      return () => false;
+    };
+    expect(await groupedBatches(urgent)).toEqual([]);
+    // Due after 250 ms, then every 250 ms.
+    expect(looks).toBeGreaterThan(2);
+    expect(looks).toBeLessThan(10);
   });
 });
 

@@ -33,8 +33,7 @@ type TrackedCounts = Pick<WatermarkTracker, 'inFlight' | 'resumed' | 'waiting' |
 /**
  * How many records may be polled, and how many waiting ones resumed. Both share `checkpointLimit`: resumed records get up to half of it
  * while there are new ones, too, and new records get the rest, so that neither holds up the other. A few more may be resumed for which
- * others wait. `changed` is called when a limit of the
- * waiting records pauses the intake, and when it resumes.
+ * others wait. `changed` is called when a limit of the waiting records pauses the intake, and when it resumes.
  */
 export class Intake {
   readonly #tracker: TrackedCounts;

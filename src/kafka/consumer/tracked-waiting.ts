@@ -11,7 +11,11 @@ export class TrackedWaiting implements WaitingRecords {
   readonly revoked$: Observable<void>;
   readonly #tracker: WatermarkTracker;
   readonly #intake: Pick<Intake, 'resumable' | 'beyond'>;
-  readonly #commits: KafkaSourceOptions['commits'];
+  /**
+   * Only with transactions. One commits no record before the metadata has room for it. The records that wait make room, but would get none in
+   * flight when all of it is taken by records that can't be committed. The oldest record of a partition can always be committed.
+   */
+  readonly urgent?: NonNullable<WaitingRecords['urgent']>;
 
   constructor(
     tracker: WatermarkTracker,
@@ -20,7 +24,7 @@ export class TrackedWaiting implements WaitingRecords {
   ) {
     this.#tracker = tracker;
     this.#intake = intake;
-    this.#commits = commits;
+    if (commits === 'transaction') this.urgent = () => this.#isUrgent();
     this.revoked$ = tracker.revoked$;
   }
 
@@ -33,20 +37,6 @@ export class TrackedWaiting implements WaitingRecords {
     return this.#intake.resumable(due);
   }
 
-  /**
-   * A transaction commits no record before the metadata has room for it. The records that wait make room, but would get none in flight when
-   * all of it is taken by records that can't be committed. The oldest record of a partition can always be committed.
-   */
-  urgent(): (record: Pick<ConsumedRecord, 'origin'>) => boolean {
-    if (this.#commits !== 'transaction') return () => false;
-    let room = this.#intake.beyond;
-    return ({ origin }) => {
-      const gap = this.#tracker.gapAt(kafkaOrigin(origin));
-      if (gap === 'closable') return room > 0 && room-- > 0;
-      return gap === 'oldest';
-    };
-  }
-
   isWanted({ origin }: Pick<ConsumedRecord, 'origin'>): boolean {
     return this.#tracker.isAwaited(kafkaOrigin(origin));
   }
@@ -57,5 +47,14 @@ export class TrackedWaiting implements WaitingRecords {
 
   resumes(records: readonly ConsumedRecord[]): void {
     this.#tracker.resumes(records.map(({ origin }) => kafkaOrigin(origin)));
+  }
+
+  #isUrgent(): (record: Pick<ConsumedRecord, 'origin'>) => boolean {
+    let room = this.#intake.beyond;
+    return ({ origin }) => {
+      const gap = this.#tracker.gapAt(kafkaOrigin(origin));
+      if (gap === 'closable') return room > 0 && room-- > 0;
+      return gap === 'oldest';
+    };
   }
 }
