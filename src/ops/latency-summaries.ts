@@ -30,12 +30,10 @@ export function createLatencySummary(
     name,
     help,
     type: 'summary',
-    aggregator: 'sum',
     get: async () => ({
-      ...{ name, help, type: 'summary', aggregator: 'sum' },
+      ...{ name, help, type: 'summary' },
       values: [...series.values()].flatMap(({ labels, latencies }) => exported(name, labels, latencies)),
     }),
-    reset: () => series.clear(),
   };
   // prom-client's types name its own classes; the registry needs these members only.
   registry.registerMetric(metric as unknown as Metric);
