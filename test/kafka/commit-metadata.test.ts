@@ -67,6 +67,24 @@ describe("a commit's metadata", () => {
     );
   });
 
+  it('does not become longer when the oldest open offsets are done, so that a transaction can always commit these', () => {
+    fc.assert(
+      fc.property(base, fc.array(fc.tuple(runLength, runLength), { minLength: 2, maxLength: 60 }), (offset, all) => {
+        const ranges = rangesOf(offset, all);
+        const rest = ranges.slice(2);
+        const before = encodeMetadata(LOG, offset, ranges, 1e6).text;
+        expect(encodeMetadata(LOG, ranges[1] ?? 0, rest, 1e6).text.length).toBeLessThanOrEqual(before.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('lists short runs shortly beside a very long one, which alone decides the mean', () => {
+    const short = Array.from({ length: 100 }, () => [1, 1] as const);
+    const { text } = encodeMetadata(LOG, 0, rangesOf(0, [...short, [1, 2 ** 33]]));
+    expect(text.length).toBeLessThan(encodeMetadata(LOG, 0, rangesOf(0, short)).text.length + 40);
+  });
+
   it('is never decoded to other offsets when its bytes are changed, cut or repeated', () => {
     fc.assert(
       fc.property(

@@ -28,8 +28,9 @@ class Consumer {
   readonly #next: number[];
   #held: Held[] = [];
   #uncommitted: ConsumedRecord[] = [];
-  #round = 0;
-  mostInFlight = 0;
+  round = 0;
+  /** The most records in flight beyond the limit. */
+  mostBeyond = 0;
 
   constructor(limit: number, partitions: number) {
     this.#limit = limit;
@@ -43,22 +44,22 @@ class Consumer {
     this.#waiting = new TrackedWaiting(this.#tracker, this.#intake, 'transaction');
   }
 
-  get isDone(): boolean {
-    return this.#tracker.unacked === 0;
+  get unacked(): number {
+    return this.#tracker.unacked;
   }
 
   /** Returns whether anything was polled, resumed or committed, or will be due. */
   step(records: number, waitsFor: (partition: number, offset: number) => number): boolean {
-    this.#round++;
+    this.round++;
     const polled = this.#poll(records, waitsFor);
     const resumed = this.#resume();
-    this.mostInFlight = Math.max(this.mostInFlight, this.#tracker.inFlight - this.#limit);
+    this.mostBeyond = Math.max(this.mostBeyond, this.#tracker.inFlight - this.#limit);
     const before = this.#tracker.unacked;
     const { now } = this.#offsets.admit(this.#uncommitted.map(({ origin }) => origin));
     const committed = this.#uncommitted.filter(({ origin }) => now.has(origin));
     this.#uncommitted = this.#uncommitted.filter(({ origin }) => !now.has(origin));
     this.#tracker.ack(committed.map(({ origin }) => origin as KafkaOrigin));
-    return polled || resumed || this.#tracker.unacked < before || this.#held.some(({ dueAt }) => dueAt > this.#round);
+    return polled || resumed || this.#tracker.unacked < before || this.#held.some(({ dueAt }) => dueAt > this.round);
   }
 
   #poll(records: number, waitsFor: (partition: number, offset: number) => number): boolean {
@@ -79,13 +80,13 @@ class Consumer {
         continue;
       }
       this.#waiting.waits([record], 'file_wait');
-      this.#held.push({ record, dueAt: this.#round + rounds });
+      this.#held.push({ record, dueAt: this.round + rounds });
     }
     return polled;
   }
 
   #resume(): boolean {
-    const due = this.#held.filter(({ dueAt }) => dueAt <= this.#round).sort((a, b) => a.dueAt - b.dueAt);
+    const due = this.#held.filter(({ dueAt }) => dueAt <= this.round).sort((a, b) => a.dueAt - b.dueAt);
     const free = this.#waiting.resumable(Math.min(due.length, DUE_AT_ONCE));
     const isUrgent = this.#waiting.urgent?.() ?? (() => false);
     const resumed = new Set(free > 0 ? due.slice(0, free) : due.filter(({ record }) => isUrgent(record)));
@@ -123,11 +124,48 @@ describe('records that wait while the rest cannot be committed before them', () 
             (offset * 7 + partition) % every === 0 ? (late[offset % late.length] ?? 1) : 0;
           let rounds = 0;
           while (consumer.step(2_000, waitsFor) && rounds < 20_000) rounds++;
-          expect(consumer.isDone).toBe(true);
-          expect(consumer.mostInFlight).toBeLessThanOrEqual(Math.max(1, limit / 2) + partitions);
+          expect(consumer.unacked).toBe(0);
+          expect(consumer.mostBeyond).toBeLessThanOrEqual(Math.max(1, limit / 2) + partitions);
         },
       ),
       { numRuns: 30 },
     );
+  });
+
+  it('are resumed where they close gaps, also while the oldest one still waits', () => {
+    const consumer = new Consumer(60, 1);
+    const waitsFor = (_: number, offset: number) => (offset === 0 ? 1_000 : offset % 4 === 0 ? 60 : 0);
+    for (let round = 0; round < 900; round++) consumer.step(2_000, waitsFor);
+    expect(consumer.unacked).toBe(1);
+  });
+
+  it('exceed checkpoint_limit by half of it at most where they close gaps, however many are due at once', () => {
+    const consumer = new Consumer(60, 1);
+    const waitsFor = (_: number, offset: number) => (offset % 4 === 0 ? 400 - consumer.round : 0);
+    for (let round = 0; round < 700; round++) consumer.step(2_000, waitsFor);
+    expect(consumer.unacked).toBe(0);
+    expect(consumer.mostBeyond).toBeGreaterThan(5);
+    expect(consumer.mostBeyond).toBeLessThanOrEqual(31);
+  });
+
+  it('are resumed if they are the oldest, also when those that split a row of waiting ones take all the room', () => {
+    const consumer = new Consumer(20, 1);
+    const waitsFor = (_: number, offset: number) => {
+      if (offset >= 300 && offset < 600) return (offset % 3 === 1 ? 300 : 600) - consumer.round;
+      return offset % 4 === 0 ? 600 - consumer.round : 0;
+    };
+    for (let round = 0; round < 1_500; round++) consumer.step(2_500, waitsFor);
+    expect(consumer.unacked).toBe(0);
+  });
+
+  it('close a gap below what an earlier assignment has done, too', () => {
+    const tracker = new WatermarkTracker();
+    tracker.assign([{ topic: 't', partition: 0, offset: 0, log: LOG, done: [10, 20] }]);
+    for (let offset = 0; offset < 25; offset++) tracker.track({ topic: 't', partition: 0, offset });
+    const gaps = [0, 5, 9, 21].map((offset) => tracker.gapAt({ topic: 't', partition: 0, offset }));
+    expect(gaps).toEqual(['oldest', 'closable', 'closable', undefined]);
+    tracker.ack([{ topic: 't', partition: 0, offset: 22 }]);
+    expect(tracker.gapAt({ topic: 't', partition: 0, offset: 21 })).toBe('closable');
+    expect(tracker.gapAt({ topic: 't', partition: 0, offset: 23 })).toBeUndefined();
   });
 });
