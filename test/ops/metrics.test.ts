@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { DicomReadError } from '../../src/errors.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
-import { reportWorkerLoss } from '../../src/ops/observe.ts';
+import { observeReader, reportWorkerLoss } from '../../src/ops/observe.ts';
 import { MemoryOrigin } from '../../src/testing/consumed-record.ts';
 
 const input = { label: '', path: 'root.input' };
@@ -35,6 +36,18 @@ describe('the metrics', () => {
     expect(text).toContain(`output_sent{label="postgres",path="${output.path}"} 70`);
     expect(text).toContain(`output_batch_sent{label="postgres",path="${output.path}"} 2`);
     expect(text).toContain(`output_error{label="postgres",path="${output.path}"} 1`);
+  });
+
+  it('count files whose header could not be read, but not those that are still being read', async () => {
+    const metrics = createMetrics({ process: false });
+    const error = new DicomReadError('read_timeout');
+    const failures = [
+      { index: 0, error },
+      { index: 1, error, unfinished: true },
+    ];
+    const reader = { read: async () => ({ states: [], images: [], failures }), close: async () => undefined };
+    await observeReader(reader, metrics.processor({ label: 'group', path: 'p' })).read([]);
+    expect(await metrics.text()).toContain('processor_error{label="group",path="p"} 1');
   });
 
   it('report latencies as summaries in nanoseconds', async () => {
