@@ -63,7 +63,7 @@ describe("a commit's metadata", () => {
         expect(text.length).toBeLessThanOrEqual(Math.max(plain, maxBytes));
         if (maxBytes === METADATA_BYTES) expect(listedTo).toBe(Number.POSITIVE_INFINITY);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 
@@ -75,7 +75,7 @@ describe("a commit's metadata", () => {
         const before = encodeMetadata(LOG, offset, ranges, 1e6).text;
         expect(encodeMetadata(LOG, ranges[1] ?? 0, rest, 1e6).text.length).toBeLessThanOrEqual(before.length);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 

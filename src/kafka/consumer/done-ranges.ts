@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { bitsOf, MAX_PARAMETER, parameterFor, RiceReader, RiceWriter } from './rice-code.ts';
+import { bitsOf, MAX_PARAMETER, RiceReader, RiceWriter } from './rice-code.ts';
 
 /**
  * Ranges of done offsets above a watermark: the first offset of a range and the one after its last, alternating and ascending. Ranges
@@ -110,40 +110,33 @@ function nothing(ranges: DoneRanges): EncodedRanges {
  * and then a transaction could not commit that offset.
  */
 function codingFor(base: number, ranges: DoneRanges) {
-  const count = ranges.length / 2;
-  const doneOffsets = countOf(ranges);
-  const openOffsets = (ranges.at(-1) ?? base) - base - doneOffsets;
-  const sum = (bits: (opens: number, length: number) => number) => {
-    let total = 0;
-    for (let i = 0, at = base; i < ranges.length; i += 2) {
-      const from = ranges[i] ?? at;
-      const to = ranges[i + 1] ?? from;
-      total += bits(from - at - 1, to - from);
-      at = to;
-    }
-    return total;
-  };
-  const distance = shortest(parameterFor(doneOffsets / openOffsets), (parameter) =>
-    sum((opens, length) => opens * bitsOf(0, parameter) + bitsOf(length, parameter)),
-  );
-  const done = shortest(parameterFor(doneOffsets / count - 1), (parameter) =>
-    sum((_, length) => bitsOf(length - 1, parameter)),
-  );
-  const open = shortest(parameterFor(openOffsets / count - 1), (parameter) => sum((opens) => bitsOf(opens, parameter)));
+  const opens: number[] = [];
+  const lengths: number[] = [];
+  for (let i = 0, at = base; i < ranges.length; i += 2) {
+    const from = ranges[i] ?? at;
+    const to = ranges[i + 1] ?? from;
+    opens.push(from - at - 1);
+    lengths.push(to - from);
+    at = to;
+  }
+  const zeros = opens.reduce((sum, each) => sum + each, 0);
+  const distance = shortest(lengths, zeros);
+  const done = shortest(lengths.map((length) => length - 1));
+  const open = shortest(opens);
   return distance.bits <= done.bits + open.bits
     ? { coding: DISTANCES, parameter: distance.parameter, openParameter: 0 }
     : { coding: RUNS, parameter: done.parameter, openParameter: open.parameter };
 }
 
-/** The parameter with the fewest bits, searched from an estimate on: the number of bits has one minimum. */
-function shortest(estimate: number, bitsWith: (parameter: number) => number) {
-  let best = { parameter: estimate, bits: bitsWith(estimate) };
-  for (const step of [-1, 1]) {
-    for (let parameter = best.parameter + step; parameter >= 0 && parameter <= MAX_PARAMETER; parameter += step) {
-      const bits = bitsWith(parameter);
-      if (bits >= best.bits) break;
-      best = { parameter, bits };
-    }
+/** The parameter that codes these values, and this number of zeros, in the fewest bits. Escapes make several minima possible. */
+function shortest(values: readonly number[], zeros = 0) {
+  const greatest = values.reduce((most, value) => Math.max(most, value), 0);
+  let best = { parameter: 0, bits: Number.POSITIVE_INFINITY };
+  // A greater parameter only makes every value longer.
+  for (let parameter = 0; parameter <= MAX_PARAMETER && 2 ** parameter <= 2 * greatest + 1; parameter++) {
+    let bits = zeros * bitsOf(0, parameter);
+    for (const value of values) bits += bitsOf(value, parameter);
+    if (bits < best.bits) best = { parameter, bits };
   }
   return best;
 }

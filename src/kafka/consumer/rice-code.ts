@@ -15,11 +15,6 @@ export function bitsOf(value: number, parameter: number): number {
   return value < LIMIT ? ESCAPE + 2 * HALF : Number.POSITIVE_INFINITY;
 }
 
-/** The parameter that codes numbers with this mean in the fewest bits, if they are distributed geometrically. */
-export function parameterFor(mean: number): number {
-  return Math.min(MAX_PARAMETER, Math.max(0, Math.round(Math.log2(mean * Math.LN2))));
-}
-
 /** Writes codes to a buffer of a fixed size. */
 export class RiceWriter {
   readonly #bytes: Buffer;
