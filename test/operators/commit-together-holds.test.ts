@@ -38,6 +38,7 @@ function run(commit: (batches: readonly StoredBatch[]) => void, admit: Transacti
   const batches$ = new Subject<StoredBatch>();
   const committed: Origin[] = [];
   const attempts: (readonly StoredBatch[])[] = [];
+  const pauses: number[] = [];
   let hasCompleted = false;
   const scheduler = new VirtualTimeScheduler();
   const transaction = {
@@ -50,12 +51,13 @@ function run(commit: (batches: readonly StoredBatch[]) => void, admit: Transacti
       return batches.map(() => []);
     },
   };
-  batches$.pipe(commitTogether(transaction, { ...DEFAULT_RETRY, scheduler })).subscribe({
+  const onRetry = ({ delayMs }: { readonly delayMs: number }) => pauses.push(delayMs);
+  batches$.pipe(commitTogether(transaction, { ...DEFAULT_RETRY, scheduler, onRetry })).subscribe({
     complete: () => {
       hasCompleted = true;
     },
   });
-  return { batches$, committed, attempts, scheduler, completed: () => hasCompleted };
+  return { batches$, committed, attempts, pauses, scheduler, completed: () => hasCompleted };
 }
 
 /** A batch of two records with one state row. Their own rows are known when `answer` was called. */
@@ -138,8 +140,51 @@ describe('a dead-letter topic that can not be written', () => {
     isDenied = false;
     scheduler.flush();
     await vi.waitFor(() => expect(committed).toHaveLength(20));
+    batches$.next(batchOf([recordOf({ state: row, image: row })], [poison()]));
+    await vi.waitFor(() => expect(committed).toHaveLength(22));
+    // In one transaction again.
+    expect(attempts.at(-1)?.flatMap(({ origins }) => origins)).toHaveLength(2);
+  });
+
+  it('holds back only those that it refuses when it can be written again', async () => {
+    const [large, small] = [poison(), poison()];
+    let isDenied = true;
+    const { batches$, committed, scheduler } = run((batches) => {
+      const letters = batches.flatMap((batch) => batch.poison);
+      if (isDenied) throw new RefusedDeadLetters('dlq', 'topic', letters, 'ERR_TOPIC_AUTHORIZATION_FAILED', 'denied');
+      if (letters.includes(large)) throw new RefusedDeadLetters('dlq', 'topic', [large], 'ERR_MSG_SIZE_TOO_LARGE');
+    });
+    for (const letter of [large, small]) batches$.next(batchOf([], [letter]));
+    await new Promise((resolve) => setImmediate(resolve));
+    isDenied = false;
+    scheduler.maxFrames = 6_000;
+    scheduler.flush();
+    await vi.waitFor(() => expect(committed).toEqual([small.source.origin]));
+  });
+
+  it('is tried for at most a tenth of the time, since no other batch is committed meanwhile', async () => {
+    let isThere = false;
+    const { batches$, committed, pauses, scheduler } = run((batches) => {
+      if (isThere) return;
+      scheduler.frame += 7_000;
+      const letters = batches.flatMap((batch) => batch.poison);
+      throw new RefusedDeadLetters('dlq', 'topic', letters, 'ERR_UNKNOWN_TOPIC_OR_PART', 'there is no topic');
+    });
+    const pass = async (ms: number) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      scheduler.maxFrames = scheduler.frame + ms;
+      scheduler.flush();
+    };
     batches$.next(batchOf([], [poison()]));
-    await vi.waitFor(() => expect(committed).toHaveLength(21));
+    await vi.waitFor(() => expect(pauses).toEqual([5_000]));
+    await pass(6_000);
+    await vi.waitFor(() => expect(pauses).toEqual([5_000, 63_000]));
+    isThere = true;
+    await pass(64_000);
+    await vi.waitFor(() => expect(committed).toHaveLength(1));
+    isThere = false;
+    batches$.next(batchOf([], [poison()]));
+    await vi.waitFor(() => expect(pauses).toEqual([5_000, 63_000, 5_000]));
   });
 
   it('is tried for one dead letter after the other when it refuses single ones', async () => {
