@@ -17,7 +17,7 @@ const SCHEMA: readonly PgTable[] = [dicomObjectMeta, dicomStateMeta, dicomImageM
 export async function openPostgresBench(server: string): Promise<BenchDatabase> {
   const { dsn, drop } = await freshDatabase(server);
   await migratePostgres(dsn);
-  const admin = new pg.Pool({ connectionString: dsn, max: 1 });
+  const admin = openPool(dsn, 1);
   return {
     name: 'postgres',
     sink: (connections) => createPostgresSink({ name: 'bench', dsn: () => dsn, connections }),
@@ -30,7 +30,7 @@ export async function openPostgresBench(server: string): Promise<BenchDatabase> 
       ),
     encodedBulk: (connections) => copyOver(dsn, connections, encodedRows),
     plain(connections) {
-      const pool = new pg.Pool({ connectionString: dsn, max: connections });
+      const pool = openPool(dsn, connections);
       const database = drizzle(pool);
       return {
         async write(batch) {
@@ -53,6 +53,11 @@ export async function openPostgresBench(server: string): Promise<BenchDatabase> 
       await drop();
     },
   };
+}
+
+/** `end()` doesn't wait until the server has closed the connections, so dropping the database may terminate them. */
+function openPool(dsn: string, max: number): pg.Pool {
+  return new pg.Pool({ connectionString: dsn, max }).on('error', () => undefined);
 }
 
 /** COPY statements with their lines, a transaction per batch. */
