@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { migrateMysql } from '../../src/databases/mysql/migrate.ts';
 import { createMysqlSink } from '../../src/databases/mysql/sink.ts';
+import { isTransient } from '../../src/operators/retry-transient.ts';
 import { freshName } from '../../src/testing/fresh-database.ts';
+import { startTcpProxy } from '../../src/testing/proxy.ts';
 import { batchOf } from '../../src/testing/sink-contract-batches.ts';
 import { freshMysql, type MysqlDatabase } from './mysql-database.ts';
 import { describeMysqls } from './support/mysql-servers.ts';
@@ -134,6 +137,35 @@ await describeMysqls('migrateMysql', ({ dsn: server }) => {
       await other('commit');
     });
     expect(await migrateMysql(database.dsn)).toHaveLength(1);
+  });
+
+  it.each(['information_schema', 'get_lock', 'CREATE TABLE'])(
+    'gives up when the answer to %s is lost, and succeeds afterwards',
+    async (statement) => {
+      const { hostname, port } = new URL(database.dsn);
+      const line = await startTcpProxy({ target: { host: hostname, port: Number(port) } });
+      const hold = line.hold((request) => request.includes(statement));
+      const dsn = database.dsn.replace(`:${port}/`, `:${line.port}/`);
+      const migrated = migrateMysql(dsn, { answerTimeoutMs: 300 });
+      await expect(migrated).rejects.toSatisfy(isTransient);
+      hold.release();
+      await line.close();
+      await migrateMysql(database.dsn);
+      expect(await catalog()).toContain('dicom_image_meta.sop_uid varchar(64) utf8mb4_bin NO');
+    },
+  );
+
+  it('waits for the change of a table that was there before', async () => {
+    await database.query(UPSTREAM);
+    const { hostname, port } = new URL(database.dsn);
+    const line = await startTcpProxy({ target: { host: hostname, port: Number(port) } });
+    const hold = line.hold((request) => request.includes('ALTER TABLE'));
+    const migrated = migrateMysql(database.dsn.replace(`:${port}/`, `:${line.port}/`), { answerTimeoutMs: 300 });
+    await hold.held;
+    await sleep(1_000);
+    hold.release();
+    expect(await migrated).toHaveLength(1);
+    await line.close();
   });
 
   it('says that a right or the database is missing, and never the password', async () => {

@@ -9,8 +9,10 @@ const TABLE = 'wado_consumer_migrations';
 
 // While a migration waits for a table lock, every later statement queues behind it. Give up and retry instead.
 const LOCK_TIMEOUT_S = 10;
-// Changing the collation of a key rewrites the table.
-const MIGRATION_TIMEOUT_MS = 10 * 60_000;
+// As in PostgreSQL: a line that answers no more is detected within this time.
+const ANSWER_TIMEOUT_MS = 28_000;
+// Changing the collation of a key rewrites a table that was there before.
+const REWRITE_TIMEOUT_MS = 10 * 60_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Options of a migration. */
@@ -21,6 +23,8 @@ export interface MigrateMysqlOptions {
   readonly connectTimeoutMs?: number;
   /** How long to wait for locks of other sessions, in seconds [10]. */
   readonly lockTimeoutS?: number;
+  /** How long to wait for the server's answers, in milliseconds [28000]. A change of tables that were there before may take 10 minutes. */
+  readonly answerTimeoutMs?: number;
   /** Changes nothing [false]. */
   readonly dryRun?: boolean;
 }
@@ -33,19 +37,18 @@ export interface MigrateMysqlOptions {
  */
 export async function migrateMysql(dsn: string, options: MigrateMysqlOptions = {}): Promise<readonly Migration[]> {
   const name = options.name ?? 'mysql';
+  const answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
   const connection = await openMysql({
     name,
     dsn,
     connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    statementTimeoutMs: MIGRATION_TIMEOUT_MS,
+    statementTimeoutMs: answerTimeoutMs,
     operation: 'migrate',
   });
-  const deadline = setTimeout(() => connection.destroy(), MIGRATION_TIMEOUT_MS);
   try {
     if (options.dryRun === true) return await pending(connection);
-    return await migrateOn(connection, name, options.lockTimeoutS ?? LOCK_TIMEOUT_S);
+    return await migrateOn(connection, name, options.lockTimeoutS ?? LOCK_TIMEOUT_S, answerTimeoutMs);
   } finally {
-    clearTimeout(deadline);
     await connection.close();
   }
 }
@@ -54,6 +57,7 @@ async function migrateOn(
   connection: MysqlConnection,
   name: string,
   lockTimeoutS: number,
+  answerTimeoutMs: number,
 ): Promise<readonly Migration[]> {
   if ((await pending(connection)).length === 0) return [];
   await connection.query(`set lock_wait_timeout = ${lockTimeoutS}`);
@@ -64,7 +68,12 @@ async function migrateOn(
   );
   if (Number(lock?.held) !== 1) throw new SinkError(name, 'conflict', 'migration_lock', { operation: 'migrate' });
   const missing = await pending(connection);
-  if (missing.length > 0) await applyAll(connection, name, missing);
+  if (missing.length > 0) {
+    const timeoutMs = (await hasTables(connection)) ? REWRITE_TIMEOUT_MS : answerTimeoutMs;
+    // Drizzle uses the driver's client, whose statements have no deadline.
+    const deadline = setTimeout(() => connection.destroy(), timeoutMs);
+    await applyAll(connection, name, missing).finally(() => clearTimeout(deadline));
+  }
   return missing;
 }
 
@@ -99,6 +108,15 @@ async function isRecorded(connection: MysqlConnection): Promise<boolean> {
     `select count(*) as tables from information_schema.tables where table_schema = database() and table_name = '${TABLE}'`,
   );
   return Number(there?.tables) > 0;
+}
+
+/** Whether one of the tables is there, possibly with millions of rows. */
+async function hasTables(connection: MysqlConnection): Promise<boolean> {
+  const names = [...new Set(MIGRATED_COLUMNS.map(([table]) => `'${table}'`))].join(', ');
+  const [found] = await connection.query(
+    `select count(*) as n from information_schema.tables where table_schema = database() and table_name in (${names})`,
+  );
+  return Number(found?.n) > 0;
 }
 
 /** Whether the tables still have what the migrations made. */
