@@ -90,6 +90,17 @@ describe('files of one directory that are opened at the same time', () => {
     expect(answers).toBe(1);
   });
 
+  it('fail without the stack of their error, which costs more than the failed call', async () => {
+    mkdirSync(join(folder, 'series'));
+    writeFileSync(join(folder, 'series', '0.dcm'), '');
+    await openAll([join(folder, 'series', '0.dcm')]);
+    const { stackTraceLimit } = Error;
+    for (const path of [join(folder, 'series', 'late.dcm'), join(folder, 'none', 'late.dcm')])
+      expect(stackOf(() => roots.openNow(path, () => undefined))).not.toContain('\n    at ');
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+    expect(stackOf(() => JSON.parse(''))).toContain('\n    at ');
+  });
+
   it('are opened below another directory that has replaced the open one', async () => {
     mkdirSync(join(folder, 'series'));
     writeFileSync(join(folder, 'series', '0.dcm'), '');
@@ -117,3 +128,12 @@ describe('files of one directory that are opened at the same time', () => {
     closeSync(runSync(roots.open(join(folder, 'series', '0.dcm')), () => undefined));
   });
 });
+
+function stackOf(failing: () => unknown): string {
+  try {
+    failing();
+  } catch (error) {
+    return String((error as Error).stack);
+  }
+  throw new Error('did not fail');
+}

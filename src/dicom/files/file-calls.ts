@@ -45,7 +45,8 @@ export function runSync<T>(reading: Reading<T>, onProgress: OnProgress): T {
   while (step.done !== true) {
     let answer: FileAnswer;
     try {
-      answer = callSync(step.value);
+      const call = step.value;
+      answer = withoutStack(() => callSync(call));
     } catch (error) {
       onProgress();
       step = reading.throw(error);
@@ -75,6 +76,17 @@ function callSync(step: FileCall): FileAnswer {
       return isMissingNow(step.path) ? 1 : 0;
     case 'wait':
       return 0;
+  }
+}
+
+/** Makes a call whose errors have no stack: capturing it costs more than the failed call, and late files are common. */
+export function withoutStack<T>(call: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return call();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -14,7 +14,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DicomReadError, systemCode } from '../../errors.ts';
 import { DirectoryHandles, HAS_HANDLES, handleLink, type UsedHandle } from './directory-handles.ts';
-import { isMissingNow, type OnProgress, type Reading, runSync } from './file-calls.ts';
+import { isMissingNow, type OnProgress, type Reading, runSync, withoutStack } from './file-calls.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = fs.constants;
 // O_NONBLOCK: opening a FIFO returns at once; it is then refused because it isn't a regular file.
@@ -82,7 +82,7 @@ export class StorageRoots {
     const prefix = isPlain ? this.#handles.prefixOf(file.slice(0, slash)) : undefined;
     if (prefix !== undefined) {
       try {
-        return fs.openSync(`${prefix}${file.slice(slash + 1)}`, FILE_FLAGS);
+        return withoutStack(() => fs.openSync(`${prefix}${file.slice(slash + 1)}`, FILE_FLAGS));
       } catch (error) {
         if (systemCode(error) === 'ENOENT' && isMissingNow(file)) throw error;
         // `open` handles every other failure.
