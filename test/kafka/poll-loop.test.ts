@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { NativeConsumer, NativeMessage, Partition } from '../../src/kafka/client/types.ts';
 import { Intake } from '../../src/kafka/consumer/intake.ts';
 import { PollLoop } from '../../src/kafka/consumer/poll-loop.ts';
@@ -49,5 +49,100 @@ describe('a partition that is paused for the turn of another one', () => {
     expect(PARTITIONS.map((each) => loop.polls(each))).toEqual([false, true]);
     wanted = false;
     await running;
+  });
+});
+
+/** Unlike `expect.poll`, doesn't advance a fake clock. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** A loop whose records all are in flight, and the numbers of records that it polls for afterwards. */
+function fullLoop(checkpointLimit: number) {
+  const tracker = new WatermarkTracker();
+  tracker.assign(PARTITIONS.slice(0, 1).map((each) => ({ ...each, offset: 0 })));
+  const polled: number[] = [];
+  let wanted = true;
+  let next = 0;
+  const client = {
+    assignments: () => PARTITIONS.slice(0, 1),
+    position: () => [],
+    consume(count: number, done: (error: unknown, messages: readonly NativeMessage[]) => void) {
+      polled.push(count);
+      const message = () => ({
+        topic: 't',
+        partition: 0,
+        offset: next++,
+        key: null,
+        value: Buffer.from('{}'),
+        size: 2,
+      });
+      setTimeout(() => done(null, Array.from({ length: count }, message) as unknown as NativeMessage[]), 1);
+    },
+  };
+  const intake = new Intake(tracker, { checkpointLimit });
+  const loop = new PollLoop({
+    tracker,
+    intake,
+    events: {},
+    wanted: () => wanted,
+    assignments: () => 1,
+    emit: () => undefined,
+  });
+  const running = loop.run(client as unknown as NativeConsumer);
+  let acked = 0;
+  return {
+    polled,
+    full: async () => {
+      await until(() => intake.room === 0);
+      polled.splice(0);
+    },
+    ack: (count: number) =>
+      tracker.ack(Array.from({ length: count }, () => ({ topic: 't', partition: 0, offset: acked++ }))),
+    async end() {
+      wanted = false;
+      tracker.wake();
+      await running;
+    },
+  };
+}
+
+describe('room for a few records', () => {
+  // The loop looks at this clock; its sleep uses the real one.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('is not polled for while more of it comes', async () => {
+    const loop = fullLoop(400);
+    await loop.full();
+    for (const count of [3, 1, 45]) {
+      loop.ack(count);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    expect(loop.polled).toEqual([]);
+    loop.ack(1);
+    await until(() => loop.polled.length > 0);
+    expect(loop.polled).toEqual([50]);
+    await loop.end();
+  });
+
+  it('is polled for when no more of it comes', async () => {
+    const loop = fullLoop(400);
+    await loop.full();
+    loop.ack(3);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    vi.advanceTimersByTime(10);
+    await until(() => loop.polled.length > 0);
+    expect(loop.polled).toEqual([3]);
+    await loop.end();
+  });
+
+  it('is polled for at once with a low limit', async () => {
+    const loop = fullLoop(7);
+    await loop.full();
+    loop.ack(1);
+    await until(() => loop.polled.length > 0);
+    expect(loop.polled).toEqual([1]);
+    await loop.end();
   });
 });

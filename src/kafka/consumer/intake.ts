@@ -25,6 +25,9 @@ export type IntakePause = (typeof PAUSES)[number];
 /** A paused intake resumes below this share of the limit, so that it doesn't pause again at the next record. */
 const RESUME_BELOW = 0.9;
 
+/** The usual size of a batch. */
+const LEAST_POLL = 50;
+
 /** The number of records in flight beyond `checkpointLimit`. */
 const MOST_BEYOND = 100;
 
@@ -73,6 +76,11 @@ export class Intake {
     const { inFlight, resumed, waiting } = this.#tracker;
     const reserved = Math.min(this.#resumedLimit, resumed + Math.min(this.#claimed, waiting));
     return Math.max(1, this.#inFlight - reserved) - (inFlight - resumed);
+  }
+
+  /** The number of records for which there should be room before a poll, unless it doesn't come soon. */
+  get leastPoll(): number {
+    return Math.min(LEAST_POLL, Math.floor(this.#inFlight / 8));
   }
 
   /** To be called before a poll with the number of records it may return, and with 0 after they were emitted. */

@@ -18,6 +18,11 @@ const FETCH = 200;
  * max.poll.interval.ms, and polling a paused assignment returns no records.
  */
 const PAUSE_AFTER_MS = 5_000;
+/**
+ * While there is room for fewer records than `Intake.leastPoll`, more room is awaited for this time in milliseconds: a poll for a few records
+ * costs as much as one for many, and each late file leaves its batch earlier than the others, with room for one record.
+ */
+const MORE_ROOM_WITHIN_MS = 10;
 /** How often the client's positions are read. */
 const POSITION_PERIOD_MS = 1_000;
 
@@ -98,11 +103,19 @@ export class PollLoop {
     const turns = new TurnPause({ consumer, tracker, assignments: this.#options.assignments });
     this.#turns = turns;
     let fullSince = Number.NaN;
+    let littleSince = Number.NaN;
     while (wanted()) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#act(true);
-      if (this.#options.intake.room > 0) {
+      const { room } = this.#options.intake;
+      if (room > 0) {
         fullSince = Number.NaN;
+        if (Number.isNaN(littleSince)) littleSince = performance.now();
+        const littleFor = performance.now() - littleSince;
+        if (room < this.#options.intake.leastPoll && littleFor < MORE_ROOM_WITHIN_MS) {
+          await Promise.race([tracker.changed(), sleep(MORE_ROOM_WITHIN_MS - littleFor)]);
+          continue;
+        }
         if (pause.resume()) turns.resumed();
       } else {
         if (Number.isNaN(fullSince)) fullSince = performance.now();
@@ -112,7 +125,8 @@ export class PollLoop {
         }
         pause.pause();
       }
-      const count = Math.max(0, Math.min(FETCH, this.#options.intake.room));
+      littleSince = Number.NaN;
+      const count = Math.max(0, Math.min(FETCH, room));
       this.#options.intake.polls(count);
       const messages = await poll(consumer, Math.max(1, count), events);
       if (messages.length > 0) events.received?.(messages.length);
