@@ -27,6 +27,8 @@ export type FileToHold = Omit<WaitingFile, 'dueAt'>;
 /** The shortest pause before an attempt, in milliseconds. */
 export const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
+/** When tens of thousands wait, the pauses between attempts get longer, so that no more than about this number is due per second. */
+const MOST_DUE_PER_SECOND = 2_000;
 /** Records are tried together that are due within this time, in milliseconds. */
 export const TICK_MS = 50;
 /** How many records are to be tried together at most. */
@@ -43,6 +45,8 @@ export class WaitingFiles {
   readonly #scheduler: SchedulerLike | undefined;
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
+  /** The number of records in `#ticks`. */
+  #pausing = 0;
   #due: WaitingFile[] = [];
   /** Those that are due to be looked up, by their storage root. */
   readonly #toLookUp = new Map<number | undefined, WaitingFile[]>();
@@ -116,7 +120,8 @@ export class WaitingFiles {
 
   #hold(file: FileToHold, waitedMs: number): boolean {
     if (file.reason === 'storage_outage') return this.#add(file, waitedMs, LONGEST_WAIT_MS);
-    const pauseMs = Math.max(0, Math.min(pauseAfter(waitedMs), this.#fileWaitMs - waitedMs));
+    const longestMs = Math.max(LONGEST_WAIT_MS, (this.#pausing * 1_000) / MOST_DUE_PER_SECOND);
+    const pauseMs = Math.max(0, Math.min(pauseAfter(waitedMs, longestMs), this.#fileWaitMs - waitedMs));
     return this.#add(file, waitedMs + pauseMs, pauseMs);
   }
 
@@ -125,6 +130,7 @@ export class WaitingFiles {
     const { now } = this;
     const held = { ...file, waitedMs, dueAt: now + pauseMs };
     const tick = Math.ceil(held.dueAt / TICK_MS);
+    this.#pausing++;
     const others = this.#ticks.get(tick);
     if (others === undefined) {
       this.#ticks.set(tick, [held]);
@@ -172,8 +178,13 @@ export class WaitingFiles {
         this.#lookedUp.delete(held);
         dropped++;
       }
+    this.#pausing = 0;
     // The tick keeps its timer, also without records.
-    for (const [tick, held] of this.#ticks) this.#ticks.set(tick, wantedOf(held));
+    for (const [tick, held] of this.#ticks) {
+      const wanted = wantedOf(held);
+      this.#ticks.set(tick, wanted);
+      this.#pausing += wanted.length;
+    }
     return dropped;
   }
 
@@ -192,6 +203,7 @@ export class WaitingFiles {
   #emit(tick: number): void {
     const held = this.#ticks.get(tick) ?? [];
     this.#ticks.delete(tick);
+    this.#pausing -= held.length;
     const isLookedUp = ({ isMissing, waitedMs }: WaitingFile) => isMissing && waitedMs < this.#fileWaitMs;
     const roots = new Set<number | undefined>();
     for (const each of held)
@@ -212,9 +224,9 @@ export class WaitingFiles {
   }
 }
 
-/** As long as the record has waited so far, within bounds: 250 ms, 250 ms, 500 ms, 1 s, 2 s, 4 s, then every 5 s. */
-function pauseAfter(waitedMs: number): number {
-  return Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, waitedMs));
+/** As long as the record has waited so far, within bounds: 250 ms, 250 ms, 500 ms, 1 s, 2 s, 4 s, then usually every 5 s. */
+function pauseAfter(waitedMs: number, longestMs: number): number {
+  return Math.min(longestMs, Math.max(FIRST_WAIT_MS, waitedMs));
 }
 
 /** Parses a waiting record again: its row and its strings cost more memory than they cost time. */

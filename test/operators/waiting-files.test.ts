@@ -30,6 +30,46 @@ describe('waiting files', () => {
     ]);
   });
 
+  it.each([
+    ['every 5 s', 10_000, 5_000],
+    ['less often when tens of thousands wait', 40_000, 20_000],
+  ])('are due %s', (_, count, longest) => {
+    const scheduler = new VirtualTimeScheduler();
+    const files = new WaitingFiles(60_000, scheduler);
+    let due = 0;
+    let lastAt = 0;
+    files.due$.subscribe(() => {
+      due += files.take(count).length;
+      lastAt = scheduler.now();
+    });
+    // In two rounds: what is no longer held doesn't count.
+    for (const round of [1, 2]) {
+      const from = scheduler.now();
+      for (let i = 0; i < count; i++) files.hold({ ...waiting('/s1/a/1'), waitedMs: 30_000 });
+      scheduler.flush();
+      expect(due).toBe(count * round);
+      expect(lastAt - from).toBe(longest);
+    }
+  });
+
+  it('are due every 5 s again after those of a revoked partition are dropped', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const files = new WaitingFiles(60_000, scheduler);
+    const dueAt: number[] = [];
+    files.due$.subscribe(() => {
+      if (files.take(1).length > 0) dueAt.push(scheduler.now());
+    });
+    const revoked = { ...waiting('/s1/a/1'), waitedMs: 30_000 };
+    for (let i = 0; i < 40_000; i++) files.hold(revoked);
+    const own = { ...waiting('/s1/a/2'), waitedMs: 30_000 };
+    files.hold(own);
+    expect(files.keep(({ source }) => source === own.source)).toBe(40_000);
+    files.hold(own);
+    scheduler.flush();
+    // The first one was held when the others still were.
+    expect(dueAt).toEqual([5_000, 20_000]);
+  });
+
   it('are returned at the end, after which none is held or due', async () => {
     const scheduler = new VirtualTimeScheduler();
     const files = new WaitingFiles(60_000, scheduler);
