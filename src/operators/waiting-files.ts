@@ -27,7 +27,7 @@ export type FileToHold = Omit<WaitingFile, 'dueAt'>;
 /** The shortest pause before an attempt, in milliseconds. */
 export const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
-/** When tens of thousands wait, the pauses between attempts get longer, so that no more than about this number is due per second. */
+/** When tens of thousands of a root wait, the pauses between attempts get longer, so that about this number at most is due per second. */
 const MOST_DUE_PER_SECOND = 2_000;
 /** Records are tried together that are due within this time, in milliseconds. */
 export const TICK_MS = 50;
@@ -45,8 +45,8 @@ export class WaitingFiles {
   readonly #scheduler: SchedulerLike | undefined;
   /** By the tick at which they are due. */
   readonly #ticks = new Map<number, WaitingFile[]>();
-  /** The number of records in `#ticks`. */
-  #pausing = 0;
+  /** The number of records in `#ticks` by storage root, without those of an outage: other roots' files are tried as often as ever. */
+  readonly #pausing = new Map<number | undefined, number>();
   #due: WaitingFile[] = [];
   /** Those that are due to be looked up, by their storage root. */
   readonly #toLookUp = new Map<number | undefined, WaitingFile[]>();
@@ -120,7 +120,7 @@ export class WaitingFiles {
 
   #hold(file: FileToHold, waitedMs: number): boolean {
     if (file.reason === 'storage_outage') return this.#add(file, waitedMs, LONGEST_WAIT_MS);
-    const longestMs = Math.max(LONGEST_WAIT_MS, (this.#pausing * 1_000) / MOST_DUE_PER_SECOND);
+    const longestMs = Math.max(LONGEST_WAIT_MS, ((this.#pausing.get(file.root) ?? 0) * 1_000) / MOST_DUE_PER_SECOND);
     const pauseMs = Math.max(0, Math.min(pauseAfter(waitedMs, longestMs), this.#fileWaitMs - waitedMs));
     return this.#add(file, waitedMs + pauseMs, pauseMs);
   }
@@ -130,7 +130,7 @@ export class WaitingFiles {
     const { now } = this;
     const held = { ...file, waitedMs, dueAt: now + pauseMs };
     const tick = Math.ceil(held.dueAt / TICK_MS);
-    this.#pausing++;
+    this.#pauses([held], 1);
     const others = this.#ticks.get(tick);
     if (others === undefined) {
       this.#ticks.set(tick, [held]);
@@ -178,12 +178,12 @@ export class WaitingFiles {
         this.#lookedUp.delete(held);
         dropped++;
       }
-    this.#pausing = 0;
+    this.#pausing.clear();
     // The tick keeps its timer, also without records.
     for (const [tick, held] of this.#ticks) {
       const wanted = wantedOf(held);
       this.#ticks.set(tick, wanted);
-      this.#pausing += wanted.length;
+      this.#pauses(wanted, 1);
     }
     return dropped;
   }
@@ -203,7 +203,7 @@ export class WaitingFiles {
   #emit(tick: number): void {
     const held = this.#ticks.get(tick) ?? [];
     this.#ticks.delete(tick);
-    this.#pausing -= held.length;
+    this.#pauses(held, -1);
     const isLookedUp = ({ isMissing, waitedMs }: WaitingFile) => isMissing && waitedMs < this.#fileWaitMs;
     const roots = new Set<number | undefined>();
     for (const each of held)
@@ -213,6 +213,11 @@ export class WaitingFiles {
       } else this.#due.push(each);
     if (this.#due.length > 0) this.#subscriber?.next();
     for (const root of roots) this.lookups$.next(root);
+  }
+
+  #pauses(held: readonly WaitingFile[], change: 1 | -1): void {
+    for (const { root, reason } of held)
+      if (reason !== 'storage_outage') this.#pausing.set(root, (this.#pausing.get(root) ?? 0) + change);
   }
 
   #lookupsOf(root: number | undefined): WaitingFile[] {

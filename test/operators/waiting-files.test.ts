@@ -52,6 +52,23 @@ describe('waiting files', () => {
     }
   });
 
+  it.each([
+    ['are missing below another root', { isMissing: true, root: 0 }],
+    ['wait for a lost storage', { reason: 'storage_outage' as const }],
+  ])('are due every 5 s while tens of thousands of others %s', (_, others) => {
+    const scheduler = new VirtualTimeScheduler();
+    const files = new WaitingFiles(60_000, scheduler);
+    let dueAt = 0;
+    files.lookups$.subscribe((root) => {
+      if (root === 1) dueAt = scheduler.now();
+    });
+    files.due$.subscribe();
+    for (let i = 0; i < 40_000; i++) files.hold({ ...waiting('/s1/a/1'), waitedMs: 30_000, ...others });
+    files.hold({ ...waiting('/s2/a/1'), waitedMs: 30_000, isMissing: true, root: 1 });
+    scheduler.flush();
+    expect(dueAt).toBe(5_000);
+  });
+
   it('are due every 5 s again after those of a revoked partition are dropped', () => {
     const scheduler = new VirtualTimeScheduler();
     const files = new WaitingFiles(60_000, scheduler);
