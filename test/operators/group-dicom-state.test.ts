@@ -205,6 +205,19 @@ describe('waiting records whose files appear while a database is down', () => {
   });
 });
 
+/** Files that are missing when they are read first. */
+function readerOfLateFiles(paths: readonly string[]): HeaderReader {
+  const failures = new Map<string, DicomReadErrorCode>(paths.map((path) => [path, 'file_missing']));
+  return {
+    read: async (files) => {
+      const headers = await createMemoryReader({ failures }).read(files);
+      failures.clear();
+      return headers;
+    },
+    close: async () => undefined,
+  };
+}
+
 describe('waiting records for which there is no room', () => {
   const BATCH = [1, 2, 3].map((n) =>
     parseRecord(consumedRecord(Buffer.from(JSON.stringify(storeMeta({ file_path: `/s1/a/${n}` }))))),
@@ -212,15 +225,7 @@ describe('waiting records for which there is no room', () => {
 
   /** Waits for the files of a batch, which come at once. `urgent` is `WaitingRecords.urgent`. */
   async function groupedBatches(urgent: WaitingRecords['urgent']) {
-    const failures = new Map<string, DicomReadErrorCode>([1, 2, 3].map((n) => [`/s1/a/${n}`, 'file_missing']));
-    const late: HeaderReader = {
-      read: async (files) => {
-        const headers = await createMemoryReader({ failures }).read(files);
-        failures.clear();
-        return headers;
-      },
-      close: async () => undefined,
-    };
+    const late = readerOfLateFiles([1, 2, 3].map((n) => `/s1/a/${n}`));
     const records = { ...neverRevoked, resumable: () => 0, ...(urgent === undefined ? {} : { urgent }) };
     const batches = await lastValueFrom(
       of(BATCH).pipe(
@@ -282,15 +287,7 @@ describe('the clock of a batch', () => {
   });
 
   it('continues for records that leave the batch to wait for their files', async () => {
-    const failures = new Map<string, DicomReadErrorCode>([['/s1/a/2', 'file_missing']]);
-    const late: HeaderReader = {
-      read: async (files) => {
-        const headers = await createMemoryReader({ failures }).read(files);
-        failures.clear();
-        return headers;
-      },
-      close: async () => undefined,
-    };
+    const late = readerOfLateFiles(['/s1/a/2']);
     const batches = await lastValueFrom(
       of([...batch('/s1/a/1'), ...batch('/s1/a/2')]).pipe(
         // The intake must not end before the file is there.
